@@ -1,0 +1,30 @@
+# Everything a checkout can do. `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help run setup test check bench clean
+
+# npm ci brings Node 24 for machines that have an older one. Only here and not on PATH: a Debian npm works with Debian's Node alone.
+node = PATH="$(CURDIR)/node_modules/.bin:$$PATH" node
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: setup ## Start Sluice on examples/quickstart with small backends of its own
+	@exec bin/sluice demo
+
+setup: ## Install what is missing: Node, libraries, HAProxy, nftables (asks for sudo where it must)
+	@scripts/setup.sh
+
+test: ## Install what the tests need, then run all of them (as root, for the suites that need it)
+	@scripts/setup.sh --test
+	@$(node) scripts/test.ts
+
+check: ## Types, lint, format and unit tests: the quick part of "make test"
+	@scripts/setup.sh
+	@$(node) scripts/test.ts --quick
+
+bench: ## Measure against the peers, side by side
+	@scripts/setup.sh --test
+	@$(node) test/bench/bench.ts
+
+clean: ## Remove what the other targets left in the checkout; the cache outside it stays
+	rm -rf node_modules coverage .sluice

@@ -1,0 +1,154 @@
+/**
+ * Runs everything that must hold before a change goes in, one step after another, and prints their sum last, as the
+ * plain line `N passed, N failed` or `N passed, N failed, N skipped`. Exit status 0 says that nothing failed.
+ *
+ *     node scripts/test.ts            all steps
+ *     node scripts/test.ts --quick    without the suites that start real servers and need root
+ *
+ * A step that breaks without naming a failed test (a type error, a suite that crashed, found no tests, ran out of time, or left
+ * processes behind) counts as one failed test, so that the last line never looks better than the exit status.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { endMarked, marker } from './marked-processes.ts';
+
+interface Step {
+  readonly name: string;
+  /** A program of node_modules/.bin and its arguments. */
+  readonly command: readonly [program: string, ...args: string[]];
+  /** Whether it is a suite of vitest, whose tests are counted. */
+  readonly isSuite: boolean;
+  /** Takes minutes, real servers and root. */
+  readonly isSlow: boolean;
+  /** When a step is given up as hanging. Their sum stays below what the whole may take. */
+  readonly limitMinutes: number;
+}
+
+interface Outcome {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+const checks: readonly Step[] = [
+  { name: 'types', command: ['tsc', '--noEmit'], isSuite: false, isSlow: false, limitMinutes: 2 },
+  {
+    name: 'lint',
+    command: ['oxlint', '--type-aware', '--deny-warnings'],
+    isSuite: false,
+    isSlow: false,
+    limitMinutes: 2,
+  },
+  { name: 'format', command: ['prettier', '--check', '.'], isSuite: false, isSlow: false, limitMinutes: 2 },
+];
+
+const suites: readonly Step[] = [
+  suite('unit', { isSlow: false, limitMinutes: 4 }),
+  suite('traffic', { isSlow: true, limitMinutes: 9 }),
+  suite('cluster', { isSlow: true, limitMinutes: 9 }),
+];
+
+const root = join(import.meta.dirname, '..');
+const binFolder = join(root, 'node_modules', '.bin');
+
+function suite(name: string, rest: Pick<Step, 'isSlow' | 'limitMinutes'>): Step {
+  return { name, command: ['vitest', 'run', '--project', name], isSuite: true, ...rest };
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-test-'));
+  const interruption = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interruption.abort(signal));
+
+  const lines: string[] = [];
+  const sum = { passed: 0, failed: 0, skipped: 0 };
+  for (const step of [...checks, ...suites].filter(({ isSlow }) => !(isSlow && values.quick))) {
+    print(`\n[test] ${step.name}: ${step.command.join(' ')}`);
+    const startMs = performance.now();
+    const outcome = await runStep(step, join(folder, `${step.name}.json`), interruption.signal);
+    if (interruption.signal.aborted) break;
+    const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
+    lines.push(`[test] ${step.name.padEnd(8)}${seconds.padStart(7)} s  ${verdict(step, outcome)}`);
+    sum.passed += outcome.passed;
+    sum.failed += outcome.failed;
+    sum.skipped += outcome.skipped;
+  }
+  await rm(folder, { recursive: true });
+  if (interruption.signal.aborted) {
+    print(`[test] interrupted by ${String(interruption.signal.reason)}`);
+    process.exitCode = 130;
+    return;
+  }
+  print(`\n${lines.join('\n')}\n${counts(sum)}`);
+  process.exitCode = sum.failed === 0 ? 0 : 1;
+}
+
+async function runStep(step: Step, reportFile: string, interruption: AbortSignal): Promise<Outcome> {
+  const report = step.isSuite ? ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`] : [];
+  const isOk = await run([...step.command, ...report], step.limitMinutes * 60_000, interruption);
+  const leftBehind = await endMarked();
+  for (const processLine of leftBehind) print(`[test] ${step.name} left a process behind (ended now): ${processLine}`);
+  const outcome = step.isSuite ? await readReport(reportFile) : { passed: 0, failed: 0, skipped: 0 };
+  const isBroken = !isOk || leftBehind.length > 0;
+  return { ...outcome, failed: Math.max(outcome.failed, isBroken ? 1 : 0) };
+}
+
+/** Whether the command ended with status 0 before its time was over. */
+async function run(command: readonly string[], limitMs: number, interruption: AbortSignal): Promise<boolean> {
+  const [program = '', ...args] = command;
+  const child = spawn(process.execPath, [join(binFolder, program), ...args], {
+    cwd: root,
+    // The suites start `node` themselves: it must be this one, however old the machine's own is.
+    env: {
+      ...process.env,
+      ...marker,
+      PATH: [dirname(process.execPath), binFolder, process.env['PATH']].join(delimiter),
+    },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const onInterruption = (): boolean => child.kill('SIGINT');
+  interruption.addEventListener('abort', onInterruption);
+  const limit = setTimeout(() => {
+    print(`[test] given up after ${limitMs / 60_000} minutes`);
+    child.kill('SIGKILL');
+  }, limitMs);
+  await once(child, 'close');
+  clearTimeout(limit);
+  interruption.removeEventListener('abort', onInterruption);
+  return child.exitCode === 0;
+}
+
+/** What vitest's JSON reporter wrote; nothing at all when the suite came to no end. */
+async function readReport(file: string): Promise<Outcome> {
+  const text = await readFile(file, 'utf8').catch(() => '{}');
+  const report: unknown = JSON.parse(text);
+  const count = (name: string): number => {
+    const value: unknown = Object.getOwnPropertyDescriptor(report, name)?.value;
+    return typeof value === 'number' ? value : 0;
+  };
+  return {
+    passed: count('numPassedTests'),
+    failed: count('numFailedTests'),
+    skipped: count('numPendingTests') + count('numTodoTests'),
+  };
+}
+
+function verdict(step: Step, outcome: Outcome): string {
+  if (step.isSuite) return counts(outcome);
+  return outcome.failed === 0 ? 'ok' : 'failed';
+}
+
+function counts({ passed, failed, skipped }: Outcome): string {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+await main();

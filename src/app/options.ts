@@ -1,0 +1,29 @@
+import type { CompileSettings } from '../compile/settings.ts';
+import type { LogFormat, LogLevel } from '../observe/logger.ts';
+import type { EngineSettings } from '../planes/l7/engine-settings.ts';
+
+/** Where desired state comes from. */
+export type SourceChoice =
+  | { readonly kind: 'manifests'; readonly directory: string }
+  /** `kubeconfig` undefined: the ServiceAccount of the pod. */
+  | { readonly kind: 'cluster'; readonly kubeconfig: string | undefined };
+
+/** All that `sluice run` was told. */
+export interface RunOptions {
+  readonly source: SourceChoice;
+  readonly compile: CompileSettings;
+  readonly engine: EngineSettings;
+  readonly haproxyPath: string | undefined;
+  readonly stateDirectory: string;
+  /** `HOST:PORT`. */
+  readonly apiAddress: string;
+  readonly logFormat: LogFormat;
+  readonly logLevel: LogLevel;
+  readonly hasAccessLog: boolean;
+  /** Whether HAProxy goes on serving after Sluice has ended. */
+  readonly keepsServing: boolean;
+  /** How long after SIGTERM new connections are still taken while `/readyz` already says no, in milliseconds. */
+  readonly shutdownDelayMs: number;
+  /** How long running requests may take to end after that, in milliseconds. */
+  readonly drainMs: number;
+}

@@ -1,0 +1,47 @@
+import { Command, CommanderError } from 'commander';
+import { Fault } from '../lib/fault.ts';
+import { programVersion } from '../app/version.ts';
+import { checkCommand } from './check.ts';
+import { demoCommand } from './demo.ts';
+import { getCommand } from './get.ts';
+import { runCommand } from './run.ts';
+
+const EXAMPLES = `Examples:
+  sluice run --manifests ./manifests             serve the Ingresses of a folder on ports 8080 and 8443
+  sluice run --kubeconfig ~/.kube/config         the same from a Kubernetes API server
+  sluice check ./manifests                       what is wrong with the objects, before anything is served
+  sluice get routes                              what a running Sluice serves
+
+`;
+
+/** Exit status of a command that could not do its work. */
+const EXIT_ERROR = 1;
+
+/** Reads the command line, runs the command, and sets the exit status: 0, 1 for errors, 3 for Findings. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command('sluice')
+    .description('Exposes Kubernetes services on machines you own.')
+    .addHelpText('before', EXAMPLES)
+    .showHelpAfterError('(add --help for the options and examples)')
+    .exitOverride();
+  for (const command of [runCommand(), checkCommand(), getCommand(), demoCommand(), versionCommand()])
+    program.addCommand(command);
+  try {
+    await program.parseAsync([...argv]);
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) {
+      process.exitCode = thrown.exitCode;
+      return;
+    }
+    // A Fault is told in one line; anything else is a bug, and its stack is wanted.
+    if (!(thrown instanceof Fault)) throw thrown;
+    process.stderr.write(`sluice: ${thrown.message}\n`);
+    process.exitCode = EXIT_ERROR;
+  }
+}
+
+function versionCommand(): Command {
+  return new Command('version').description('Print the version.').action(() => {
+    process.stdout.write(`sluice ${programVersion()}\n`);
+  });
+}

@@ -1,0 +1,213 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { RunOptions, SourceChoice } from '../app/options.ts';
+import { startProgram } from '../app/start.ts';
+import { Fault } from '../lib/fault.ts';
+import { ipAddressOf, hostnameOf, isPort } from '../model/grammar.ts';
+import type { PublishedAddress } from '../model/service.ts';
+
+const EXAMPLES = `Examples:
+  sluice run --manifests ./manifests
+  sluice run --manifests ./manifests --http-port 80 --https-port 443
+  sluice run --kubeconfig ~/.kube/config --publish-status-address 192.0.2.10
+  sluice run                                     in a pod, as its ServiceAccount
+
+`;
+
+interface RunFlags {
+  readonly manifests?: string;
+  readonly kubeconfig?: string;
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  readonly publicHttpsPort?: number;
+  readonly bindAddress: readonly string[];
+  readonly apiAddress: string;
+  readonly stateDir?: string;
+  readonly ingressClass?: string;
+  readonly watchIngressWithoutClass: boolean;
+  readonly defaultBackendService?: string;
+  readonly defaultSslCertificate?: string;
+  readonly sslRedirect: string;
+  readonly publishService?: string;
+  readonly publishStatusAddress?: readonly PublishedAddress[];
+  readonly trustedProxies: readonly string[];
+  readonly http3: boolean;
+  readonly haproxyPath?: string;
+  readonly haproxyThreads?: number;
+  readonly maxConnections: number;
+  readonly accessLog: boolean;
+  readonly logFormat: 'json' | 'text';
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly keepServing: boolean;
+  readonly shutdownDelay: number;
+  readonly drainTimeout: number;
+}
+
+/** `sluice run`. */
+export function runCommand(): Command {
+  return withRunFlags(new Command('run'))
+    .description('Serve Ingresses from a folder of manifests or from a Kubernetes API server.')
+    .addHelpText('before', EXAMPLES)
+    .action(async (flags: RunFlags) => {
+      await startProgram(runOptions(flags), () => {});
+    });
+}
+
+function withRunFlags(command: Command): Command {
+  return command
+    .option('--manifests <dir>', 'folder of Kubernetes YAML and JSON; changes apply as files change')
+    .option('--kubeconfig <file>', 'API server to follow; without this and --manifests: the ServiceAccount of the pod')
+    .option('--http-port <port>', 'port for HTTP', portOf, 8080)
+    .option('--https-port <port>', 'port for HTTPS', portOf, 8443)
+    .option(
+      '--public-https-port <port>',
+      'HTTPS port that clients see, in redirects (default: 443 in a cluster, else --https-port)',
+      portOf,
+    )
+    .option('--bind-address <ip,...>', 'addresses to listen on', addressesOf, ['0.0.0.0', '::'])
+    .option('--api-address <host:port>', 'where health, metrics and the JSON API listen', '127.0.0.1:9901')
+    .option(
+      '--state-dir <dir>',
+      'where the last good state is kept (default: ~/.local/state/sluice, as root /var/lib/sluice)',
+    )
+    .option('--ingress-class <name>', 'class that is served in any case (default: sluice)')
+    .option('--watch-ingress-without-class', 'serve Ingresses that name no class', false)
+    .option('--default-backend-service <ns/name>', 'Service for requests that no Ingress wants', keyArgument)
+    .option('--default-ssl-certificate <ns/name>', 'Secret for hosts without a certificate', keyArgument)
+    .addOption(
+      new Option('--ssl-redirect <bool>', 'redirect HTTP to HTTPS on hosts with TLS')
+        .choices(['true', 'false'])
+        .default('true'),
+    )
+    .option(
+      '--publish-service <ns/name>',
+      'Service whose addresses are written to the status of Ingresses',
+      keyArgument,
+    )
+    .option('--publish-status-address <ip,...>', 'addresses to write to the status of Ingresses', publishedOf)
+    .option('--trusted-proxies <cidr,...>', 'who may set X-Forwarded-* headers', cidrsOf, [])
+    .option('--http3', 'also serve HTTP/3 on the HTTPS port', false)
+    .option('--haproxy-path <file>', 'HAProxy 3.4.7 or newer to drive')
+    .option('--haproxy-threads <n>', 'threads of HAProxy (default: one per processor)', countOf)
+    .option('--max-connections <n>', 'connections that HAProxy takes at once', countOf, 4000)
+    .option('--no-access-log', 'no line per request, and no metrics per route')
+    .addOption(
+      new Option('--log-format <format>').choices(['json', 'text']).default(process.stderr.isTTY ? 'text' : 'json'),
+    )
+    .addOption(new Option('--log-level <level>').choices(['debug', 'info', 'warn', 'error']).default('info'))
+    .option('--keep-serving', 'leave HAProxy serving when Sluice ends, for restarts', false)
+    .option('--shutdown-delay <seconds>', 'keep taking connections this long after SIGTERM, not ready', secondsOf, 0)
+    .option('--drain-timeout <seconds>', 'let running requests end for this long', secondsOf, 30);
+}
+
+/** Turns flags into options, with the defaults that depend on one another. @throws Fault for flags that contradict. */
+export function runOptions(flags: RunFlags): RunOptions {
+  if (flags.manifests !== undefined && flags.kubeconfig !== undefined) {
+    throw new Fault('usage', 'give --manifests or --kubeconfig, not both', { retryable: false });
+  }
+  if (flags.httpPort === flags.httpsPort)
+    throw new Fault('usage', '--http-port and --https-port must differ', { retryable: false });
+  const source: SourceChoice =
+    flags.manifests === undefined
+      ? { kind: 'cluster', kubeconfig: flags.kubeconfig }
+      : { kind: 'manifests', directory: resolve(flags.manifests) };
+  const isRoot = process.getuid?.() === 0;
+  return {
+    source,
+    compile: {
+      mode: source.kind === 'manifests' ? 'standalone' : 'cluster',
+      ingressClass: flags.ingressClass ?? 'sluice',
+      isIngressClassExplicit: flags.ingressClass !== undefined,
+      watchIngressWithoutClass: flags.watchIngressWithoutClass,
+      defaultBackendService: flags.defaultBackendService,
+      defaultCertificateSecret: flags.defaultSslCertificate,
+      sslRedirect: flags.sslRedirect === 'true',
+      publishService: flags.publishService,
+      publishAddresses: flags.publishStatusAddress ?? [],
+    },
+    engine: {
+      bindAddresses: flags.bindAddress,
+      httpPort: flags.httpPort,
+      httpsPort: flags.httpsPort,
+      publicHttpsPort: flags.publicHttpsPort ?? (source.kind === 'cluster' ? 443 : flags.httpsPort),
+      isHttp3: flags.http3,
+      trustedProxies: flags.trustedProxies,
+      hasAccessLog: flags.accessLog,
+      threads: flags.haproxyThreads,
+      maxConnections: flags.maxConnections,
+      hardStopAfterS: 600,
+      user: isRoot ? ENGINE_USER : undefined,
+    },
+    haproxyPath: flags.haproxyPath,
+    stateDirectory: resolve(flags.stateDir ?? defaultStateDirectory(isRoot)),
+    apiAddress: flags.apiAddress,
+    logFormat: flags.logFormat,
+    logLevel: flags.logLevel,
+    hasAccessLog: flags.accessLog,
+    keepsServing: flags.keepServing,
+    shutdownDelayMs: flags.shutdownDelay * 1000,
+    drainMs: flags.drainTimeout * 1000,
+  };
+}
+
+/** A user of HAProxy's own that needs no entry in /etc/passwd: it owns no file and runs nothing else. */
+const ENGINE_USER = { uid: 61_530, gid: 61_530 };
+
+function defaultStateDirectory(isRoot: boolean): string {
+  if (isRoot) return '/var/lib/sluice';
+  return join(process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'sluice');
+}
+
+function portOf(text: string): number {
+  const port = Number(text);
+  if (!isPort(port)) throw new InvalidArgumentError('Give a port from 1 to 65535.');
+  return port;
+}
+
+function countOf(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('Give a whole number from 1.');
+  return count;
+}
+
+function secondsOf(text: string): number {
+  const seconds = Number(text);
+  if (!Number.isFinite(seconds) || seconds < 0) throw new InvalidArgumentError('Give a number of seconds.');
+  return seconds;
+}
+
+function addressesOf(text: string): readonly string[] {
+  return text.split(',').map((item) => {
+    const address = ipAddressOf(item.trim());
+    if (address === undefined) throw new InvalidArgumentError(`"${item}" is not an IP address.`);
+    return address;
+  });
+}
+
+function cidrsOf(text: string): readonly string[] {
+  return text.split(',').map((item) => {
+    const [address = '', prefix, rest] = item.trim().split('/');
+    const ip = ipAddressOf(address);
+    const bits = prefix === undefined ? 0 : Number(prefix);
+    const isPrefix = prefix === undefined || (/^\d{1,3}$/.test(prefix) && bits <= (address.includes(':') ? 128 : 32));
+    if (ip === undefined || !isPrefix || rest !== undefined)
+      throw new InvalidArgumentError(`"${item}" is not a CIDR such as 192.0.2.0/24.`);
+    return prefix === undefined ? ip : `${ip}/${prefix}`;
+  });
+}
+
+function publishedOf(text: string): readonly PublishedAddress[] {
+  return text.split(',').map((item) => {
+    const ip = ipAddressOf(item.trim());
+    if (ip !== undefined) return { ip };
+    const hostname = hostnameOf(item.trim());
+    if (hostname === undefined) throw new InvalidArgumentError(`"${item}" is neither an IP address nor a host name.`);
+    return { hostname };
+  });
+}
+
+function keyArgument(text: string): string {
+  if (!/^[a-z0-9.-]+\/[a-z0-9.-]+$/.test(text)) throw new InvalidArgumentError('Give it as namespace/name.');
+  return text;
+}

@@ -1,0 +1,49 @@
+import type { PersistentMap } from '../lib/persistent-map.ts';
+import { finding, type Finding } from '../model/finding.ts';
+import type { Ingress, IngressClass } from '../model/ingress.ts';
+import type { ObjectRef } from '../model/object.ts';
+import { CONTROLLER_NAME, type CompileSettings } from './settings.ts';
+
+/** Whether an Ingress is ours to serve; when it is not, perhaps a Finding why. */
+export type Claim =
+  | { readonly isOurs: true; readonly finding: undefined }
+  | { readonly isOurs: false; readonly finding: Finding | undefined };
+
+const OURS: Claim = { isOurs: true, finding: undefined };
+const NOT_OURS: Claim = { isOurs: false, finding: undefined };
+
+/**
+ * Decides whether an Ingress belongs to Sluice (networking.k8s.io/v1 IngressSpec.ingressClassName).
+ *
+ * In a cluster only what names us is ours, since another controller may be at work beside us. In a
+ * folder of manifests everything is meant for us, unless an IngressClass there says otherwise.
+ */
+export function claimIngress(ingress: Ingress, classes: PersistentMap<IngressClass>, settings: CompileSettings): Claim {
+  const ref: ObjectRef = { kind: 'Ingress', namespace: ingress.meta.namespace, name: ingress.meta.name };
+  const { className } = ingress;
+  if (className === undefined) return claimWithoutClass(classes, settings);
+  const ingressClass = classes.get(className);
+  if (ingressClass?.controller === CONTROLLER_NAME) return OURS;
+  const isNamed = className === settings.ingressClass;
+  if (settings.mode === 'cluster') {
+    if (isNamed) return OURS;
+    return ingressClass === undefined ? unknownClass(ref, className) : NOT_OURS;
+  }
+  if (ingressClass === undefined || (isNamed && settings.isIngressClassExplicit)) return OURS;
+  const message = `class "${className}" belongs to the controller "${ingressClass.controller}"`;
+  const remedy = `Run with --ingress-class ${className} to serve it, or remove the IngressClass from the manifests.`;
+  return { isOurs: false, finding: finding('IngressClassForeign', ref, 'spec.ingressClassName', message, remedy) };
+}
+
+function claimWithoutClass(classes: PersistentMap<IngressClass>, settings: CompileSettings): Claim {
+  if (settings.mode === 'standalone' || settings.watchIngressWithoutClass) return OURS;
+  for (const ingressClass of classes.values()) {
+    if (ingressClass.isDefault && ingressClass.controller === CONTROLLER_NAME) return OURS;
+  }
+  return NOT_OURS;
+}
+
+function unknownClass(ref: ObjectRef, className: string): Claim {
+  const message = `no IngressClass is named "${className}"`;
+  return { isOurs: false, finding: finding('IngressClassUnknown', ref, 'spec.ingressClassName', message) };
+}

@@ -1,0 +1,110 @@
+import { PersistentMap } from '../../lib/persistent-map.ts';
+import { finding, type Finding } from '../../model/finding.ts';
+import type { HttpRoute } from '../../model/http-route.ts';
+import type { ObjectRef } from '../../model/object.ts';
+import type { Service } from '../../model/service.ts';
+import { DependencyIndex } from '../dependency-index.ts';
+import type { BackendId, BackendPlan, ServerPlan } from '../plan.ts';
+import { backendOf } from './backend.ts';
+import type { L7Input } from './l7-compiler.ts';
+
+/** A Service port that some host forwards to. */
+interface UsedPort {
+  readonly service: string;
+  readonly port: number;
+}
+
+/** Backends of the Service ports in use, computed again only when their Service, slices or users change. */
+export class BackendTable {
+  readonly #portsOfHost = new DependencyIndex();
+  readonly #portsOfService = new DependencyIndex();
+  readonly #namesOfPort = new DependencyIndex();
+  readonly #used = new Map<string, UsedPort>();
+  readonly #idOfPort = new Map<string, BackendId>();
+  readonly #dirty = new Set<string>();
+  plans = PersistentMap.empty<BackendPlan>();
+  wantedNames = PersistentMap.empty<true>();
+
+  /** Says which Service ports a host forwards to, in place of what was said before. */
+  use(host: string, routes: readonly HttpRoute[]): void {
+    const before = this.#portsOfHost.inputsOf(host);
+    const after = new Set<string>();
+    for (const { target } of routes.flatMap((route) => route.rules)) {
+      if (target.kind !== 'forward') continue;
+      const used = { service: `${target.backend.namespace}/${target.backend.service}`, port: target.backend.port };
+      const key = `${used.service} ${String(used.port)}`;
+      if (!this.#used.has(key)) this.#dirty.add(key);
+      this.#used.set(key, used);
+      after.add(key);
+    }
+    this.#portsOfHost.set(host, [...after]);
+    for (const key of before) if (this.#portsOfHost.ownersOf(key).size === 0) this.#dirty.add(key);
+  }
+
+  /** Brings `plans` up to date; returns the Findings of every port that was looked at, empty ones to clear. */
+  compile(input: L7Input): ReadonlyMap<string, readonly Finding[]> {
+    for (const service of input.changedServices) {
+      for (const key of this.#portsOfService.ownersOf(service)) this.#dirty.add(key);
+    }
+    PersistentMap.diff(input.before.resolvedNames, input.snapshot.resolvedNames, (name) => {
+      for (const key of this.#namesOfPort.ownersOf(name)) this.#dirty.add(key);
+    });
+    const findings = new Map<string, readonly Finding[]>();
+    for (const key of this.#dirty) findings.set(`backend:${key}`, this.#compilePort(key, input));
+    this.#dirty.clear();
+    return findings;
+  }
+
+  #compilePort(key: string, input: L7Input): readonly Finding[] {
+    const used = this.#used.get(key);
+    const service = used === undefined ? undefined : input.snapshot.services.get(used.service);
+    const isUsed = this.#portsOfHost.ownersOf(key).size > 0;
+    if (used === undefined || service === undefined || !isUsed) {
+      this.#forget(key, isUsed);
+      return [];
+    }
+    const name = service.type === 'ExternalName' ? service.externalName : undefined;
+    this.#want(key, name);
+    this.#portsOfService.set(key, [used.service]);
+    const resolved = name === undefined ? undefined : input.snapshot.resolvedNames.get(name);
+    const plan = backendOf(service, used.port, input.slicesOf(used.service), resolved);
+    const before = this.#idOfPort.get(key);
+    if (before !== undefined && before !== plan.id) this.plans = this.plans.delete(before);
+    this.#idOfPort.set(key, plan.id);
+    const known = this.plans.get(plan.id);
+    if (known === undefined || !sameServers(known.servers, plan.servers)) this.plans = this.plans.set(plan.id, plan);
+    return name !== undefined && plan.servers.length === 0 ? [unresolved(service, name)] : [];
+  }
+
+  #forget(key: string, isUsed: boolean): void {
+    const id = this.#idOfPort.get(key);
+    if (id !== undefined) this.plans = this.plans.delete(id);
+    this.#idOfPort.delete(key);
+    this.#want(key, undefined);
+    // A used port whose Service is gone stays indexed: the Service may come back.
+    if (isUsed) return;
+    this.#portsOfService.set(key, []);
+    this.#used.delete(key);
+  }
+
+  #want(key: string, name: string | undefined): void {
+    const before = this.#namesOfPort.inputsOf(key);
+    this.#namesOfPort.set(key, name === undefined ? [] : [name]);
+    for (const old of before)
+      if (this.#namesOfPort.ownersOf(old).size === 0) this.wantedNames = this.wantedNames.delete(old);
+    if (name !== undefined) this.wantedNames = this.wantedNames.set(name, true);
+  }
+}
+
+function unresolved(service: Service, name: string): Finding {
+  const ref: ObjectRef = { kind: 'Service', namespace: service.meta.namespace, name: service.meta.name };
+  return finding('ExternalNameUnresolved', ref, 'spec.externalName', `"${name}" has no address`);
+}
+
+function sameServers(a: readonly ServerPlan[], b: readonly ServerPlan[]): boolean {
+  return a.length === b.length && a.every((server, index) => sameServer(server, b[index]));
+}
+
+function sameServer(a: ServerPlan, b: ServerPlan | undefined): boolean {
+  return b !== undefined && a.address === b.address && a.port === b.port && a.state === b.state;
+}

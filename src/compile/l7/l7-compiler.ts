@@ -1,0 +1,214 @@
+import { PersistentMap } from '../../lib/persistent-map.ts';
+import { invariant } from '../../lib/invariant.ts';
+import { finding, type Finding } from '../../model/finding.ts';
+import { hostCovers, hostnameOf, isWildcard, type Hostname } from '../../model/grammar.ts';
+import type { HttpRoute } from '../../model/http-route.ts';
+import { byAge, nameOf, type ObjectRef } from '../../model/object.ts';
+import type { EndpointSlice } from '../../model/service.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import { DependencyIndex } from '../dependency-index.ts';
+import { ANY_HOST, type CertificateId, type HostPlan, type L7Plan } from '../plan.ts';
+import type { CompileSettings, Facts } from '../settings.ts';
+import { BackendTable } from './backend-table.ts';
+import { backendId, protocolOf } from './backend.ts';
+import { CertificateTable } from './certificate-table.ts';
+import { certificateFor, certificateId } from './certificate.ts';
+import { defaultBackendRoute } from './default-backend.ts';
+import { hostPlan, wildcardAbove, type HostTls } from './host.ts';
+import type { IngressProgram, TlsClaim } from './ingress-route.ts';
+
+/** What has changed since the last compile, and how to look up the rest. */
+export interface L7Input {
+  readonly snapshot: Snapshot;
+  readonly before: Snapshot;
+  readonly facts: Facts;
+  readonly programs: ReadonlyMap<string, IngressProgram>;
+  readonly changedIngresses: ReadonlySet<string>;
+  readonly changedServices: ReadonlySet<string>;
+  readonly slicesOf: (service: string) => readonly EndpointSlice[];
+}
+
+/** The plan, and the findings of every producer that was computed again (an empty list clears them). */
+export interface L7Output {
+  readonly plan: L7Plan;
+  readonly findings: ReadonlyMap<string, readonly Finding[]>;
+  readonly wantedSecrets: PersistentMap<true>;
+  readonly wantedNames: PersistentMap<true>;
+}
+
+type HostKey = Hostname | typeof ANY_HOST;
+
+/**
+ * The incremental part of L7: keeps which Ingress stands on which host, which host uses which
+ * Service port, which certificate serves which host, and computes again what a change reaches.
+ */
+export class L7Compiler {
+  readonly #settings: CompileSettings;
+  /** Ingress -> hosts that it routes or claims TLS for. */
+  readonly #hostsOfIngress = new DependencyIndex();
+  /** Ingress -> Secrets that it names. */
+  readonly #secretsOfIngress = new DependencyIndex();
+  readonly #backends = new BackendTable();
+  readonly #certificates = new CertificateTable();
+  #facts: Facts = { nowMs: 0 };
+  #hosts = PersistentMap.empty<HostPlan>();
+  #wantedSecrets = PersistentMap.empty<true>();
+
+  constructor(settings: CompileSettings) {
+    this.#settings = settings;
+  }
+
+  compile(input: L7Input): L7Output {
+    const findings = new Map<string, readonly Finding[]>();
+    const dirtyHosts = this.#dirtyHosts(input);
+    this.#facts = input.facts;
+    for (const host of dirtyHosts) this.#compileHost(host, input, findings);
+    for (const [producer, found] of this.#backends.compile(input)) findings.set(producer, found);
+    const defaultCertificate = this.#defaultCertificate(input, findings);
+    return {
+      plan: {
+        hosts: this.#hosts,
+        backends: this.#backends.plans,
+        certificates: this.#certificates.compile(input, defaultCertificate),
+        defaultCertificate,
+      },
+      findings,
+      wantedSecrets: this.#wantedSecrets,
+      wantedNames: this.#backends.wantedNames,
+    };
+  }
+
+  /** Hosts touched by changed Ingresses, Services (their protocol), Secrets, or time. */
+  #dirtyHosts(input: L7Input): ReadonlySet<HostKey> {
+    const dirty = new Set<HostKey>();
+    for (const key of input.changedIngresses) {
+      const program = input.programs.get(key);
+      for (const host of this.#hostsOfIngress.inputsOf(key)) addHost(dirty, host, this.#hosts);
+      this.#hostsOfIngress.set(key, program === undefined ? [] : hostsOf(program));
+      this.#setSecrets(key, program);
+      for (const host of this.#hostsOfIngress.inputsOf(key)) addHost(dirty, host, this.#hosts);
+    }
+    PersistentMap.diff(input.before.secrets, input.snapshot.secrets, (secret) => {
+      for (const key of this.#secretsOfIngress.ownersOf(secret)) {
+        for (const host of this.#hostsOfIngress.inputsOf(key)) addHost(dirty, host, this.#hosts);
+      }
+    });
+    if (
+      this.#settings.defaultBackendService !== undefined &&
+      input.changedServices.has(this.#settings.defaultBackendService)
+    ) {
+      dirty.add(ANY_HOST);
+    }
+    if (this.#facts.nowMs !== input.facts.nowMs) {
+      for (const host of this.#hostsOfIngress.inputs()) addHost(dirty, host, this.#hosts);
+    }
+    return dirty;
+  }
+
+  #setSecrets(key: string, program: IngressProgram | undefined): void {
+    const before = this.#secretsOfIngress.inputsOf(key);
+    const wanted = new Set(program?.tls.flatMap((claim) => (claim.secret === undefined ? [] : [claim.secret])));
+    this.#secretsOfIngress.set(key, [...wanted]);
+    for (const secret of before) {
+      if (this.#secretsOfIngress.ownersOf(secret).size === 0) this.#wantedSecrets = this.#wantedSecrets.delete(secret);
+    }
+    for (const secret of wanted) this.#wantedSecrets = this.#wantedSecrets.set(secret, true);
+  }
+
+  #compileHost(host: HostKey, input: L7Input, findings: Map<string, readonly Finding[]>): void {
+    const routes = this.#routesOf(host, input);
+    const tls = this.#tlsOf(host, input);
+    this.#certificates.use(host, tls.certificate);
+    const fallback = host === ANY_HOST ? defaultBackendRoute(input.snapshot.services, this.#settings) : undefined;
+    const all = fallback?.route === undefined ? routes : [...routes, fallback.route];
+    const { plan, findings: conflicts } = hostPlan(host, all, tls, (namespace, service, port) => {
+      const object = input.snapshot.services.get(`${namespace}/${service}`);
+      const declared = object?.ports.find((item) => item.port === port && item.protocol === 'TCP');
+      return backendId(namespace, service, port, protocolOf(declared));
+    });
+    const isEmpty = all.length === 0;
+    this.#hosts = isEmpty && tls.certificate === undefined ? this.#hosts.delete(host) : this.#hosts.set(host, plan);
+    findings.set(`host:${host}`, [...conflicts, ...tls.findings, ...(fallback?.findings ?? [])]);
+    this.#backends.use(host, all);
+  }
+
+  #routesOf(host: HostKey, input: L7Input): readonly HttpRoute[] {
+    const routes: HttpRoute[] = [];
+    for (const key of this.#hostsOfIngress.ownersOf(host)) {
+      const program = input.programs.get(key);
+      const route = program?.routes.find((item) => (item.host ?? ANY_HOST) === host);
+      if (route !== undefined && route.rules.length > 0) routes.push(route);
+    }
+    return routes;
+  }
+
+  /** The certificate of a host: the oldest claim that yields one. A wildcard claim makes the hosts below it secure. */
+  #tlsOf(host: HostKey, input: L7Input): HostTls & { readonly findings: readonly Finding[] } {
+    if (host === ANY_HOST) return { isSecure: false, certificate: undefined, findings: [] };
+    const claims = this.#claimsOf(host, input);
+    const above = wildcardAbove(host);
+    const isSecure = claims.length > 0 || (above !== undefined && this.#claimsOf(above, input).length > 0);
+    const findings: Finding[] = [];
+    let winner: { readonly owner: ObjectRef; readonly secret: string } | undefined;
+    for (const { claim, owner } of claims) {
+      if (claim.secret === undefined) continue;
+      if (winner !== undefined && winner.secret !== claim.secret) {
+        const message = `${host} already has the certificate in Secret ${winner.secret}, from ${nameOf(winner.owner)}`;
+        findings.push(finding('CertificateConflict', owner, claim.field, message));
+        continue;
+      }
+      const found = certificateFor(claim, owner, input.snapshot.secrets.get(claim.secret), this.#facts);
+      findings.push(...found.findings);
+      if (found.certificate !== undefined) winner ??= { owner, secret: claim.secret };
+    }
+    return { isSecure, certificate: winner === undefined ? undefined : certificateId(winner.secret), findings };
+  }
+
+  #claimsOf(host: Hostname, input: L7Input): readonly { readonly claim: TlsClaim; readonly owner: ObjectRef }[] {
+    return [...this.#hostsOfIngress.ownersOf(host)]
+      .flatMap((key) => input.programs.get(key) ?? [])
+      .sort((a, b) => byAge(a.ingress.meta, b.ingress.meta))
+      .flatMap((program) =>
+        program.tls.filter((claim) => claim.host === host).map((claim) => ({ claim, owner: program.ref })),
+      );
+  }
+
+  /** `--default-ssl-certificate`: wanted whether or not an Ingress names it. */
+  #defaultCertificate(input: L7Input, findings: Map<string, readonly Finding[]>): CertificateId | undefined {
+    const key = this.#settings.defaultCertificateSecret;
+    if (key === undefined) return undefined;
+    this.#wantedSecrets = this.#wantedSecrets.set(key, true);
+    const secret = input.snapshot.secrets.get(key);
+    if (secret?.tls.kind === 'certificate') {
+      findings.set('flag:default-ssl-certificate', []);
+      return certificateId(key);
+    }
+    const [namespace = '', name = ''] = key.split('/');
+    const ref: ObjectRef = { kind: 'Secret', namespace, name };
+    const problem =
+      secret === undefined
+        ? finding('SecretNotFound', ref, '', 'the Secret of --default-ssl-certificate does not exist')
+        : finding(secret.tls.reason, ref, '', `--default-ssl-certificate: ${secret.tls.message}`);
+    findings.set('flag:default-ssl-certificate', [problem]);
+    return undefined;
+  }
+}
+
+function hostsOf(program: IngressProgram): readonly string[] {
+  const hosts = new Set<string>(program.routes.map((route) => route.host ?? ANY_HOST));
+  for (const claim of program.tls) hosts.add(claim.host);
+  return [...hosts];
+}
+
+/** A host, and for a wildcard all hosts below it, since they are secure when it is. */
+function addHost(dirty: Set<HostKey>, host: string, hosts: PersistentMap<HostPlan>): void {
+  if (host === ANY_HOST) {
+    dirty.add(ANY_HOST);
+    return;
+  }
+  const name = hostnameOf(host);
+  invariant(name !== undefined, `"${host}" is a host`);
+  dirty.add(name);
+  if (!isWildcard(name)) return;
+  for (const plan of hosts.values()) if (plan.host !== ANY_HOST && hostCovers(name, plan.host)) dirty.add(plan.host);
+}

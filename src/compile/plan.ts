@@ -1,0 +1,109 @@
+import type { PersistentMap } from '../lib/persistent-map.ts';
+import type { Finding } from '../model/finding.ts';
+import type { Hostname, IpAddress } from '../model/grammar.ts';
+import type { HttpFilter, PathMatch } from '../model/http-route.ts';
+import type { ObjectRef } from '../model/object.ts';
+import type { Certificate } from '../model/secret.ts';
+import type { PublishedAddress } from '../model/service.ts';
+
+/** What every plane has to bring about, computed from one Snapshot. Immutable; what has not changed is shared. */
+export interface Plan {
+  readonly l7: L7Plan;
+  readonly status: StatusPlan;
+  /** By producer (an object, a host, a certificate), so that a change replaces only its own. Never empty lists. */
+  readonly findings: PersistentMap<readonly Finding[]>;
+  /** Secrets that are referenced, by `namespace/name`: the only ones a source may read. */
+  readonly wantedSecrets: PersistentMap<true>;
+  /** DNS names of ExternalName Services that routes use. */
+  readonly wantedNames: PersistentMap<true>;
+}
+
+/** HTTP routing: what the L7 engine serves. */
+export interface L7Plan {
+  /** By host; {@link ANY_HOST} for requests whose host no other entry covers. */
+  readonly hosts: PersistentMap<HostPlan>;
+  /** By BackendId. */
+  readonly backends: PersistentMap<BackendPlan>;
+  /** By CertificateId. */
+  readonly certificates: PersistentMap<CertificatePlan>;
+  /** Served to clients that name no host or one without a certificate; undefined: the engine's self-signed one. */
+  readonly defaultCertificate: CertificateId | undefined;
+}
+
+/** The key of the host plan that serves all hosts without one of their own. */
+export const ANY_HOST = '*';
+
+declare const brand: unique symbol;
+
+/** Names a backend in every sink: `namespace_service_port`, with `_h2c` appended for cleartext HTTP/2. */
+export type BackendId = string & { readonly [brand]: 'BackendId' };
+
+/** Names a certificate in every sink: `namespace_secret`. */
+export type CertificateId = string & { readonly [brand]: 'CertificateId' };
+
+/** All paths of one host, in one order: exact before prefix before regular expression, then by text. */
+export interface HostPlan {
+  readonly host: Hostname | typeof ANY_HOST;
+  readonly routes: readonly RoutePlan[];
+  /** The certificate for this host in TLS; undefined: the default certificate, or none at all. */
+  readonly certificate: CertificateId | undefined;
+}
+
+/** One path of one host. */
+export interface RoutePlan {
+  readonly match: PathMatch;
+  readonly filters: readonly HttpFilter[];
+  readonly action: RouteAction;
+  /** The object that made it, `namespace/name`, for logs and metrics; empty for one that no object made. */
+  readonly owner: string;
+}
+
+/** Why a request is answered by Sluice itself. Stands in the access log. */
+export type RefusalReason = 'no-route' | 'service-missing' | 'port-missing' | 'backend-invalid';
+
+export type RouteAction =
+  | { readonly kind: 'forward'; readonly backend: BackendId }
+  | { readonly kind: 'refuse'; readonly status: 404 | 503; readonly reason: RefusalReason };
+
+/** How requests are spoken to a backend's servers. */
+export type BackendProtocol = 'http' | 'h2c';
+
+/** One Service port with the endpoints that take its traffic. */
+export interface BackendPlan {
+  readonly id: BackendId;
+  readonly namespace: string;
+  readonly service: string;
+  readonly port: number;
+  readonly protocol: BackendProtocol;
+  /** Sorted by address and port. */
+  readonly servers: readonly ServerPlan[];
+}
+
+/**
+ * One endpoint. A `draining` one finishes what it has and gets nothing new.
+ */
+export interface ServerPlan {
+  readonly address: IpAddress;
+  readonly port: number;
+  readonly state: 'ready' | 'draining';
+}
+
+/** A certificate and the hosts that get it. */
+export interface CertificatePlan {
+  readonly id: CertificateId;
+  readonly certificate: Certificate;
+  /** Server names, sorted: a host of the plan, exact or `*.parent`. */
+  readonly serverNames: readonly Hostname[];
+}
+
+/** What is written back to objects. */
+export interface StatusPlan {
+  /** By `namespace/name`, for every Ingress that is ours. */
+  readonly ingresses: PersistentMap<IngressStatus>;
+}
+
+export interface IngressStatus {
+  readonly ref: ObjectRef;
+  /** For `status.loadBalancer.ingress`. */
+  readonly addresses: readonly PublishedAddress[];
+}

@@ -1,0 +1,30 @@
+import type { PublishedAddress } from '../model/service.ts';
+
+/** The IngressClass controller name that is ours. */
+export const CONTROLLER_NAME = 'sluice.dev/ingress';
+
+/** What the operator decided; fixed for the life of the process. */
+export interface CompileSettings {
+  /** Standalone, every Ingress is meant for us unless a class in the manifests says otherwise. */
+  readonly mode: 'standalone' | 'cluster';
+  /** `--ingress-class`: an Ingress with this class is ours whatever IngressClass objects exist. */
+  readonly ingressClass: string;
+  /** Whether `--ingress-class` was given: then, standalone, it overrules a foreign IngressClass of that name. */
+  readonly isIngressClassExplicit: boolean;
+  readonly watchIngressWithoutClass: boolean;
+  /** `namespace/name` of a Service whose first port gets what no Ingress wants. */
+  readonly defaultBackendService: string | undefined;
+  /** `namespace/name` of the Secret for clients without a certificate of their own. */
+  readonly defaultCertificateSecret: string | undefined;
+  /** Whether hosts with TLS redirect HTTP to HTTPS where the Ingress does not say. */
+  readonly sslRedirect: boolean;
+  /** `namespace/name` of the Service whose addresses are published on Ingresses; before `publishAddresses`. */
+  readonly publishService: string | undefined;
+  readonly publishAddresses: readonly PublishedAddress[];
+}
+
+/** What changes with time and place rather than with objects. */
+export interface Facts {
+  /** Milliseconds since 1970, advanced in steps by the caller: decides which certificates have expired. */
+  readonly nowMs: number;
+}

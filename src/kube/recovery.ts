@@ -1,0 +1,90 @@
+/** What a reflector makes of a failure: decisions only, no state. The rules are those of client-go's reflector where it has any. */
+import type { Fault } from '../lib/fault.ts';
+import { ApiFault } from './api-fault.ts';
+import { silentStream } from './json-stream.ts';
+import { malformedAnswer } from './raw-object.ts';
+import type { ReflectionState, RelistReason } from './reflection.ts';
+
+/** A list says that there is nothing, where there was something before. */
+export const unconfirmedEmptyList = 'kube-list-empty';
+/** The server opened a watch-list but did not bring its initial events to their end. */
+export const unfinishedInitialEvents = 'kube-initial-events-unfinished';
+
+/** What became of one connection, from the first request to its end. */
+export interface Attempt {
+  /** A stream was opened. */
+  isOpen: boolean;
+  /** The stream lived long enough to prove that server and network are well. */
+  hasSettled: boolean;
+  /** It is a watch-list whose initial events have not ended. */
+  isInitial: boolean;
+  /** Events and bookmarks that it brought. */
+  events: number;
+  /** Verbs that were refused on the way, when there was still something else to try. */
+  readonly deniedVerbs: Set<string>;
+}
+
+export function newAttempt(): Attempt {
+  return { isOpen: false, hasSettled: false, isInitial: false, events: 0, deniedVerbs: new Set() };
+}
+
+/** Whether the server, having answered this to a watch-list, may still answer to a LIST. */
+export function mayListInstead(fault: ApiFault): boolean {
+  // Who is unknown, sent away for now, or asks for what is not there hears the same again.
+  return ![401, 404, 429, 503, 504].includes(fault.status);
+}
+
+/**
+ * Whether the server, having answered this to a watch-list, will never do one: Kubernetes before
+ * 1.27, the WatchList feature switched off, or etcd 3.4, which cannot report progress.
+ */
+export function refusesWatchList(fault: ApiFault): boolean {
+  return [400, 405, 406, 415, 422, 501].includes(fault.status);
+}
+
+/**
+ * Whether a watch-list failed in a way that only a server without any can fail: some aggregated API
+ * servers take it for an ordinary watch, and never mark the end of the initial events.
+ */
+export function isWatchListIgnored(fault: Fault, attempt: Attempt): boolean {
+  return attempt.isInitial && (fault.code === silentStream || fault.code === unfinishedInitialEvents);
+}
+
+/**
+ * Why the last resource version must be given up and everything listed again, or undefined when the
+ * watch can go on from there. A lost connection is never a reason: a restarting API server must not
+ * be met by every client's list.
+ */
+export function relistReason(fault: Fault, attempt: Attempt): RelistReason | undefined {
+  if (fault.code === malformedAnswer) return 'malformed';
+  // After an etcd restored from a backup, our version lies in the future: the server accepts the
+  // watch and then drops every event and bookmark until its own count has caught up.
+  if (fault.code === silentStream && !attempt.isInitial && attempt.events === 0) return 'silent';
+  if (!(fault instanceof ApiFault)) return undefined;
+  const isFuture = fault.causes.some((cause) => cause.reason === 'ResourceVersionTooLarge');
+  if (fault.status === 410 || isFuture) return 'expired';
+  if (!attempt.isOpen) return fault.retryable ? undefined : 'refused';
+  // An ERROR event. From the same version the same event would come again, for example an object
+  // that the server cannot decode; but if the watch got anywhere, try from where it got.
+  const isPassing = [401, 403, 429, 503, 504].includes(fault.status);
+  return isPassing || attempt.events > 0 ? undefined : 'refused';
+}
+
+/**
+ * The state that a failure leads to, or undefined when it changes nothing yet: a good connection that
+ * ends, for whatever reason, is first of all a reason to open the next one.
+ *
+ * @param sinceMs when the server was last heard
+ */
+export function stateAfter(fault: Fault, attempt: Attempt, sinceMs: number): ReflectionState | undefined {
+  if (fault instanceof ApiFault && fault.status === 403) {
+    const verb = fault.denied?.verb ?? (attempt.isOpen ? 'watch' : 'list');
+    return { kind: 'forbidden', verbs: [...new Set([...attempt.deniedVerbs, verb])].toSorted(), cause: fault };
+  }
+  if (fault instanceof ApiFault && fault.status === 404) return { kind: 'absent', cause: fault };
+  if (fault instanceof ApiFault && fault.status === 410) return undefined;
+  // LIST has yet to be tried.
+  if (isWatchListIgnored(fault, attempt)) return undefined;
+  if (attempt.hasSettled && fault.code !== unconfirmedEmptyList) return undefined;
+  return { kind: 'stale', sinceMs, cause: fault };
+}

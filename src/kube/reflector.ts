@@ -1,0 +1,319 @@
+import { Backoff } from '../lib/backoff.ts';
+import { Fault } from '../lib/fault.ts';
+import type { Logger } from '../lib/logger.ts';
+import { sleep } from '../lib/sleep.ts';
+import { ApiFault } from './api-fault.ts';
+import { InitialEvents } from './initial-events.ts';
+import type { JsonStream } from './json-stream.ts';
+import { list, type Listing, type Project } from './list.ts';
+import type { RawObject } from './raw-object.ts';
+import {
+  isWatchListIgnored,
+  mayListInstead,
+  newAttempt,
+  refusesWatchList,
+  relistReason,
+  stateAfter,
+  unconfirmedEmptyList,
+  unfinishedInitialEvents,
+  type Attempt,
+} from './recovery.ts';
+import {
+  defaultTimings,
+  type ReflectionConsumer,
+  type ReflectionCounts,
+  type ReflectionState,
+  type ReflectionTimings,
+} from './reflection.ts';
+import { collectionPath, qualifiedName, type Selection } from './resource.ts';
+import type { ApiRequest, Transport } from './transport.ts';
+import { decodeWatchEvent, type WatchEvent } from './watch-event.ts';
+
+/** What to reflect, and into whom. */
+export interface ReflectorOptions<T> {
+  readonly transport: Transport;
+  readonly selection: Selection;
+  /** Called once for every object as it arrives; the raw object is not kept. What it throws is a bug. */
+  readonly project: Project<T>;
+  readonly consumer: ReflectionConsumer<T>;
+  readonly logger: Logger;
+  /** True when the consumer already holds objects, from a snapshot on disk: then a first list that is empty must be confirmed, too. */
+  readonly isConsumerFilled?: boolean | undefined;
+  readonly timings?: Partial<ReflectionTimings> | undefined;
+}
+
+/**
+ * Keeps a copy of a selection of objects in step with the API server, through everything that can
+ * happen to a connection.
+ *
+ * It lists once, by watch-list (KEP-3157) or, where the server has none, by paged LIST, and then
+ * watches from there. A watch that ends, for whatever reason but 410 and its like, is opened again
+ * at the last event or bookmark. Nothing leaves the copy unless the server says so, in an event or
+ * in a complete list; an empty list that would empty the copy is believed only after it has kept
+ * coming for a while.
+ */
+export class Reflector<T> {
+  readonly selection: Selection;
+  readonly #transport: Transport;
+  readonly #project: Project<T>;
+  readonly #consumer: ReflectionConsumer<T>;
+  readonly #logger: Logger;
+  readonly #timings: ReflectionTimings;
+  readonly #backoff: Backoff;
+  readonly #absentBackoff: Backoff;
+  readonly #counts = {
+    lists: 0,
+    watches: 0,
+    events: 0,
+    bookmarks: 0,
+    malformed: 0,
+    relists: { expired: 0, malformed: 0, silent: 0, refused: 0 },
+  };
+
+  /** Where to watch from; undefined when a list is due. */
+  #resourceVersion: string | undefined;
+  #state: ReflectionState = { kind: 'syncing' };
+  /** When the server was last heard, in Unix time. */
+  #heardAtMs = Date.now();
+  #isConsumerFilled: boolean;
+  /** When the first of a row of empty lists came, on the clock that never goes back. */
+  #emptySinceMs: number | undefined;
+  #hasWatchList = true;
+  #hasBookmarks = false;
+
+  constructor(options: ReflectorOptions<T>) {
+    this.selection = options.selection;
+    this.#transport = options.transport;
+    this.#project = options.project;
+    this.#consumer = options.consumer;
+    this.#logger = options.logger.with({ resource: qualifiedName(options.selection.resource) });
+    this.#timings = { ...defaultTimings, ...options.timings };
+    this.#backoff = new Backoff(this.#timings.backoff);
+    this.#absentBackoff = new Backoff(this.#timings.absentBackoff);
+    this.#isConsumerFilled = options.isConsumerFilled ?? false;
+  }
+
+  get state(): ReflectionState {
+    return this.#state;
+  }
+
+  get counts(): ReflectionCounts {
+    return this.#counts;
+  }
+
+  /**
+   * Reflects until `signal` is aborted. By the time it returns, its connection is closed and none of
+   * its timers is left.
+   *
+   * @throws only what `project` or the consumer throws: a bug
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#consumer.state(this.#state);
+    while (!signal.aborted) {
+      const delayMs = await this.#attempt(signal);
+      if (delayMs > 0) await sleep(delayMs, signal);
+    }
+  }
+
+  /** Lists if that is due, watches until the watch ends, and says how long to wait before the next attempt. */
+  async #attempt(signal: AbortSignal): Promise<number> {
+    const attempt = newAttempt();
+    try {
+      await this.#reflect(attempt, signal);
+      // The server ended the watch in good order: its time was up, or the server is going down.
+      return attempt.hasSettled ? 0 : this.#backoff.nextMs();
+    } catch (error) {
+      if (signal.aborted && (error === signal.reason || error instanceof Fault)) return 0;
+      if (error instanceof Fault) return this.#recover(error, attempt);
+      throw error;
+    }
+  }
+
+  async #reflect(attempt: Attempt, signal: AbortSignal): Promise<void> {
+    if (this.#resourceVersion === undefined) {
+      const watchList = this.#hasWatchList ? await this.#openWatchList(attempt, signal) : undefined;
+      if (watchList !== undefined) return this.#follow(watchList, attempt, signal);
+      this.#swap(await list(this.#transport, this.selection, this.#project, signal));
+    }
+    const watch = await this.#openWatch({ resourceVersion: this.#resourceVersion }, signal);
+    return this.#follow(watch, attempt, signal);
+  }
+
+  /** Undefined when a LIST has to do instead. */
+  async #openWatchList(attempt: Attempt, signal: AbortSignal): Promise<JsonStream | undefined> {
+    try {
+      const query = { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' };
+      const stream = await this.#openWatch(query, signal);
+      attempt.isInitial = true;
+      return stream;
+    } catch (error) {
+      if (!(error instanceof ApiFault) || !mayListInstead(error)) throw error;
+      if (refusesWatchList(error)) this.#forgoWatchList(error);
+      if (error.status === 403) attempt.deniedVerbs.add('watch');
+      return undefined;
+    }
+  }
+
+  async #openWatch(query: ApiRequest['query'], signal: AbortSignal): Promise<JsonStream> {
+    const { resource, namespace, fieldSelector, labelSelector } = this.selection;
+    const { min, max } = this.#timings.watchSeconds;
+    const timeoutSeconds = Math.round(min + Math.random() * (max - min));
+    return this.#transport.stream({
+      path: collectionPath(resource, namespace),
+      query: { watch: true, allowWatchBookmarks: true, timeoutSeconds, fieldSelector, labelSelector, ...query },
+      openTimeoutMs: this.#timings.openTimeoutMs,
+      lifetimeMs: timeoutSeconds * 1000 + this.#timings.overdueMs,
+      signal,
+    });
+  }
+
+  /** Reads a watch to its end. */
+  async #follow(stream: JsonStream, attempt: Attempt, signal: AbortSignal): Promise<void> {
+    attempt.isOpen = true;
+    this.#counts.watches += 1;
+    this.#heardAtMs = Date.now();
+    const openedAtMs = performance.now();
+    const initial = new InitialEvents(this.#project);
+    stream.expectWithin(attempt.isInitial ? this.#timings.initialSilenceMs : this.#bookmarkSilenceMs());
+    const settle = setTimeout(() => this.#settle(attempt), this.#timings.settleMs);
+    try {
+      for await (const line of stream) {
+        signal.throwIfAborted();
+        this.#heardAtMs = Date.now();
+        const event = decodeWatchEvent(line, this.selection.resource);
+        if (event.type === 'error') throw event.fault;
+        attempt.events += 1;
+        if (!attempt.isInitial) {
+          this.#accept(event);
+        } else if (this.#acceptInitial(event, initial)) {
+          attempt.isInitial = false;
+        } else if (performance.now() - openedAtMs > this.#timings.initialTimeoutMs) {
+          throw this.#unfinished('took too long to send');
+        }
+        // The first bookmark may have told us only now that they come at all.
+        if (event.type === 'bookmark' && !attempt.isInitial) stream.expectWithin(this.#bookmarkSilenceMs());
+      }
+    } finally {
+      clearTimeout(settle);
+    }
+    if (attempt.isInitial) throw this.#unfinished('ended the watch before the end of');
+  }
+
+  /** True when the initial events are complete. */
+  #acceptInitial(event: Exclude<WatchEvent, { type: 'error' }>, initial: InitialEvents<T>): boolean {
+    switch (event.type) {
+      case 'upserted':
+        initial.upsert(event.object);
+        return false;
+      case 'removed':
+        initial.remove(event.object);
+        return false;
+      case 'bookmark':
+        // No ordinary bookmark comes before the one that marks the end, unless nobody means to mark it.
+        if (!event.isInitialEventsEnd) throw this.#unfinished('does not mark the end of');
+        // Who speaks of bookmarks here sends them later, too.
+        this.#hasBookmarks = true;
+        this.#swap(initial.end(event.resourceVersion));
+        return true;
+    }
+  }
+
+  #accept(event: Exclude<WatchEvent, { type: 'error' }>): void {
+    if (this.#state.kind !== 'synced') this.#report({ kind: 'synced' });
+    if (event.type === 'bookmark') {
+      this.#hasBookmarks = true;
+      this.#counts.bookmarks += 1;
+      this.#resourceVersion = event.resourceVersion;
+      return;
+    }
+    this.#counts.events += 1;
+    this.#resourceVersion = event.object.metadata.resourceVersion ?? this.#resourceVersion;
+    const kept = event.type === 'upserted' ? this.#project(event.object) : undefined;
+    if (kept === undefined) return this.#remove(event.object);
+    this.#isConsumerFilled = true;
+    this.#consumer.upsert(kept);
+  }
+
+  #remove(object: RawObject): void {
+    this.#consumer.remove(object.metadata.namespace ?? '', object.metadata.name);
+  }
+
+  /** Puts a complete list in the place of everything before it. */
+  #swap(listing: Listing<T>): void {
+    this.#heardAtMs = Date.now();
+    this.#counts.lists += 1;
+    if (listing.total > 0) this.#emptySinceMs = undefined;
+    else this.#confirmEmpty();
+    this.#consumer.replace(listing.objects);
+    this.#isConsumerFilled = listing.objects.length > 0;
+    this.#resourceVersion = listing.resourceVersion;
+    this.#logger.debug('listed', { objects: listing.total, kept: listing.objects.length });
+    this.#report({ kind: 'synced' });
+  }
+
+  /**
+   * An API server that was just restored, or points at the wrong etcd, says with full conviction that
+   * there is nothing. Taking its word at once would stop everything that is served.
+   */
+  #confirmEmpty(): void {
+    if (!this.#isConsumerFilled) return;
+    const nowMs = performance.now();
+    this.#emptySinceMs ??= nowMs;
+    if (nowMs - this.#emptySinceMs >= this.#timings.emptyConfirmMs) return;
+    const { plural } = this.selection.resource;
+    const seconds = this.#timings.emptyConfirmMs / 1000;
+    const message = `the API server says that there are no ${plural}, but there were some; they are kept until it has said so for ${seconds} s`;
+    throw new Fault(unconfirmedEmptyList, message);
+  }
+
+  #settle(attempt: Attempt): void {
+    attempt.hasSettled = true;
+    this.#backoff.reset();
+    this.#absentBackoff.reset();
+    if (!attempt.isInitial) this.#report({ kind: 'synced' });
+  }
+
+  #recover(fault: Fault, attempt: Attempt): number {
+    if (isWatchListIgnored(fault, attempt)) this.#forgoWatchList(fault);
+    const reason = relistReason(fault, attempt);
+    if (reason !== undefined) {
+      if (reason === 'malformed') this.#counts.malformed += 1;
+      this.#counts.relists[reason] += 1;
+      this.#resourceVersion = undefined;
+    }
+    const state = stateAfter(fault, attempt, this.#heardAtMs);
+    if (state !== undefined) this.#report(state);
+    else this.#logger.debug('watch interrupted', { code: fault.code, reason: fault.message });
+    const backoff = state?.kind === 'absent' ? this.#absentBackoff : this.#backoff;
+    const asked = fault instanceof ApiFault ? (fault.retryAfterMs ?? 0) : 0;
+    return Math.max(backoff.nextMs(), Math.min(asked, this.#timings.maxRetryAfterMs));
+  }
+
+  #forgoWatchList(fault: Fault): void {
+    if (this.#hasWatchList) this.#logger.debug('using LIST from now on', { code: fault.code, reason: fault.message });
+    this.#hasWatchList = false;
+  }
+
+  /** Undefined until the first bookmark: a server without any may be silent for as long as nothing changes. */
+  #bookmarkSilenceMs(): number | undefined {
+    return this.#hasBookmarks ? this.#timings.bookmarkSilenceMs : undefined;
+  }
+
+  #unfinished(what: string): Fault {
+    return new Fault(unfinishedInitialEvents, `the API server ${what} the initial ${this.selection.resource.plural}`);
+  }
+
+  #report(state: ReflectionState): void {
+    if (describe(state) === describe(this.#state)) return;
+    this.#state = state;
+    if ('cause' in state) this.#logger.warn(state.kind, { code: state.cause.code, reason: state.cause.message });
+    else this.#logger.info(state.kind);
+    this.#consumer.state(state);
+  }
+}
+
+/** What makes two states the same to whoever is told of them. */
+function describe(state: ReflectionState): string {
+  const verbs = state.kind === 'forbidden' ? state.verbs : [];
+  return [state.kind, 'cause' in state ? state.cause.code : '', ...verbs].join(' ');
+}

@@ -1,0 +1,221 @@
+/**
+ * An immutable map from strings with structural sharing: `set` and `delete` copy only the path to one
+ * leaf, and {@link diff} skips every subtree that two maps share. That is what makes a change cost
+ * what it touches instead of what the cluster holds (DESIGN, "What always holds" 5).
+ *
+ * It is a hash array mapped trie (Bagwell 2001) of 32-way branches over a 32-bit FNV-1a hash. The
+ * shape depends only on the contents, never on the order of insertion, so that equal contents meet
+ * in equal places when two maps are compared.
+ */
+export class PersistentMap<V> {
+  readonly #root: Node<V> | undefined;
+  readonly size: number;
+
+  private constructor(root: Node<V> | undefined, size: number) {
+    this.#root = root;
+    this.size = size;
+  }
+
+  /** The map without entries. */
+  static empty<V>(): PersistentMap<V> {
+    return new PersistentMap<V>(undefined, 0);
+  }
+
+  /** A map of the given entries; of two entries with one key the later wins. */
+  static from<V>(entries: Iterable<readonly [string, V]>): PersistentMap<V> {
+    let map = PersistentMap.empty<V>();
+    for (const [key, value] of entries) map = map.set(key, value);
+    return map;
+  }
+
+  get(key: string): V | undefined {
+    const hash = hashOf(key);
+    let node = this.#root;
+    for (let shift = 0; node !== undefined; shift += BITS) {
+      if (node.kind === 'leaf') return node.entries.find((entry) => entry[0] === key)?.[1];
+      node = childAt(node, slotOf(hash, shift));
+    }
+    return undefined;
+  }
+
+  has(key: string): boolean {
+    return this.get(key) !== undefined;
+  }
+
+  /** This map with `key` set to `value`; this very map when it already holds that same value. */
+  set(key: string, value: V): PersistentMap<V> {
+    const before = this.get(key);
+    if (before === value && before !== undefined) return this;
+    const root = insert(this.#root, hashOf(key), key, value, 0);
+    return new PersistentMap(root, before === undefined ? this.size + 1 : this.size);
+  }
+
+  /** This map without `key`; this very map when it has no such key. */
+  delete(key: string): PersistentMap<V> {
+    if (!this.has(key) || this.#root === undefined) return this;
+    return new PersistentMap(remove(this.#root, hashOf(key), key, 0), this.size - 1);
+  }
+
+  /** Entries in an order that depends on the contents alone. Sort them before showing them to a person. */
+  *entries(): IterableIterator<readonly [string, V]> {
+    if (this.#root !== undefined) yield* walk(this.#root);
+  }
+
+  *keys(): IterableIterator<string> {
+    for (const [key] of this.entries()) yield key;
+  }
+
+  *values(): IterableIterator<V> {
+    for (const [, value] of this.entries()) yield value;
+  }
+
+  /** Entries sorted by key, in code unit order. */
+  sorted(): readonly (readonly [string, V])[] {
+    return [...this.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  /**
+   * Calls `visit` for each key whose value is not the same object in both maps: `before` is undefined
+   * for an added key, `after` for a removed one.
+   */
+  static diff<V>(
+    before: PersistentMap<V>,
+    after: PersistentMap<V>,
+    visit: (key: string, before: V | undefined, after: V | undefined) => void,
+  ): void {
+    diffNodes(before.#root, after.#root, 0, visit);
+  }
+}
+
+const BITS = 5;
+const WIDTH = 1 << BITS;
+
+type Entry<V> = readonly [string, V];
+
+/** All keys of one 32-bit hash; more than one only when two keys collide. */
+interface Leaf<V> {
+  readonly kind: 'leaf';
+  readonly hash: number;
+  /** Sorted by key, so that colliding keys too have one order only. */
+  readonly entries: readonly Entry<V>[];
+}
+
+interface Branch<V> {
+  readonly kind: 'branch';
+  /** Bit `n` says that slot `n` has a child; the children stand in slot order. */
+  readonly bitmap: number;
+  readonly children: readonly Node<V>[];
+}
+
+type Node<V> = Leaf<V> | Branch<V>;
+
+function hashOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < key.length; index += 1) {
+    hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
+  }
+  // FNV leaves the low bits of short, similar keys close together; one mixing step spreads them.
+  return Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) >>> 0;
+}
+
+function slotOf(hash: number, shift: number): number {
+  return (hash >>> shift) & (WIDTH - 1);
+}
+
+function popCount(bits: number): number {
+  let rest = bits - ((bits >>> 1) & 0x55555555);
+  rest = (rest & 0x33333333) + ((rest >>> 2) & 0x33333333);
+  return Math.imul((rest + (rest >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+function indexOf(bitmap: number, slot: number): number {
+  return popCount(bitmap & ((1 << slot) - 1));
+}
+
+function childAt<V>(branch: Branch<V>, slot: number): Node<V> | undefined {
+  return (branch.bitmap & (1 << slot)) === 0 ? undefined : branch.children[indexOf(branch.bitmap, slot)];
+}
+
+function leaf<V>(hash: number, key: string, value: V): Leaf<V> {
+  return { kind: 'leaf', hash, entries: [[key, value]] };
+}
+
+function insert<V>(node: Node<V> | undefined, hash: number, key: string, value: V, shift: number): Node<V> {
+  if (node === undefined) return leaf(hash, key, value);
+  if (node.kind === 'leaf') {
+    if (node.hash !== hash) return insert(branchOf(node, shift), hash, key, value, shift);
+    const others = node.entries.filter((entry) => entry[0] !== key);
+    const entries = [...others, [key, value] as const].sort((a, b) => (a[0] < b[0] ? -1 : 1));
+    return { kind: 'leaf', hash, entries };
+  }
+  const slot = slotOf(hash, shift);
+  const index = indexOf(node.bitmap, slot);
+  const child = childAt(node, slot);
+  const next = insert(child, hash, key, value, shift + BITS);
+  const children = child === undefined ? node.children.toSpliced(index, 0, next) : node.children.with(index, next);
+  return { kind: 'branch', bitmap: node.bitmap | (1 << slot), children };
+}
+
+function branchOf<V>(node: Leaf<V>, shift: number): Branch<V> {
+  return { kind: 'branch', bitmap: 1 << slotOf(node.hash, shift), children: [node] };
+}
+
+function remove<V>(node: Node<V>, hash: number, key: string, shift: number): Node<V> | undefined {
+  if (node.kind === 'leaf') {
+    const entries = node.entries.filter((entry) => entry[0] !== key);
+    return entries.length === 0 ? undefined : { kind: 'leaf', hash: node.hash, entries };
+  }
+  const slot = slotOf(hash, shift);
+  const child = childAt(node, slot);
+  if (child === undefined) return node;
+  const index = indexOf(node.bitmap, slot);
+  const next = remove(child, hash, key, shift + BITS);
+  const children = next === undefined ? node.children.toSpliced(index, 1) : node.children.with(index, next);
+  const only = children[0];
+  if (only === undefined) return undefined;
+  // A branch over a single leaf is replaced by it: the shape must be the one that insertion alone makes.
+  if (children.length === 1 && only.kind === 'leaf') return only;
+  return { kind: 'branch', bitmap: next === undefined ? node.bitmap & ~(1 << slot) : node.bitmap, children };
+}
+
+function* walk<V>(node: Node<V>): IterableIterator<Entry<V>> {
+  if (node.kind === 'leaf') {
+    yield* node.entries;
+    return;
+  }
+  for (const child of node.children) yield* walk(child);
+}
+
+function diffNodes<V>(
+  before: Node<V> | undefined,
+  after: Node<V> | undefined,
+  shift: number,
+  visit: (key: string, before: V | undefined, after: V | undefined) => void,
+): void {
+  if (before === after) return;
+  if (before?.kind !== 'branch' && after?.kind !== 'branch') {
+    diffEntries(before?.entries ?? [], after?.entries ?? [], visit);
+    return;
+  }
+  const left = before?.kind === 'leaf' ? branchOf(before, shift) : before;
+  const right = after?.kind === 'leaf' ? branchOf(after, shift) : after;
+  for (let slot = 0; slot < WIDTH; slot += 1) {
+    const leftChild = left === undefined ? undefined : childAt(left, slot);
+    const rightChild = right === undefined ? undefined : childAt(right, slot);
+    diffNodes(leftChild, rightChild, shift + BITS, visit);
+  }
+}
+
+function diffEntries<V>(
+  before: readonly Entry<V>[],
+  after: readonly Entry<V>[],
+  visit: (key: string, before: V | undefined, after: V | undefined) => void,
+): void {
+  for (const [key, value] of before) {
+    const other = after.find((entry) => entry[0] === key)?.[1];
+    if (other !== value) visit(key, value, other);
+  }
+  for (const [key, value] of after) {
+    if (!before.some((entry) => entry[0] === key)) visit(key, undefined, value);
+  }
+}

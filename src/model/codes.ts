@@ -1,0 +1,206 @@
+/** One entry of the registry: what `docs/reference/findings.md` is generated from. */
+interface CodeEntry {
+  readonly code: `SLU${number}`;
+  readonly severity: 'error' | 'warning';
+  /** What the code means, in one sentence. */
+  readonly title: string;
+  /** What helps in general; a Finding may give a more exact one. */
+  readonly remedy: string;
+}
+
+/**
+ * Every Finding there is. The key is the reason on Events and in logs; the code never changes its
+ * meaning and is never used again. 1xx: the object could not be read; 2xx: Ingress; 3xx: TLS;
+ * 4xx: Services and endpoints; 5xx: the source of the objects.
+ */
+export const FINDING_CODES = {
+  ManifestUnreadable: {
+    code: 'SLU101',
+    severity: 'error',
+    title: 'A file in the manifests folder cannot be read or is not YAML.',
+    remedy: 'Mend the file. The objects that it held before keep being served until then.',
+  },
+  ObjectMalformed: {
+    code: 'SLU102',
+    severity: 'error',
+    title: 'A document is not a Kubernetes object, or a field has the wrong type.',
+    remedy: 'Compare the field with the API reference of its kind.',
+  },
+  ObjectTooLarge: {
+    code: 'SLU103',
+    severity: 'error',
+    title: 'A file or object is larger than the 1 MiB that an API server would take.',
+    remedy: 'Split it into smaller objects.',
+  },
+  NameInvalid: {
+    code: 'SLU104',
+    severity: 'error',
+    title: 'The name or namespace of an object is not one that Kubernetes allows.',
+    remedy: 'Use lower-case letters, digits, "-" and ".", at most 253 characters.',
+  },
+  ObjectDuplicate: {
+    code: 'SLU105',
+    severity: 'error',
+    title: 'Two documents describe the same object.',
+    remedy: 'Remove one of the two.',
+  },
+  HostInvalid: {
+    code: 'SLU201',
+    severity: 'error',
+    title: 'A host is not a DNS name, optionally with a leading "*." label.',
+    remedy: 'Write a DNS name such as shop.example.com or *.example.com, without scheme, port or path.',
+  },
+  PathInvalid: {
+    code: 'SLU202',
+    severity: 'error',
+    title: 'A path is not absolute or has characters that cannot stand in a URL path.',
+    remedy: 'Start the path with "/" and percent-encode what RFC 3986 does not allow in a path.',
+  },
+  PathTypeUnknown: {
+    code: 'SLU203',
+    severity: 'error',
+    title: 'pathType is none of Exact, Prefix, ImplementationSpecific.',
+    remedy: 'Set pathType to Prefix unless the path must match as a whole.',
+  },
+  RegexInvalid: {
+    code: 'SLU204',
+    severity: 'error',
+    title: 'A regular expression does not compile or is too long.',
+    remedy: 'Mend the expression; it is PCRE, anchored at the start of the path, at most 512 characters.',
+  },
+  BackendResourceUnsupported: {
+    code: 'SLU205',
+    severity: 'error',
+    title: 'A backend names a resource other than a Service.',
+    remedy: 'Name a Service instead of a resource.',
+  },
+  BackendMissing: {
+    code: 'SLU206',
+    severity: 'error',
+    title: 'A path has no backend.',
+    remedy: 'Add backend.service.name and backend.service.port.',
+  },
+  ServiceNotFound: {
+    code: 'SLU207',
+    severity: 'error',
+    title: 'A backend names a Service that does not exist; its paths answer 503.',
+    remedy: 'Create the Service, or correct the name. A backend is looked for in the namespace of its Ingress.',
+  },
+  ServicePortNotFound: {
+    code: 'SLU208',
+    severity: 'error',
+    title: 'A backend names a port that its Service does not have; its paths answer 503.',
+    remedy: 'Use the number or the name of a port in the spec.ports of the Service.',
+  },
+  PathConflict: {
+    code: 'SLU209',
+    severity: 'warning',
+    title: 'Another, older Ingress already routes the same host and path.',
+    remedy: 'Remove the path from one of the two.',
+  },
+  IngressClassUnknown: {
+    code: 'SLU210',
+    severity: 'warning',
+    title: 'An Ingress names a class that no IngressClass object defines; nobody serves it.',
+    remedy: 'Create the IngressClass, or name one that exists.',
+  },
+  IngressClassForeign: {
+    code: 'SLU211',
+    severity: 'warning',
+    title: 'An IngressClass in the manifests gives the class of this Ingress to another controller; it is not served.',
+    remedy: 'Run with --ingress-class NAME to serve it, or remove the IngressClass.',
+  },
+  AnnotationInvalid: {
+    code: 'SLU212',
+    severity: 'warning',
+    title: 'The value of an annotation cannot be understood; the default is used.',
+    remedy: 'Correct the value.',
+  },
+  IngressEmpty: {
+    code: 'SLU213',
+    severity: 'warning',
+    title: 'An Ingress has neither rules nor a default backend; there is nothing to serve.',
+    remedy: 'Add spec.rules or spec.defaultBackend.',
+  },
+  SecretNotFound: {
+    code: 'SLU301',
+    severity: 'error',
+    title: 'A TLS entry names a Secret that does not exist; its hosts get the default certificate.',
+    remedy: 'Create the Secret in the namespace of the Ingress, or correct the name.',
+  },
+  SecretNotTls: {
+    code: 'SLU302',
+    severity: 'error',
+    title: 'A Secret used for TLS lacks tls.crt or tls.key; its hosts get the default certificate.',
+    remedy: 'Create it with "kubectl create secret tls NAME --cert FILE --key FILE".',
+  },
+  CertificateUnreadable: {
+    code: 'SLU303',
+    severity: 'error',
+    title: 'tls.crt or tls.key of a Secret is not readable PEM; its hosts get the default certificate.',
+    remedy: 'Put the certificate chain in tls.crt and an unencrypted private key in tls.key, both as PEM.',
+  },
+  CertificateKeyMismatch: {
+    code: 'SLU304',
+    severity: 'error',
+    title: 'The private key does not belong to the certificate; its hosts get the default certificate.',
+    remedy: 'Put the leaf certificate first in tls.crt and its own key in tls.key.',
+  },
+  CertificateExpired: {
+    code: 'SLU305',
+    severity: 'warning',
+    title: 'A certificate has expired or is not yet valid; it is served, and clients will refuse it.',
+    remedy: 'Renew the certificate.',
+  },
+  CertificateHostMismatch: {
+    code: 'SLU306',
+    severity: 'warning',
+    title: 'A certificate does not cover a host that it is used for; clients will refuse it.',
+    remedy: 'Issue a certificate whose subject alternative names include the host.',
+  },
+  CertificateCommonNameOnly: {
+    code: 'SLU307',
+    severity: 'warning',
+    title: 'A certificate names its host in the common name only; it is served, and current clients will refuse it.',
+    remedy: 'Issue a certificate with subject alternative names.',
+  },
+  CertificateConflict: {
+    code: 'SLU308',
+    severity: 'warning',
+    title: 'Another, older Ingress already gives this host another certificate.',
+    remedy: 'Use one Secret for the host in both, or remove the TLS entry from one.',
+  },
+  ServicePortUnusable: {
+    code: 'SLU401',
+    severity: 'error',
+    title: 'A Service port that a route uses is not TCP; it cannot carry HTTP.',
+    remedy: 'Route to a TCP port.',
+  },
+  ExternalNameUnresolved: {
+    code: 'SLU402',
+    severity: 'error',
+    title: 'The name of an ExternalName Service cannot be resolved; its paths answer 503 until it can.',
+    remedy: 'Check the name and the DNS server that this machine uses.',
+  },
+  AddressInvalid: {
+    code: 'SLU403',
+    severity: 'error',
+    title: 'An endpoint address is not an IP address; it is left out.',
+    remedy: 'Write an IPv4 or IPv6 address.',
+  },
+  PortInvalid: {
+    code: 'SLU404',
+    severity: 'error',
+    title: 'A port is not a number from 1 to 65535.',
+    remedy: 'Write a port number from 1 to 65535.',
+  },
+  SourceForbidden: {
+    code: 'SLU501',
+    severity: 'error',
+    title: 'The API server does not let Sluice read a kind of object.',
+    remedy: 'Grant the verb to the ServiceAccount of Sluice; deploy/ has the ClusterRole.',
+  },
+} as const satisfies Record<string, CodeEntry>;
+
+/** The name of a Finding: CamelCase, as the reason of an Event must be. */
+export type FindingReason = keyof typeof FINDING_CODES;

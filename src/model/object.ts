@@ -1,0 +1,46 @@
+/** Kinds of Kubernetes objects that Sluice reads; `Manifest` is a file that could not be read as objects. */
+export type ObjectKind =
+  'EndpointSlice' | 'Endpoints' | 'Ingress' | 'IngressClass' | 'Manifest' | 'Node' | 'Secret' | 'Service';
+
+/** Names one object. `namespace` is empty for objects that live in the cluster scope. */
+export interface ObjectRef {
+  readonly kind: ObjectKind;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Where an object was read from: a manifest (1-based line of its first key) or the API server. */
+export type Origin =
+  | { readonly kind: 'file'; readonly path: string; readonly document: number; readonly line: number }
+  | { readonly kind: 'cluster' };
+
+/** What every admitted object carries, reduced to what compile and status read. */
+export interface ObjectMeta {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Milliseconds since 1970; 0 where the object has no creationTimestamp, as in most manifests. */
+  readonly createdMs: number;
+  readonly origin: Origin;
+}
+
+/** The key of an object within its kind's table: `namespace/name`, or `name` in the cluster scope. */
+export function keyOf(object: { readonly namespace: string; readonly name: string }): string {
+  return object.namespace === '' ? object.name : `${object.namespace}/${object.name}`;
+}
+
+/** How an object is named to people, as kubectl does: `Ingress shop/web`. */
+export function nameOf(ref: ObjectRef): string {
+  return `${ref.kind} ${keyOf(ref)}`;
+}
+
+/**
+ * Oldest first, then by name: the order in which objects that want the same thing are served, as the
+ * Ingress and Gateway API controllers do.
+ */
+export function byAge(a: ObjectMeta, b: ObjectMeta): number {
+  if (a.createdMs !== b.createdMs) return a.createdMs - b.createdMs;
+  const left = keyOf(a);
+  const right = keyOf(b);
+  return left === right ? 0 : left < right ? -1 : 1;
+}

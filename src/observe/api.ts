@@ -1,0 +1,88 @@
+import { serve, type ServerType } from '@hono/node-server';
+import { Hono } from 'hono';
+import { Fault, messageOf } from '../lib/fault.ts';
+import type { Plan } from '../compile/plan.ts';
+import type { Metrics } from './metrics.ts';
+import { certificateRows, findingRows, findingsOf, routeRows, serviceRows } from './views.ts';
+
+/** What the API shows, read anew for each request. */
+export interface ApiSource {
+  /** Empty when the program serves what the sources say; otherwise what is still missing. */
+  readonly notReady: () => readonly string[];
+  readonly plan: () => Plan | undefined;
+  readonly metrics: Metrics;
+  readonly version: string;
+}
+
+const PATHS = [
+  '/livez',
+  '/readyz',
+  '/metrics',
+  '/api/v1/routes',
+  '/api/v1/services',
+  '/api/v1/certificates',
+  '/api/v1/findings',
+  '/api/v1/version',
+];
+
+/** The HTTP API: health, metrics, and what `sluice get` shows as JSON. It only reads. */
+export function createApi(source: ApiSource): Hono {
+  const api = new Hono();
+  api.get('/livez', (context) => context.text('ok\n'));
+  api.get('/readyz', (context) => {
+    const reasons = source.notReady();
+    return context.json({ ready: reasons.length === 0, reasons }, reasons.length === 0 ? 200 : 503);
+  });
+  api.get('/metrics', async (context) => {
+    const plan = source.plan();
+    source.metrics.findings(plan === undefined ? [] : findingsOf(plan));
+    return context.text(await source.metrics.text(), 200, {
+      'content-type': 'text/plain; version=0.0.4; charset=utf-8',
+    });
+  });
+  api.get('/api/v1/routes', (context) => context.json({ items: rows(source, routeRows) }));
+  api.get('/api/v1/services', (context) => context.json({ items: rows(source, serviceRows) }));
+  api.get('/api/v1/certificates', (context) => context.json({ items: rows(source, certificateRows) }));
+  api.get('/api/v1/findings', (context) =>
+    context.json({ items: rows(source, (plan) => findingRows(findingsOf(plan))) }),
+  );
+  api.get('/api/v1/version', (context) => context.json({ version: source.version }));
+  api.notFound((context) => context.json({ error: 'no such path', paths: PATHS }, 404));
+  return api;
+}
+
+function rows<Row>(source: ApiSource, view: (plan: Plan) => readonly Row[]): readonly Row[] {
+  const plan = source.plan();
+  return plan === undefined ? [] : view(plan);
+}
+
+/** Where a server listens, and how to end it. */
+export interface RunningApi {
+  readonly close: () => Promise<void>;
+}
+
+/** Serves the API at `HOST:PORT`. @throws Fault `api-address` when it cannot listen there. */
+export async function startApi(api: Hono, address: string): Promise<RunningApi> {
+  const separator = address.lastIndexOf(':');
+  const hostname = address.slice(0, separator).replace(/^\[(.*)\]$/, '$1');
+  const port = Number(address.slice(separator + 1));
+  const server = await new Promise<ServerType>((resolve, reject) => {
+    const started = serve({ fetch: api.fetch, hostname, port }, () => resolve(started));
+    started.once('error', (cause: Error) =>
+      reject(
+        new Fault(
+          'api-address',
+          `cannot listen on ${address}: ${messageOf(cause)}. Choose another with --api-address.`,
+          { cause, retryable: false },
+        ),
+      ),
+    );
+  });
+  return {
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        if ('closeAllConnections' in server) server.closeAllConnections();
+      }),
+  };
+}

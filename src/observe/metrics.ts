@@ -1,0 +1,107 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Finding } from '../model/finding.ts';
+import type { AccessEntry } from './access-entry.ts';
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Everything that `/metrics` shows. Routes are labelled by the object that made them, never by what clients send. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #requests = new Counter({
+    name: 'sluice_requests_total',
+    help: 'Finished requests by route (namespace/name of its Ingress) and status.',
+    labelNames: ['route', 'status'],
+    registers: [this.#registry],
+  });
+  readonly #durations = new Histogram({
+    name: 'sluice_request_duration_seconds',
+    help: 'Time from the first byte of a request to the last of its answer.',
+    labelNames: ['route'],
+    buckets: SECONDS,
+    registers: [this.#registry],
+  });
+  readonly #changes = new Counter({
+    name: 'sluice_changes_total',
+    help: 'Changes that reached a plane.',
+    labelNames: ['plane'],
+    registers: [this.#registry],
+  });
+  readonly #applies = new Counter({
+    name: 'sluice_applies_total',
+    help: 'Applies of a plan to a plane, by result.',
+    labelNames: ['plane', 'result'],
+    registers: [this.#registry],
+  });
+  readonly #latency = new Histogram({
+    name: 'sluice_change_latency_seconds',
+    help: 'Time from a plan being known to being applied.',
+    labelNames: ['plane'],
+    buckets: SECONDS,
+    registers: [this.#registry],
+  });
+  readonly #reloads = new Counter({
+    name: 'sluice_haproxy_reloads_total',
+    help: 'HAProxy processes that had to be replaced, by reason. The goal is 0.',
+    labelNames: ['reason'],
+    registers: [this.#registry],
+  });
+  readonly #findings = new Gauge({
+    name: 'sluice_findings',
+    help: 'Objects with something wrong, by code.',
+    labelNames: ['code', 'reason', 'severity'],
+    registers: [this.#registry],
+  });
+  readonly #sources = new Gauge({
+    name: 'sluice_source_synced',
+    help: '1 while a source of objects is up to date, 0 while it is stale or has not synced.',
+    labelNames: ['source'],
+    registers: [this.#registry],
+  });
+  readonly #dropped = new Counter({
+    name: 'sluice_access_log_dropped_total',
+    help: 'Access log lines that were lost: unreadable, or the reader of the log too slow.',
+    registers: [this.#registry],
+  });
+
+  constructor() {
+    collectDefaultMetrics({ register: this.#registry });
+    for (const reason of ['adopted', 'crashed', 'out-of-step']) this.#reloads.inc({ reason }, 0);
+  }
+
+  request(entry: AccessEntry): void {
+    this.#requests.inc({ route: entry.route, status: String(entry.status) });
+    if (entry.totalMs >= 0) this.#durations.observe({ route: entry.route }, entry.totalMs / 1000);
+  }
+
+  accessLogDropped(lines: number): void {
+    this.#dropped.inc(lines);
+  }
+
+  applied(plane: string, result: { readonly changes: number; readonly waitedMs: number }): void {
+    this.#applies.inc({ plane, result: 'success' });
+    this.#changes.inc({ plane }, result.changes);
+    this.#latency.observe({ plane }, result.waitedMs / 1000);
+  }
+
+  failed(plane: string): void {
+    this.#applies.inc({ plane, result: 'failure' });
+  }
+
+  /** The first start of a process is no reload; every later one is. */
+  engineStarted(reason: string): void {
+    if (reason !== 'started') this.#reloads.inc({ reason });
+  }
+
+  findings(list: readonly Finding[]): void {
+    this.#findings.reset();
+    for (const { reason, code, severity } of list) this.#findings.inc({ code, reason, severity });
+  }
+
+  source(name: string, isSynced: boolean): void {
+    this.#sources.set({ source: name }, isSynced ? 1 : 0);
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}

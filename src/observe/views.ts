@@ -1,0 +1,115 @@
+import { byObject, type Finding } from '../model/finding.ts';
+import { keyOf } from '../model/object.ts';
+import type { BackendPlan, Plan, RoutePlan } from '../compile/plan.ts';
+
+/** What `sluice get` and the API show, in rows with one order. Nothing here holds key material. */
+export interface RouteRow {
+  readonly host: string;
+  readonly match: RoutePlan['match']['type'];
+  readonly path: string;
+  /** `namespace/service:port`, or the status and reason of a refusal. */
+  readonly target: string;
+  readonly readyEndpoints: number;
+  readonly tls: boolean;
+  readonly redirectsToHttps: boolean;
+  /** `namespace/name` of the Ingress; empty where no object made the route. */
+  readonly owner: string;
+}
+
+export interface ServiceRow {
+  readonly service: string;
+  readonly port: number;
+  readonly protocol: string;
+  readonly ready: readonly string[];
+  readonly draining: readonly string[];
+}
+
+export interface CertificateRow {
+  readonly secret: string;
+  readonly hosts: readonly string[];
+  readonly dnsNames: readonly string[];
+  /** RFC 3339. */
+  readonly notAfter: string;
+  readonly fingerprint: string;
+}
+
+export interface FindingRow {
+  readonly severity: string;
+  readonly code: string;
+  readonly reason: string;
+  readonly kind: string;
+  /** `namespace/name`. */
+  readonly object: string;
+  readonly field: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+export function routeRows(plan: Plan): readonly RouteRow[] {
+  return plan.l7.hosts.sorted().flatMap(([, host]) =>
+    host.routes.map((route) => {
+      const backend = route.action.kind === 'forward' ? plan.l7.backends.get(route.action.backend) : undefined;
+      return {
+        host: host.host,
+        match: route.match.type,
+        path: route.match.value,
+        target:
+          route.action.kind === 'refuse' ? `${String(route.action.status)} ${route.action.reason}` : targetOf(backend),
+        readyEndpoints: backend === undefined ? 0 : endpointsOf(backend, 'ready').length,
+        tls: host.certificate !== undefined,
+        redirectsToHttps: route.filters.some((filter) => filter.type === 'RequestRedirect'),
+        owner: route.owner,
+      };
+    }),
+  );
+}
+
+function targetOf(backend: BackendPlan | undefined): string {
+  return backend === undefined ? '' : `${backend.namespace}/${backend.service}:${String(backend.port)}`;
+}
+
+export function serviceRows(plan: Plan): readonly ServiceRow[] {
+  return plan.l7.backends.sorted().map(([, backend]) => ({
+    service: `${backend.namespace}/${backend.service}`,
+    port: backend.port,
+    protocol: backend.protocol,
+    ready: endpointsOf(backend, 'ready'),
+    draining: endpointsOf(backend, 'draining'),
+  }));
+}
+
+function endpointsOf(backend: BackendPlan, state: 'ready' | 'draining'): readonly string[] {
+  return backend.servers
+    .filter((server) => server.state === state)
+    .map(({ address, port }) =>
+      address.includes(':') ? `[${address}]:${String(port)}` : `${address}:${String(port)}`,
+    );
+}
+
+export function certificateRows(plan: Plan): readonly CertificateRow[] {
+  return plan.l7.certificates.sorted().map(([id, { certificate, serverNames }]) => ({
+    secret: id.replace('_', '/'),
+    hosts: serverNames,
+    dnsNames: certificate.dnsNames,
+    notAfter: new Date(certificate.notAfterMs).toISOString(),
+    fingerprint: certificate.fingerprint,
+  }));
+}
+
+/** All Findings of a plan, in one order. */
+export function findingsOf(plan: Plan): readonly Finding[] {
+  return [...plan.findings.values()].flat().sort(byObject);
+}
+
+export function findingRows(findings: readonly Finding[]): readonly FindingRow[] {
+  return findings.map(({ severity, code, reason, object, field, message, remedy }) => ({
+    severity,
+    code,
+    reason,
+    kind: object.kind,
+    object: keyOf(object),
+    field,
+    message,
+    remedy,
+  }));
+}

@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto';
+import { mkdir, open, rename, rm, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { BackendPlan, L7Plan } from '../../compile/plan.ts';
+import { backendName, certificateFile, serverAddress, serverName } from './encode.ts';
+import { crtListLine, defaultCertificatePem, hostEntries, pemLines, regexLines, weightOf } from './commands.ts';
+import { BACKEND_CLASS, FILES } from './skeleton.ts';
+
+/**
+ * All that HAProxy needs to serve a plan from a bare start, Sluice absent: file name to contents,
+ * in pieces so that ten thousand backends need not become one string.
+ */
+export type Checkpoint = ReadonlyMap<string, readonly string[]>;
+
+/** Renders a plan as files. Pure; equal plans give equal bytes. */
+export function renderCheckpoint(plan: L7Plan, skeleton: string, selfSignedPem: string): Checkpoint {
+  const backends = plan.backends.sorted().map(([, backend]) => backendSection(backend));
+  const routes = plan.hosts
+    .sorted()
+    .flatMap(([, host]) => [...hostEntries(host).routes].map(([key, value]) => `${key} ${value}\n`));
+  const certificates = plan.certificates.sorted().map(([, certificate]) => certificate);
+  const files = new Map<string, readonly string[]>([
+    [FILES.config, [skeleton, ...backends]],
+    [FILES.routes, routes],
+    [FILES.regexes, regexLines(plan.hosts).map((line) => `${line}\n`)],
+    [
+      FILES.certificates,
+      certificates
+        .filter(({ serverNames }) => serverNames.length > 0)
+        .map((certificate) => `${crtListLine(certificate)}\n`),
+    ],
+    [FILES.selfSigned, [defaultCertificatePem(plan, selfSignedPem)]],
+  ]);
+  for (const certificate of certificates) {
+    files.set(certificateFile(certificate.id), [`${pemLines(certificate).join('\n')}\n`]);
+  }
+  return files;
+}
+
+const sections = new WeakMap<BackendPlan, string>();
+
+/** The text of a backend, kept as long as the backend is: most of a checkpoint is as it was in the last one. */
+function backendSection(backend: BackendPlan): string {
+  const known = sections.get(backend);
+  if (known !== undefined) return known;
+  const protocol = backend.protocol === 'h2c' ? ' proto h2' : '';
+  const servers = backend.servers.map(
+    (server) => `    server ${serverName(server)} ${serverAddress(server)} weight ${weightOf(server)}${protocol}\n`,
+  );
+  const text = `\nbackend ${backendName(backend.id)} from ${BACKEND_CLASS}\n${servers.join('')}`;
+  sections.set(backend, text);
+  return text;
+}
+
+/** A digest of a checkpoint's contents, to tell whether it must be written again. */
+export function digestOf(checkpoint: Checkpoint): string {
+  const hash = createHash('sha256');
+  for (const [name, pieces] of checkpoint) {
+    hash.update(`${name}\0`);
+    for (const piece of pieces) hash.update(piece);
+  }
+  return hash.digest('hex');
+}
+
+/**
+ * Writes a checkpoint into a folder of its own and then points the link `current` at it, so that a
+ * crash in between leaves the old one whole. Keys are inside: everything is readable by the owner only.
+ *
+ * Returns the folder. @throws what the file system throws.
+ */
+export async function writeCheckpoint(stateDirectory: string, checkpoint: Checkpoint): Promise<string> {
+  const name = `checkpoint-${digestOf(checkpoint).slice(0, 16)}`;
+  const folder = join(stateDirectory, name);
+  const temporary = `${folder}.tmp`;
+  await rm(temporary, { recursive: true, force: true });
+  await mkdir(join(temporary, 'certs'), { recursive: true, mode: 0o700 });
+  for (const [file, pieces] of checkpoint) await writePieces(join(temporary, file), pieces);
+  await rm(folder, { recursive: true, force: true });
+  await rename(temporary, folder);
+  const link = join(stateDirectory, 'current');
+  await rm(`${link}.tmp`, { force: true });
+  await symlink(name, `${link}.tmp`);
+  await rename(`${link}.tmp`, link);
+  return folder;
+}
+
+async function writePieces(path: string, pieces: readonly string[]): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const file = await open(path, 'w', 0o600);
+  try {
+    let batch: string[] = [];
+    let length = 0;
+    for (const piece of pieces) {
+      batch.push(piece);
+      length += piece.length;
+      if (length < 262_144) continue;
+      await file.write(batch.join(''));
+      batch = [];
+      length = 0;
+    }
+    await file.write(batch.join(''));
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,84 @@
+import type { Turns } from '../../lib/turns.ts';
+import type { L7Plan } from '../../compile/plan.ts';
+import { backendName, serverName } from './encode.ts';
+import type { Command, Leftovers, RenderedChange } from './commands.ts';
+
+const FIRST_TRY_MS = 100;
+const LONGEST_WAIT_MS = 30_000;
+
+/**
+ * Deletes servers and backends that the plan has dropped once their last request has ended.
+ * HAProxy refuses to delete them before (management guide, `del server`), so it is tried again, ever
+ * more slowly, for as long as a download or WebSocket holds on to them.
+ */
+export class Collector {
+  readonly #servers = new Set<string>();
+  readonly #backends = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  #waitMs = FIRST_TRY_MS;
+
+  get leftovers(): Leftovers {
+    return { servers: this.#servers, backends: this.#backends };
+  }
+
+  /** Takes up what a change left behind, and lets go of what the plan has revived. */
+  add(plan: L7Plan, change: RenderedChange): void {
+    for (const target of change.retiredServers) this.#servers.add(target);
+    for (const name of change.retiredBackends) this.#backends.add(name);
+    for (const target of this.#servers) if (isWanted(plan, target)) this.#servers.delete(target);
+    for (const name of this.#backends) if (plan.backends.has(name)) this.#backends.delete(name);
+    this.#waitMs = FIRST_TRY_MS;
+  }
+
+  /** Tries to delete all leftovers after a while, through `send`, one turn at a time, and again while some remain. */
+  schedule(send: (commands: readonly Command[]) => Promise<readonly string[]>, turns: Turns): void {
+    if (this.#timer !== undefined || this.#servers.size + this.#backends.size === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#waitMs = Math.min(LONGEST_WAIT_MS, this.#waitMs * 2);
+      void turns.take(() => this.#collect(send)).then(() => this.schedule(send, turns));
+    }, this.#waitMs).unref();
+  }
+
+  /** A new process holds no leftovers. */
+  reset(): void {
+    this.#servers.clear();
+    this.#backends.clear();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.reset();
+  }
+
+  async #collect(send: (commands: readonly Command[]) => Promise<readonly string[]>): Promise<void> {
+    await this.#delete(this.#servers, 'server', send);
+    const backends = [...this.#backends].filter(
+      (name) => ![...this.#servers].some((target) => target.startsWith(`${name}/`)),
+    );
+    await this.#delete(this.#backends, 'backend', send, backends);
+  }
+
+  async #delete(
+    held: Set<string>,
+    kind: 'server' | 'backend',
+    send: (commands: readonly Command[]) => Promise<readonly string[]>,
+    targets: readonly string[] = [...held],
+  ): Promise<void> {
+    const replies = await send(targets.map((target) => `del ${kind} ${target}`));
+    targets.forEach((target, index) => {
+      if (/deleted\.$|No such|not found/i.test(replies[index] ?? '')) held.delete(target);
+    });
+  }
+}
+
+function isWanted(plan: L7Plan, target: string): boolean {
+  const [backend = '', name = ''] = target.split('/');
+  const found = plan.backends.get(backend);
+  return (
+    found !== undefined &&
+    backendName(found.id) === backend &&
+    found.servers.some((server) => serverName(server) === name)
+  );
+}

@@ -1,0 +1,262 @@
+import { PersistentMap } from '../../lib/persistent-map.ts';
+import type { BackendPlan, CertificatePlan, HostPlan, L7Plan, RoutePlan, ServerPlan } from '../../compile/plan.ts';
+import {
+  backendName,
+  certificateFile,
+  keyHost,
+  regexKey,
+  routeKey,
+  routeValue,
+  serverAddress,
+  serverName,
+  sniFilter,
+} from './encode.ts';
+import { BACKEND_CLASS, FILES } from './skeleton.ts';
+
+/** One line (with payload, a few) for HAProxy's runtime CLI. */
+export type Command = string;
+
+/**
+ * What a process still holds although the plan does not want it any more: servers in maintenance
+ * that finish their requests, and backends without servers that finish theirs.
+ */
+export interface Leftovers {
+  /** `backend/server`. */
+  readonly servers: ReadonlySet<string>;
+  readonly backends: ReadonlySet<string>;
+}
+
+/** The commands from one plan to the next, and what they leave behind to be deleted once it is idle. */
+export interface RenderedChange {
+  readonly commands: readonly Command[];
+  /** `backend/server`, in maintenance already. */
+  readonly retiredServers: readonly string[];
+  /** Unpublished already. */
+  readonly retiredBackends: readonly string[];
+}
+
+/**
+ * The smallest set of commands that takes HAProxy from `before` to `after`. Pure; visits only what
+ * differs. The order is what makes it safe: a thing is there before anything points at it, and goes
+ * only after nothing does. Each route changes in one atomic step.
+ */
+export function renderChange(
+  before: L7Plan,
+  after: L7Plan,
+  leftovers: Leftovers,
+  selfSignedPem: string,
+): RenderedChange {
+  const certificates = renderCertificates(before.certificates, after.certificates);
+  const backends = renderBackends(before.backends, after.backends, leftovers);
+  const routes = renderRoutes(before.hosts, after.hosts);
+  return {
+    commands: [
+      ...certificates.added,
+      ...renderDefaultCertificate(before, after, selfSignedPem),
+      ...backends.added,
+      ...routes.commands,
+      ...backends.removed,
+      ...certificates.removed,
+    ],
+    retiredServers: backends.retiredServers,
+    retiredBackends: backends.retiredBackends,
+  };
+}
+
+interface RenderedBackends {
+  readonly added: Command[];
+  readonly removed: Command[];
+  readonly retiredServers: string[];
+  readonly retiredBackends: string[];
+}
+
+function renderBackends(
+  before: PersistentMap<BackendPlan>,
+  after: PersistentMap<BackendPlan>,
+  leftovers: Leftovers,
+): RenderedBackends {
+  const rendered: RenderedBackends = { added: [], removed: [], retiredServers: [], retiredBackends: [] };
+  PersistentMap.diff(before, after, (_, left, right) => {
+    if (right !== undefined) {
+      const name = backendName(right.id);
+      if (left === undefined && !leftovers.backends.has(name))
+        rendered.added.push(`add backend ${name} from ${BACKEND_CLASS}`);
+      renderServers(name, left?.servers ?? [], right, leftovers, rendered);
+      if (left === undefined) rendered.added.push(`publish backend ${name}`);
+      return;
+    }
+    if (left === undefined) return;
+    const name = backendName(left.id);
+    rendered.removed.push(`unpublish backend ${name}`);
+    retireServers(name, left.servers, rendered);
+    rendered.retiredBackends.push(name);
+  });
+  return rendered;
+}
+
+function renderServers(
+  backend: string,
+  before: readonly ServerPlan[],
+  after: BackendPlan,
+  leftovers: Leftovers,
+  rendered: RenderedBackends,
+): void {
+  const known = new Map(before.map((server) => [serverName(server), server]));
+  for (const server of after.servers) {
+    const name = serverName(server);
+    const target = `${backend}/${name}`;
+    const old = known.get(name);
+    known.delete(name);
+    if (old === undefined && !leftovers.servers.has(target)) {
+      const protocol = after.protocol === 'h2c' ? ' proto h2' : '';
+      rendered.added.push(`add server ${target} ${serverAddress(server)} weight ${weightOf(server)}${protocol}`);
+      rendered.added.push(`enable server ${target}`);
+    } else if (old === undefined) {
+      rendered.added.push(`set server ${target} weight ${weightOf(server)}`, `enable server ${target}`);
+    } else if (old.state !== server.state) {
+      rendered.added.push(`set server ${target} weight ${weightOf(server)}`);
+    }
+  }
+  // Within one backend the new servers come first, so that it is never empty in between.
+  retireServers(backend, [...known.values()], rendered);
+}
+
+function retireServers(backend: string, servers: readonly ServerPlan[], rendered: RenderedBackends): void {
+  for (const server of servers) {
+    const target = `${backend}/${serverName(server)}`;
+    rendered.removed.push(`disable server ${target}`);
+    rendered.retiredServers.push(target);
+  }
+}
+
+/** Weight 0 drains: no new requests, while running ones finish (configuration manual, `weight`). */
+export function weightOf(server: ServerPlan): string {
+  return server.state === 'draining' ? '0' : '1';
+}
+
+/** The entries of the route map for one host, and its regular expressions, in the order they are tried. */
+export function hostEntries(plan: HostPlan): {
+  readonly routes: ReadonlyMap<string, string>;
+  readonly regexes: ReadonlyMap<string, string>;
+} {
+  const routes = new Map<string, string>();
+  const regexes = new Map<string, string>();
+  const hasRegex = plan.routes.some(isRegex);
+  for (const route of plan.routes) {
+    if (isRegex(route)) regexes.set(regexKey(keyHost(plan.host), route.match.value), routeValue(route, false));
+    else
+      routes.set(
+        routeKey(keyHost(plan.host), route.match),
+        routeValue(route, hasRegex && route.match.type !== 'Exact'),
+      );
+  }
+  return { routes, regexes };
+}
+
+function isRegex(route: RoutePlan): boolean {
+  return route.match.type === 'RegularExpression';
+}
+
+/** Lines of the map of regular expressions: longest pattern first, as ingress-nginx orders them. */
+export function regexLines(hosts: PersistentMap<HostPlan>): readonly string[] {
+  const entries = [...hosts.values()].flatMap((host) => [...hostEntries(host).regexes]);
+  return entries.sort(([a], [b]) => b.length - a.length || (a < b ? -1 : 1)).map(([key, value]) => `${key} ${value}`);
+}
+
+function renderRoutes(
+  before: PersistentMap<HostPlan>,
+  after: PersistentMap<HostPlan>,
+): { readonly commands: readonly Command[] } {
+  const added: string[] = [];
+  const commands: Command[] = [];
+  const removed: Command[] = [];
+  let regexesChanged = false;
+  PersistentMap.diff(before, after, (_, left, right) => {
+    const old = left === undefined ? EMPTY : hostEntries(left);
+    const next = right === undefined ? EMPTY : hostEntries(right);
+    for (const [key, value] of next.routes) {
+      const known = old.routes.get(key);
+      if (known === undefined) added.push(`${key} ${value}`);
+      else if (known !== value) commands.push(`set map ${FILES.routes} ${key} ${value}`);
+    }
+    for (const key of old.routes.keys()) if (!next.routes.has(key)) removed.push(`del map ${FILES.routes} ${key}`);
+    regexesChanged ||= old.regexes.size > 0 || next.regexes.size > 0;
+  });
+  const bulk = chunks(added, ROUTES_PER_PAYLOAD).map((lines) => payload(`add map ${FILES.routes}`, lines));
+  const regexes = regexesChanged ? [REPLACE_REGEXES, ...regexLines(after)].join('\n') : undefined;
+  return { commands: [...(regexes === undefined ? [] : [regexes]), ...bulk, ...commands, ...removed] };
+}
+
+const EMPTY: ReturnType<typeof hostEntries> = { routes: new Map(), regexes: new Map() };
+
+/**
+ * Not a command of HAProxy: the plane turns it into `prepare map`, `add map @version`, `commit map`,
+ * since the version is only known from the first answer. The order of expressions matters, so that
+ * the map is always replaced as a whole.
+ */
+export const REPLACE_REGEXES = '#replace-regexes';
+
+const ROUTES_PER_PAYLOAD = 500;
+
+/** A command with a payload; the empty line ends it (management guide §9.3). */
+export function payload(command: string, lines: readonly string[]): Command {
+  return `${command} <<\n${lines.join('\n')}\n`;
+}
+
+function renderCertificates(
+  before: PersistentMap<CertificatePlan>,
+  after: PersistentMap<CertificatePlan>,
+): { readonly added: readonly Command[]; readonly removed: readonly Command[] } {
+  const added: Command[] = [];
+  const removed: Command[] = [];
+  PersistentMap.diff(before, after, (_, left, right) => {
+    const plan = right ?? left;
+    if (plan === undefined) return;
+    const file = certificateFile(plan.id);
+    if (right === undefined) {
+      if (plan.serverNames.length > 0) removed.push(`del ssl crt-list ${FILES.certificates} ${file}`);
+      removed.push(`del ssl cert ${file}`);
+      return;
+    }
+    if (left === undefined) added.push(`new ssl cert ${file}`);
+    if (left?.certificate.fingerprint !== right.certificate.fingerprint) {
+      added.push(payload(`set ssl cert ${file}`, pemLines(right)), `commit ssl cert ${file}`);
+    }
+    if (left?.serverNames.join() === right.serverNames.join()) return;
+    // A crt-list line cannot be edited; between the two commands, for microseconds, other certificates serve the host.
+    if (left !== undefined && left.serverNames.length > 0) added.push(`del ssl crt-list ${FILES.certificates} ${file}`);
+    if (right.serverNames.length > 0)
+      added.push(payload(`add ssl crt-list ${FILES.certificates}`, [crtListLine(right)]));
+  });
+  return { added, removed };
+}
+
+/** What clients get whose host has no certificate: that of `--default-ssl-certificate`, or the self-signed one. */
+export function defaultCertificatePem(plan: L7Plan, selfSignedPem: string): string {
+  const certificate =
+    plan.defaultCertificate === undefined ? undefined : plan.certificates.get(plan.defaultCertificate);
+  return certificate === undefined ? selfSignedPem : `${pemLines(certificate).join('\n')}\n`;
+}
+
+function renderDefaultCertificate(before: L7Plan, after: L7Plan, selfSignedPem: string): readonly Command[] {
+  const pem = defaultCertificatePem(after, selfSignedPem);
+  if (pem === defaultCertificatePem(before, selfSignedPem)) return [];
+  const lines = pem.split('\n').filter((line) => line !== '');
+  return [payload(`set ssl cert ${FILES.selfSigned}`, lines), `commit ssl cert ${FILES.selfSigned}`];
+}
+
+/** A line of the crt-list: the file, then the names that it is served for. */
+export function crtListLine(plan: CertificatePlan): string {
+  return [certificateFile(plan.id), ...plan.serverNames.map(sniFilter)].join(' ');
+}
+
+/** Chain and key as one PEM, without the empty lines that would end a payload. */
+export function pemLines(plan: CertificatePlan): readonly string[] {
+  return `${plan.certificate.chainPem}\n${plan.certificate.keyPem.reveal()}`.split('\n').filter((line) => line !== '');
+}
+
+function chunks<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
+  const result: T[][] = [];
+  for (let start = 0; start < items.length; start += size) result.push(items.slice(start, start + size));
+  return result;
+}

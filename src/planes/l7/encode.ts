@@ -1,0 +1,100 @@
+import { invariant } from '../../lib/invariant.ts';
+import { isIpv6Address } from '../../model/grammar.ts';
+import type { PathMatch } from '../../model/http-route.ts';
+import { ANY_HOST, type BackendId, type CertificateId, type RoutePlan, type ServerPlan } from '../../compile/plan.ts';
+
+/**
+ * The encoders of HAProxy's sinks: configuration words, map keys and values, runtime CLI arguments.
+ * Each is an allow-list, checked again here although admission has checked before: whatever reaches
+ * a sink without fitting its grammar is a bug of ours, and crashes rather than becoming syntax.
+ *
+ * A word in these characters needs no quoting in haproxy.cfg, in a map file or on the runtime CLI
+ * (configuration manual §2.2, management guide §9.3: `;`, newline, blank, `\`, `<<` are special).
+ */
+const WORD = /^[A-Za-z0-9._:*-]+$/;
+
+/** Map keys hold a host and a path (RFC 3986 pchar), and end in {@link PATH_END} for an exact match. */
+const MAP_KEY = /^[A-Za-z0-9\-._~!$&'()*+,:@%/=]+#?$/;
+
+/** Map values are four fields of ours, with names of objects in them. */
+const MAP_VALUE = /^[A-Za-z0-9._|/-]+$/;
+
+/**
+ * Ends every path that is looked up. `#` cannot stand in the path of a request (RFC 9112 §3.2, refused
+ * by HAProxy), so that a key which ends in it matches that one path only.
+ */
+export const PATH_END = '#';
+
+function checked(grammar: RegExp, text: string, sink: string): string {
+  invariant(grammar.test(text), `${JSON.stringify(text)} fits the grammar of a ${sink}`);
+  return text;
+}
+
+/** A backend's name in every sink. */
+export function backendName(id: BackendId): string {
+  return checked(WORD, id, 'backend name');
+}
+
+/** A server's name: its address and port, which are also what makes it one server. */
+export function serverName(server: ServerPlan): string {
+  return checked(WORD, `${server.address}_${String(server.port)}`, 'server name');
+}
+
+/** A server's address in `server` lines and `add server`. */
+export function serverAddress(server: ServerPlan): string {
+  const host = isIpv6Address(server.address) ? `ipv6@${server.address}` : server.address;
+  return `${checked(/^[A-Za-z0-9.:@]+$/, host, 'server address')}:${String(server.port)}`;
+}
+
+/** A certificate's file name, relative to the checkpoint; on the runtime CLI it is only a name. */
+export function certificateFile(id: CertificateId): string {
+  return `certs/${checked(WORD, id, 'certificate name')}.pem`;
+}
+
+/** A server name of a certificate in a crt-list. */
+export function sniFilter(host: string): string {
+  return checked(WORD, host, 'SNI filter');
+}
+
+/**
+ * The key under which a path of a host stands in the map that is searched for the longest prefix.
+ * What is looked up is `host` + `path` + `/#`: a prefix key ends in `/` and so matches whole path
+ * elements only, an exact key ends in `/#` and so matches nothing longer.
+ */
+export function routeKey(host: string, match: PathMatch): string {
+  invariant(match.type !== 'RegularExpression', 'regular expressions stand in a map of their own');
+  const text =
+    match.type === 'Exact'
+      ? `${host}${match.value}/${PATH_END}`
+      : match.value === '/'
+        ? `${host}/`
+        : `${host}${match.value}/`;
+  return checked(MAP_KEY, text, 'route key');
+}
+
+/** The regular expression over `host` + `path` for a path that is one. */
+export function regexKey(host: string, pattern: string): string {
+  const anchored = `^${host.replaceAll(/[.*]/g, String.raw`\$&`)}${pattern.replace(/^\^/, '')}`;
+  return checked(/^[\x21-\x7e]+$/, anchored, 'regular expression key');
+}
+
+/** Letters that switch rules of the skeleton on for a route. */
+export const FLAG = { redirectToHttps: 'S', hostHasRegex: 'R' } as const;
+
+/** Backends of the skeleton that answer themselves. A `-` right after `sluice` and no `_`: no BackendId can be equal. */
+export const REFUSAL_BACKEND = { 404: 'sluice-404', 503: 'sluice-503' } as const;
+
+/** What a route's key maps to: `backend|flags|owner|reason`. */
+export function routeValue(route: RoutePlan, hostHasRegex: boolean): string {
+  const { action } = route;
+  const backend = action.kind === 'forward' ? backendName(action.backend) : REFUSAL_BACKEND[action.status];
+  const isRedirected = route.filters.some((filter) => filter.type === 'RequestRedirect');
+  const flags = `${isRedirected ? FLAG.redirectToHttps : ''}${hostHasRegex ? FLAG.hostHasRegex : ''}`;
+  const reason = action.kind === 'forward' ? '' : action.reason;
+  return checked(MAP_VALUE, `${backend}|${flags}|${route.owner}|${reason}`, 'route value');
+}
+
+/** The prefix of the keys of {@link ANY_HOST}: `*` cannot be a host that a client names. */
+export function keyHost(host: string): string {
+  return host === ANY_HOST ? '*' : host;
+}

@@ -1,0 +1,19 @@
+/** What the operator decided about the engine; a change needs a new process, because it is configuration text. */
+export interface EngineSettings {
+  /** Addresses to listen on, such as `0.0.0.0` or `::`; both ports on each. */
+  readonly bindAddresses: readonly string[];
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  /** The port that clients reach HTTPS on, for redirects; differs from `httpsPort` behind a Service. */
+  readonly publicHttpsPort: number;
+  readonly isHttp3: boolean;
+  /** CIDRs whose X-Forwarded-* headers are believed. */
+  readonly trustedProxies: readonly string[];
+  readonly hasAccessLog: boolean;
+  readonly threads: number | undefined;
+  readonly maxConnections: number;
+  /** How long a replaced process may finish its connections, in seconds. */
+  readonly hardStopAfterS: number;
+  /** Numeric ids to run as; undefined keeps those of Sluice, as when it is not root. */
+  readonly user: { readonly uid: number; readonly gid: number } | undefined;
+}

@@ -1,0 +1,192 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Fault, messageOf } from '../../lib/fault.ts';
+import { Turns } from '../../lib/turns.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { L7Plan } from '../../compile/plan.ts';
+import type { Applied, Plane } from '../plane.ts';
+import { renderCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import { renderChange, REPLACE_REGEXES, type Command } from './commands.ts';
+import { Collector } from './collector.ts';
+import { startEngine, stopEngine, type EnginePaths, type EngineProcess } from './process.ts';
+import { isSuccess } from './reply.ts';
+import { FILES } from './skeleton.ts';
+
+/** Why a HAProxy process was replaced by another. The count of each is a metric whose goal is 0. */
+export type ReloadReason = 'started' | 'crashed' | 'out-of-step' | 'adopted';
+
+export interface L7PlaneOptions {
+  readonly paths: EnginePaths;
+  /** The fixed part of haproxy.cfg, see skeleton.ts. */
+  readonly skeleton: string;
+  readonly selfSignedPem: string;
+  readonly logger: Logger;
+  /** Called whenever a process is started. */
+  readonly onStart: (reason: ReloadReason) => void;
+  /** Whether HAProxy goes on serving after {@link L7Plane.release}. */
+  readonly keepsServing: boolean;
+  readonly drainMs: number;
+}
+
+/** How long the plan must rest before the checkpoint on disk is brought up to it, in milliseconds. */
+const CHECKPOINT_DELAY_MS = 1_000;
+
+/**
+ * HTTP routing through HAProxy. The process is started on a checkpoint that already holds the plan;
+ * from then on everything changes through the runtime CLI. When an answer is not the one expected,
+ * what the process holds is not known any more, and a fresh one takes over without a cut.
+ */
+export class L7Plane implements Plane<L7Plan> {
+  readonly name = 'l7';
+  readonly #options: L7PlaneOptions;
+  readonly #logger: Logger;
+  readonly #collector = new Collector();
+  #engine: EngineProcess | undefined;
+  /** What the running process has; undefined when that is not known. */
+  #applied: L7Plan | undefined;
+  #nextStart: ReloadReason = 'started';
+  #disturbed: (reason: string) => void = () => {};
+  #checkpointTimer: NodeJS.Timeout | undefined;
+  #checkpointing: Promise<void> = Promise.resolve();
+  /** A change must not revive a server that is being deleted at the same moment. */
+  readonly #turns = new Turns();
+
+  constructor(options: L7PlaneOptions) {
+    this.#options = options;
+    this.#logger = options.logger.with({ plane: 'l7' });
+  }
+
+  onDisturbed(listener: (reason: string) => void): void {
+    this.#disturbed = listener;
+  }
+
+  /**
+   * Serves the last good checkpoint until the first plan is there, as after a start without API
+   * server. Does nothing when there is none, or when flags have changed since.
+   */
+  async serveLastGood(signal: AbortSignal): Promise<boolean> {
+    const folder = join(this.#options.paths.stateDirectory, 'current');
+    const config = await readFile(join(folder, FILES.config), 'utf8').catch(() => '');
+    if (!config.startsWith(this.#options.skeleton)) return false;
+    await this.#start(folder, 'started', signal);
+    this.#nextStart = 'adopted';
+    return true;
+  }
+
+  apply(want: L7Plan, signal: AbortSignal): Promise<Applied> {
+    return this.#turns.take(() => this.#apply(want, signal));
+  }
+
+  async #apply(want: L7Plan, signal: AbortSignal): Promise<Applied> {
+    if (this.#engine === undefined || this.#applied === undefined) {
+      const folder = await this.#writeCheckpoint(want);
+      await this.#start(folder, this.#nextStart, signal);
+      this.#applied = want;
+      this.#nextStart = 'out-of-step';
+      return { changes: want.hosts.size + want.backends.size };
+    }
+    const change = renderChange(this.#applied, want, this.#collector.leftovers, this.#options.selfSignedPem);
+    await this.#run(this.#engine, change.commands);
+    this.#applied = want;
+    this.#collector.add(want, change);
+    this.#collector.schedule((commands) => this.#collect(commands), this.#turns);
+    this.#scheduleCheckpoint();
+    return { changes: change.commands.length };
+  }
+
+  async release(): Promise<void> {
+    clearTimeout(this.#checkpointTimer);
+    this.#collector.stop();
+    await this.#checkpointing;
+    if (this.#applied !== undefined) await this.#writeCheckpoint(this.#applied);
+    const engine = this.#engine;
+    this.#engine = undefined;
+    engine?.cli.close();
+    if (engine !== undefined && !this.#options.keepsServing) await stopEngine(engine.pid, this.#options.drainMs);
+  }
+
+  async #start(folder: string, reason: ReloadReason, signal: AbortSignal): Promise<void> {
+    this.#engine?.cli.close();
+    const engine = await startEngine(this.#options.paths, folder, signal);
+    this.#engine = engine;
+    this.#collector.reset();
+    engine.cli.onClose(() => this.#lost(engine));
+    this.#options.onStart(reason);
+    this.#logger.info('HAProxy serves', { pid: engine.pid, reason });
+  }
+
+  #lost(engine: EngineProcess): void {
+    if (this.#engine !== engine) return;
+    this.#engine = undefined;
+    this.#nextStart = 'crashed';
+    this.#disturbed('HAProxy ended or closed its runtime CLI');
+  }
+
+  async #run(engine: EngineProcess, commands: readonly Command[]): Promise<void> {
+    const plain = commands.filter((command) => !command.startsWith(REPLACE_REGEXES));
+    const regexes = commands.find((command) => command.startsWith(REPLACE_REGEXES));
+    try {
+      if (regexes !== undefined) await this.#replaceRegexes(engine, regexes.split('\n').slice(1));
+      const replies = await engine.cli.send(plain);
+      plain.forEach((command, index) => expectSuccess(command, replies[index] ?? ''));
+    } catch (thrown) {
+      this.#applied = undefined;
+      if (this.#nextStart !== 'crashed') this.#nextStart = 'out-of-step';
+      throw thrown;
+    }
+  }
+
+  async #replaceRegexes(engine: EngineProcess, lines: readonly string[]): Promise<void> {
+    const [prepared = ''] = await engine.cli.send([`prepare map ${FILES.regexes}`]);
+    const version = /New version created: (\d+)/.exec(prepared)?.[1];
+    if (version === undefined) throw new Fault('haproxy-refused', `prepare map: ${prepared}`);
+    const adds = lines.map((line) => `add map @${version} ${FILES.regexes} <<\n${line}\n`);
+    const commands = [...adds, `commit map @${version} ${FILES.regexes}`];
+    const replies = await engine.cli.send(commands);
+    commands.forEach((command, index) => expectSuccess(command, replies[index] ?? ''));
+  }
+
+  /** Deletes what is idle by now; returns the answers. */
+  async #collect(commands: readonly Command[]): Promise<readonly string[]> {
+    const engine = this.#engine;
+    if (engine === undefined) return [];
+    try {
+      return await engine.cli.send(commands);
+    } catch (thrown) {
+      if (!(thrown instanceof Fault)) throw thrown;
+      // The process has gone, and its leftovers with it; #lost has been told.
+      return [];
+    }
+  }
+
+  #scheduleCheckpoint(): void {
+    this.#checkpointTimer ??= setTimeout(() => {
+      this.#checkpointTimer = undefined;
+      const plan = this.#applied;
+      if (plan === undefined) return;
+      this.#checkpointing = this.#writeCheckpoint(plan).then(
+        () => {},
+        (thrown: unknown) => this.#logger.error('cannot write the checkpoint', { error: messageOf(thrown) }),
+      );
+    }, CHECKPOINT_DELAY_MS).unref();
+  }
+
+  async #writeCheckpoint(plan: L7Plan): Promise<string> {
+    await this.#checkpointing;
+    const checkpoint = renderCheckpoint(plan, this.#options.skeleton, this.#options.selfSignedPem);
+    try {
+      return await writeCheckpoint(this.#options.paths.stateDirectory, checkpoint);
+    } catch (cause) {
+      const { stateDirectory } = this.#options.paths;
+      throw new Fault('state-directory', `cannot write to the state directory ${stateDirectory}: ${messageOf(cause)}`, {
+        cause,
+      });
+    }
+  }
+}
+
+function expectSuccess(command: Command, reply: string): void {
+  if (isSuccess(reply)) return;
+  const line = command.split('\n', 1)[0] ?? '';
+  throw new Fault('haproxy-refused', `HAProxy refused "${line}": ${reply.split('\n', 1)[0] ?? ''}`);
+}

@@ -1,0 +1,125 @@
+import { spawn } from 'node:child_process';
+import { open, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Fault } from '../../lib/fault.ts';
+import { sleep } from '../../lib/sleep.ts';
+import { RuntimeCli } from './runtime-cli.ts';
+import { FILES } from './skeleton.ts';
+
+/** Where the engine of one state directory lives. */
+export interface EnginePaths {
+  readonly haproxy: string;
+  readonly stateDirectory: string;
+  /** Absolute path of the runtime CLI's socket. */
+  readonly adminSocket: string;
+}
+
+/** A HAProxy process that answers on its runtime CLI. */
+export interface EngineProcess {
+  readonly pid: number;
+  readonly cli: RuntimeCli;
+}
+
+const START_DEADLINE_MS = 60_000;
+
+/**
+ * Starts HAProxy on a checkpoint. When one is running it hands its listening sockets over and
+ * finishes what it has (`-x`, `-sf`): no connection is refused in between.
+ *
+ * The process is detached and outlives Sluice, so that a crash or upgrade of Sluice cuts nothing.
+ *
+ * @throws Fault `haproxy-start` with what HAProxy printed, when it does not come up.
+ */
+export async function startEngine(paths: EnginePaths, checkpoint: string, signal: AbortSignal): Promise<EngineProcess> {
+  const running = await findEngine(paths);
+  const handOver = running === undefined ? [] : ['-x', paths.adminSocket, '-sf', String(running)];
+  const logPath = join(paths.stateDirectory, 'haproxy.log');
+  const log = await open(logPath, 'w', 0o600);
+  const child = spawn(paths.haproxy, ['-db', '-f', join(checkpoint, FILES.config), ...handOver], {
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd],
+    cwd: checkpoint,
+  });
+  let ended: string | undefined;
+  child.on('error', (error) => (ended = error.message));
+  child.on('exit', (code, killedBy) => (ended ??= `ended with ${killedBy ?? `code ${String(code)}`}`));
+  child.unref();
+  await log.close();
+  const deadlineMs = performance.now() + START_DEADLINE_MS;
+  while (ended === undefined && performance.now() < deadlineMs && !signal.aborted) {
+    const cli = await tryOpen(paths.adminSocket, child.pid);
+    if (cli !== undefined && child.pid !== undefined) {
+      await writeFile(pidPath(paths), `${String(child.pid)}\n`, { mode: 0o600 });
+      return { pid: child.pid, cli };
+    }
+    await sleep(5, signal);
+  }
+  child.kill('SIGKILL');
+  throw new Fault('haproxy-start', await startFailure(paths, logPath, ended));
+}
+
+async function startFailure(paths: EnginePaths, logPath: string, ended: string | undefined): Promise<string> {
+  const output = await readFile(logPath, 'utf8').catch(() => '');
+  const alerts = output.split('\n').filter((line) => line.includes('[ALERT]') || line.includes('ld.so'));
+  const detail =
+    alerts.length > 0
+      ? alerts.map((line) => line.replace(/^\[ALERT\]\s*\(\d+\)\s*:\s*/, '')).join('; ')
+      : (ended ?? 'it does not answer');
+  const hint =
+    detail.includes('cannot bind') || detail.includes('Address already in use')
+      ? ' Another program has the port: stop it, or choose others with --http-port and --https-port.'
+      : '';
+  return `${paths.haproxy} did not start: ${detail}.${hint}`;
+}
+
+/** A CLI that is the one of process `pid`; undefined while another process or none answers there. */
+async function tryOpen(adminSocket: string, pid: number | undefined): Promise<RuntimeCli | undefined> {
+  try {
+    const cli = await RuntimeCli.open(adminSocket);
+    const [info = ''] = await cli.send(['show info']);
+    if (/^Pid: (\d+)$/m.exec(info)?.[1] === String(pid)) return cli;
+    cli.close();
+  } catch (thrown) {
+    if (!(thrown instanceof Fault)) throw thrown;
+  }
+  return undefined;
+}
+
+/** The pid of the HAProxy that an earlier Sluice left running on this state directory, if it still answers. */
+export async function findEngine(paths: EnginePaths): Promise<number | undefined> {
+  try {
+    const cli = await RuntimeCli.open(paths.adminSocket);
+    const [info = ''] = await cli.send(['show info']);
+    cli.close();
+    const pid = /^Pid: (\d+)$/m.exec(info)?.[1];
+    return pid === undefined ? undefined : Number(pid);
+  } catch (thrown) {
+    if (!(thrown instanceof Fault)) throw thrown;
+    return undefined;
+  }
+}
+
+/** Asks the engine to finish its connections and end (SIGUSR1); after `graceMs` it is killed. */
+export async function stopEngine(pid: number, graceMs: number): Promise<void> {
+  if (!signalProcess(pid, 'SIGUSR1')) return;
+  const deadlineMs = performance.now() + graceMs;
+  while (performance.now() < deadlineMs) {
+    if (!signalProcess(pid, 0)) return;
+    await sleep(20);
+  }
+  signalProcess(pid, 'SIGKILL');
+}
+
+/** False when there is no such process any more. */
+function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    // ESRCH: it has ended, which is what callers ask.
+    return false;
+  }
+}
+
+function pidPath(paths: EnginePaths): string {
+  return join(paths.stateDirectory, 'haproxy.pid');
+}

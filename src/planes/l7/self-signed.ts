@@ -1,0 +1,45 @@
+import { webcrypto } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+const TEN_YEARS_MS = 10 * 365 * 24 * 3600 * 1000;
+
+/**
+ * The certificate for clients that name no host we have one for: made once and kept in the state
+ * directory. Returns chain and key as PEM. @throws what the file system throws.
+ */
+export async function selfSignedPem(stateDirectory: string): Promise<string> {
+  const path = join(stateDirectory, 'self-signed.pem');
+  const known = await readFile(path, 'utf8').catch(() => undefined);
+  if (known !== undefined) return known;
+  const pem = await generate();
+  await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
+  await writeFile(`${path}.tmp`, pem, { mode: 0o600 });
+  await rename(`${path}.tmp`, path);
+  return pem;
+}
+
+async function generate(): Promise<string> {
+  // Loaded here because it is slow to load and needed once in the life of a state directory.
+  // The certificate library asks for its polyfill to be there first.
+  await import('reflect-metadata');
+  const { BasicConstraintsExtension, SubjectAlternativeNameExtension, X509CertificateGenerator } =
+    await import('@peculiar/x509');
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const now = Date.now();
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    name: 'CN=Sluice default certificate',
+    notBefore: new Date(now - 3600 * 1000),
+    notAfter: new Date(now + TEN_YEARS_MS),
+    keys,
+    signingAlgorithm: algorithm,
+    extensions: [
+      new BasicConstraintsExtension(false),
+      new SubjectAlternativeNameExtension([{ type: 'dns', value: 'sluice.invalid' }]),
+    ],
+  });
+  const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
+  const keyPem = `-----BEGIN PRIVATE KEY-----\n${(key.match(/.{1,64}/g) ?? []).join('\n')}\n-----END PRIVATE KEY-----`;
+  return `${certificate.toString('pem')}\n${keyPem}\n`;
+}

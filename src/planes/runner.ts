@@ -1,0 +1,116 @@
+import { Backoff } from '../lib/backoff.ts';
+import { Fault, messageOf } from '../lib/fault.ts';
+import type { Logger } from '../lib/logger.ts';
+import { sleep } from '../lib/sleep.ts';
+import type { Plane } from './plane.ts';
+
+/** What the runner tells whoever measures; durations in milliseconds. */
+export interface RunnerEvents {
+  applied(
+    plane: string,
+    result: { readonly changes: number; readonly durationMs: number; readonly waitedMs: number },
+  ): void;
+  failed(plane: string, fault: Fault): void;
+}
+
+/** Whether a plane has what it should have. */
+export type PlaneState =
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'applied' }
+  | { readonly kind: 'failing'; readonly fault: Fault; readonly hasApplied: boolean };
+
+/**
+ * Drives one plane: one apply at a time, always of the newest plan, tried again with back-off when
+ * the world says no. Plans that arrive during an apply are folded into the next one, so that a burst
+ * of a thousand changes costs few applies, while a single change waits for nothing.
+ *
+ * Anything but a Fault is a bug and ends the program.
+ */
+export class Runner<Want> {
+  readonly #plane: Plane<Want>;
+  readonly #logger: Logger;
+  readonly #events: RunnerEvents;
+  readonly #backoff = new Backoff({ minMs: 50, maxMs: 10_000 });
+  #wanted: { readonly want: Want; readonly sinceMs: number } | undefined;
+  #isDirty = false;
+  #wake: (() => void) | undefined;
+  #state: PlaneState = { kind: 'waiting' };
+  #hasApplied = false;
+
+  constructor(plane: Plane<Want>, logger: Logger, events: RunnerEvents) {
+    this.#plane = plane;
+    this.#logger = logger.with({ plane: plane.name });
+    this.#events = events;
+    plane.onDisturbed((reason) => {
+      this.#logger.warn('the world changed under the plane; applying again', { reason });
+      this.#markDirty();
+    });
+  }
+
+  get name(): string {
+    return this.#plane.name;
+  }
+
+  get state(): PlaneState {
+    return this.#state;
+  }
+
+  /** Sets the newest plan; the same object again is no news. */
+  want(want: Want): void {
+    if (this.#wanted?.want === want) return;
+    const sinceMs = this.#isDirty ? (this.#wanted?.sinceMs ?? performance.now()) : performance.now();
+    this.#wanted = { want, sinceMs };
+    this.#markDirty();
+  }
+
+  /** Applies until `signal` is aborted. Throws what is not a Fault. */
+  async run(signal: AbortSignal): Promise<void> {
+    signal.addEventListener('abort', () => this.#wake?.(), { once: true });
+    while (!signal.aborted) {
+      if (!this.#isDirty || this.#wanted === undefined) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        continue;
+      }
+      this.#isDirty = false;
+      const isDone = await this.#applyOnce(this.#wanted, signal);
+      if (isDone) this.#backoff.reset();
+      else if (!signal.aborted) {
+        await sleep(this.#backoff.nextMs(), signal);
+        this.#isDirty = true;
+      }
+    }
+  }
+
+  async #applyOnce(wanted: { readonly want: Want; readonly sinceMs: number }, signal: AbortSignal): Promise<boolean> {
+    const startedMs = performance.now();
+    try {
+      const { changes } = await this.#plane.apply(wanted.want, signal);
+      const endedMs = performance.now();
+      this.#hasApplied = true;
+      this.#state = { kind: 'applied' };
+      this.#events.applied(this.#plane.name, {
+        changes,
+        durationMs: endedMs - startedMs,
+        waitedMs: endedMs - wanted.sinceMs,
+      });
+      return true;
+    } catch (thrown) {
+      if (signal.aborted) return true;
+      if (!(thrown instanceof Fault)) throw thrown;
+      this.#state = { kind: 'failing', fault: thrown, hasApplied: this.#hasApplied };
+      this.#events.failed(this.#plane.name, thrown);
+      this.#logger.error('apply failed; what was applied before keeps serving', {
+        code: thrown.code,
+        error: messageOf(thrown),
+      });
+      return false;
+    }
+  }
+
+  #markDirty(): void {
+    this.#isDirty = true;
+    this.#wake?.();
+  }
+}

@@ -1,0 +1,107 @@
+import { isDnsLabel, isDnsSubdomain } from '../../model/grammar.ts';
+import type { Finding } from '../../model/finding.ts';
+import { keyOf, type ObjectKind, type ObjectMeta, type ObjectRef, type Origin } from '../../model/object.ts';
+import type { Change } from '../store.ts';
+import { admitEndpoints, admitEndpointSlice } from './endpoints.ts';
+import { Field, Findings, isRecord, shown } from './field.ts';
+import { admitIngress, admitIngressClass } from './ingress.ts';
+import { admitSecret } from './secret.ts';
+import { admitService } from './service.ts';
+
+/** What became of one raw object. */
+export interface Admission {
+  readonly ref: ObjectRef;
+  /** Puts the object into its table; undefined where nothing of it can be used. */
+  readonly change: Change | undefined;
+  readonly findings: readonly Finding[];
+}
+
+/** Admits one object of one kind: never throws, whatever is in it. */
+type Admit = (raw: Field, meta: ObjectMeta) => Change | undefined;
+
+interface KindEntry {
+  readonly kind: ObjectKind;
+  readonly apiVersions: readonly string[];
+  readonly isNamespaced: boolean;
+  readonly admit: Admit;
+}
+
+const KINDS: readonly KindEntry[] = [
+  {
+    kind: 'Ingress',
+    apiVersions: ['networking.k8s.io/v1', 'networking.k8s.io/v1beta1', 'extensions/v1beta1'],
+    isNamespaced: true,
+    admit: admitIngress,
+  },
+  {
+    kind: 'IngressClass',
+    apiVersions: ['networking.k8s.io/v1', 'networking.k8s.io/v1beta1'],
+    isNamespaced: false,
+    admit: admitIngressClass,
+  },
+  { kind: 'Service', apiVersions: ['v1'], isNamespaced: true, admit: admitService },
+  {
+    kind: 'EndpointSlice',
+    apiVersions: ['discovery.k8s.io/v1', 'discovery.k8s.io/v1beta1'],
+    isNamespaced: true,
+    admit: admitEndpointSlice,
+  },
+  { kind: 'Endpoints', apiVersions: ['v1'], isNamespaced: true, admit: admitEndpoints },
+  { kind: 'Secret', apiVersions: ['v1'], isNamespaced: true, admit: admitSecret },
+];
+
+/**
+ * Turns a raw Kubernetes object into the model. Undefined for kinds that Sluice does not read.
+ *
+ * What cannot be understood becomes a Finding with its JSON path, and as much of the rest as is
+ * safe is kept: one bad host does not take the other hosts of its Ingress down.
+ */
+export function admitObject(raw: unknown, origin: Origin): Admission | undefined {
+  if (!isRecord(raw)) return undefined;
+  const { apiVersion, kind } = raw;
+  const entry = KINDS.find((item) => item.kind === kind && item.apiVersions.some((version) => version === apiVersion));
+  if (entry === undefined) return undefined;
+  const metadata = isRecord(raw['metadata']) ? raw['metadata'] : {};
+  const name = typeof metadata['name'] === 'string' ? metadata['name'] : '';
+  const given =
+    typeof metadata['namespace'] === 'string' && metadata['namespace'] !== '' ? metadata['namespace'] : 'default';
+  const namespace = entry.isNamespaced ? given : '';
+  const isNameable = isDnsSubdomain(name) && (namespace === '' || isDnsLabel(namespace));
+  const ref: ObjectRef = {
+    kind: entry.kind,
+    namespace: isNameable ? namespace : '',
+    name: isNameable ? name : safeName(name),
+  };
+  const findings = new Findings(ref);
+  if (!isNameable) {
+    const field = isDnsSubdomain(name) ? 'metadata.namespace' : 'metadata.name';
+    findings.add('NameInvalid', field, `${shown(field === 'metadata.name' ? name : namespace)} is not a valid name`);
+    return { ref, change: undefined, findings: findings.list };
+  }
+  const change = entry.admit(new Field(raw, '', findings), metaOf(metadata, ref, origin));
+  return { ref, change, findings: findings.list };
+}
+
+/** The key of an object's Findings in the Store. */
+export function findingsKey(ref: ObjectRef): string {
+  return `${ref.kind}/${keyOf(ref)}`;
+}
+
+function metaOf(metadata: Readonly<Record<string, unknown>>, ref: ObjectRef, origin: Origin): ObjectMeta {
+  const { uid, creationTimestamp } = metadata;
+  const created =
+    creationTimestamp instanceof Date ? creationTimestamp.getTime() : Date.parse(String(creationTimestamp));
+  return {
+    namespace: ref.namespace,
+    name: ref.name,
+    uid: typeof uid === 'string' ? uid : '',
+    createdMs: Number.isFinite(created) ? created : 0,
+    origin,
+  };
+}
+
+/** A name that breaks the grammar, made fit to be shown and used as a key. */
+function safeName(name: string): string {
+  const cleaned = name.slice(0, 60).replaceAll(/[^A-Za-z0-9.-]/g, '_');
+  return cleaned === '' ? '(no-name)' : cleaned;
+}

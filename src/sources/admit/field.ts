@@ -1,0 +1,117 @@
+import { finding, type Finding } from '../../model/finding.ts';
+import type { FindingReason } from '../../model/codes.ts';
+import type { ObjectRef } from '../../model/object.ts';
+
+/** Where the Findings of one object are gathered while it is admitted. */
+export class Findings {
+  readonly ref: ObjectRef;
+  readonly list: Finding[] = [];
+
+  constructor(ref: ObjectRef) {
+    this.ref = ref;
+  }
+
+  add(reason: FindingReason, field: string, message: string, remedy?: string): void {
+    this.list.push(finding(reason, this.ref, field, message, remedy));
+  }
+}
+
+/**
+ * A value somewhere inside a raw object, with its JSON path. Reading it as what it should be either
+ * works, or adds a Finding and gives undefined; absent (or null, as the API treats it) is no mistake.
+ */
+export class Field {
+  readonly path: string;
+  readonly #value: unknown;
+  readonly #findings: Findings;
+
+  constructor(value: unknown, path: string, findings: Findings) {
+    this.#value = value === null ? undefined : value;
+    this.path = path;
+    this.#findings = findings;
+  }
+
+  get isAbsent(): boolean {
+    return this.#value === undefined;
+  }
+
+  /** The member `name` of an object; absent in anything that is none. */
+  at(name: string): Field {
+    const path =
+      this.path === '' ? name : /^[A-Za-z0-9]+$/.test(name) ? `${this.path}.${name}` : `${this.path}["${name}"]`;
+    return new Field(isRecord(this.#value) ? this.#value[name] : undefined, path, this.#findings);
+  }
+
+  /** The items of a list. */
+  items(): readonly Field[] {
+    if (this.#value === undefined) return [];
+    if (!Array.isArray(this.#value)) {
+      this.#wrong('a list');
+      return [];
+    }
+    return this.#value.map((item: unknown, index) => new Field(item, `${this.path}[${String(index)}]`, this.#findings));
+  }
+
+  /** The members of an object whose values are strings, such as annotations; others are Findings. */
+  texts(): ReadonlyMap<string, string> {
+    const result = new Map<string, string>();
+    if (this.#value === undefined) return result;
+    if (!isRecord(this.#value)) {
+      this.#wrong('an object');
+      return result;
+    }
+    for (const name of Object.keys(this.#value)) {
+      const text = this.at(name).text();
+      if (text !== undefined) result.set(name, text);
+    }
+    return result;
+  }
+
+  text(): string | undefined {
+    if (this.#value === undefined || typeof this.#value === 'string') return this.#value;
+    this.#wrong('a string');
+    return undefined;
+  }
+
+  boolean(): boolean | undefined {
+    if (this.#value === undefined || typeof this.#value === 'boolean') return this.#value;
+    this.#wrong('true or false');
+    return undefined;
+  }
+
+  number(): number | undefined {
+    if (this.#value === undefined || (typeof this.#value === 'number' && Number.isInteger(this.#value)))
+      return this.#value;
+    this.#wrong('an integer');
+    return undefined;
+  }
+
+  /** An int-or-string, as ports are. */
+  numberOrText(): number | string | undefined {
+    if (typeof this.#value === 'string') return this.#value;
+    return this.number();
+  }
+
+  add(reason: FindingReason, message: string, remedy?: string): void {
+    this.#findings.add(reason, this.path, message, remedy);
+  }
+
+  #wrong(expected: string): void {
+    this.add('ObjectMalformed', `is ${describe(this.#value)}, not ${expected}`);
+  }
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' ? 'an object' : shown(String(value));
+}
+
+/** A user's string in a message: quoted, escaped and cut, since it may be 64 KB of control characters. */
+export function shown(text: string): string {
+  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
+}
+
+/** Whether a value is a JSON object. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

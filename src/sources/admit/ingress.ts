@@ -1,0 +1,203 @@
+import { hostnameOf, isDnsLabel, isDnsSubdomain, isPort, urlPathOf, type Hostname } from '../../model/grammar.ts';
+import type { PathMatch } from '../../model/http-route.ts';
+import type { IngressBackend, IngressPath, IngressRule, IngressTls, ServicePortRef } from '../../model/ingress.ts';
+import { keyOf, type ObjectMeta } from '../../model/object.ts';
+import type { Change } from '../store.ts';
+import { shown, type Field } from './field.ts';
+
+const CLASS_ANNOTATION = 'kubernetes.io/ingress.class';
+const SSL_REDIRECT = 'nginx.ingress.kubernetes.io/ssl-redirect';
+const USE_REGEX = 'nginx.ingress.kubernetes.io/use-regex';
+const DEFAULT_CLASS = 'ingressclass.kubernetes.io/is-default-class';
+
+/** PCRE has no length limit of its own; longer ones have only been seen in attacks (CVE-2026-1580 and kin). */
+const MAX_REGEX_LENGTH = 512;
+
+/**
+ * Admits an Ingress of `networking.k8s.io/v1`, or of the older versions whose backends have
+ * `serviceName` and `servicePort`, whose empty path means all paths, and which have no pathType.
+ */
+export function admitIngress(raw: Field, meta: ObjectMeta): Change {
+  const annotations = raw.at('metadata').at('annotations');
+  const spec = raw.at('spec');
+  const isRegex = booleanAnnotation(annotations.at(USE_REGEX)) ?? false;
+  const defaultBackend = admitDefaultBackend(spec);
+  const value = {
+    meta,
+    className: spec.at('ingressClassName').text() ?? annotations.at(CLASS_ANNOTATION).text(),
+    defaultBackend,
+    rules: spec
+      .at('rules')
+      .items()
+      .flatMap((rule) => admitRule(rule, isRegex)),
+    tls: spec.at('tls').items().flatMap(admitTls),
+    sslRedirect: booleanAnnotation(annotations.at(SSL_REDIRECT)),
+  };
+  return { table: 'ingresses', key: keyOf(meta), value };
+}
+
+/** Admits an IngressClass. */
+export function admitIngressClass(raw: Field, meta: ObjectMeta): Change {
+  const isDefault = booleanAnnotation(raw.at('metadata').at('annotations').at(DEFAULT_CLASS)) ?? false;
+  const controller = raw.at('spec').at('controller').text() ?? '';
+  return { table: 'ingressClasses', key: keyOf(meta), value: { meta, controller, isDefault } };
+}
+
+/** As Go's strconv.ParseBool reads it, because that is what reads annotations elsewhere. */
+function booleanAnnotation(field: Field): boolean | undefined {
+  const text = field.text();
+  if (text === undefined || text === '') return undefined;
+  if (/^(?:1|t|T|TRUE|true|True)$/.test(text)) return true;
+  if (/^(?:0|f|F|FALSE|false|False)$/.test(text)) return false;
+  field.add('AnnotationInvalid', `${shown(text)} is neither "true" nor "false"`);
+  return undefined;
+}
+
+function admitDefaultBackend(spec: Field): IngressBackend | undefined {
+  const modern = spec.at('defaultBackend');
+  const field = modern.isAbsent ? spec.at('backend') : modern;
+  return field.isAbsent ? undefined : admitBackend(field);
+}
+
+function admitRule(rule: Field, isRegex: boolean): readonly IngressRule[] {
+  const text = rule.at('host').text();
+  const host = text === undefined || text === '' ? undefined : admitHost(rule.at('host'), text);
+  if (text !== undefined && text !== '' && host === undefined) return [];
+  const paths = rule
+    .at('http')
+    .at('paths')
+    .items()
+    .flatMap((path) => admitPath(path, isRegex));
+  return [{ host, paths }];
+}
+
+function admitHost(field: Field, text: string): Hostname | undefined {
+  const host = hostnameOf(text);
+  if (host === undefined) field.add('HostInvalid', `${shown(text)} is not a host name`);
+  return host;
+}
+
+function admitPath(path: Field, isRegex: boolean): readonly IngressPath[] {
+  const match = admitMatch(path, isRegex);
+  if (match === undefined) return [];
+  const backend = path.at('backend');
+  if (backend.isAbsent) backend.add('BackendMissing', 'there is no backend');
+  return [{ match, backend: backend.isAbsent ? undefined : admitBackend(backend), field: path.path }];
+}
+
+function admitMatch(path: Field, isRegex: boolean): PathMatch | undefined {
+  const given = path.at('path').text();
+  const text = given === undefined || given === '' ? '/' : given;
+  const type = path.at('pathType').text() ?? 'ImplementationSpecific';
+  if (type === 'ImplementationSpecific' && isRegex) return admitRegex(path.at('path'), text);
+  const value = urlPathOf(text);
+  if (value === undefined) {
+    path.at('path').add('PathInvalid', `${shown(text)} is not an absolute URL path`);
+    return undefined;
+  }
+  switch (type) {
+    case 'Exact':
+      return { type: 'Exact', value };
+    // What ImplementationSpecific means is ours to choose: path elements, the safest reading.
+    case 'ImplementationSpecific':
+    case 'Prefix':
+      return { type: 'PathPrefix', value: urlPathOf(value.replace(/\/+$/, '')) ?? ROOT };
+    default:
+      path.at('pathType').add('PathTypeUnknown', `${shown(type)} is not a path type`);
+      return undefined;
+  }
+}
+
+const ROOT = rootPath();
+
+function rootPath(): NonNullable<ReturnType<typeof urlPathOf>> {
+  const root = urlPathOf('/');
+  if (root === undefined) throw new Error('"/" is a path');
+  return root;
+}
+
+function admitRegex(field: Field, text: string): PathMatch | undefined {
+  const isPrintable = /^[\x21-\x7e]+$/.test(text);
+  if (text.length <= MAX_REGEX_LENGTH && isPrintable && compiles(text))
+    return { type: 'RegularExpression', value: text };
+  const problem =
+    text.length > MAX_REGEX_LENGTH
+      ? 'is too long'
+      : isPrintable
+        ? 'does not compile'
+        : 'has blanks or control characters';
+  field.add('RegexInvalid', `${shown(text)} ${problem}`);
+  return undefined;
+}
+
+function compiles(pattern: string): boolean {
+  try {
+    return new RegExp(pattern).source !== '';
+  } catch {
+    // SyntaxError is the only thing that the constructor throws for a string.
+    return false;
+  }
+}
+
+/** Undefined for a backend that cannot be used: its path then answers 503. */
+function admitBackend(backend: Field): IngressBackend | undefined {
+  if (!backend.at('resource').isAbsent) {
+    backend.at('resource').add('BackendResourceUnsupported', 'the backend names a resource, not a Service');
+    return undefined;
+  }
+  const legacyName = backend.at('serviceName');
+  const nameField = legacyName.isAbsent ? backend.at('service').at('name') : legacyName;
+  const name = nameField.text();
+  if (name === undefined || !isDnsSubdomain(name)) {
+    nameField.add(
+      'BackendMissing',
+      name === undefined ? 'there is no Service name' : `${shown(name)} is not the name of a Service`,
+    );
+    return undefined;
+  }
+  const port = legacyName.isAbsent
+    ? admitPort(backend.at('service').at('port'))
+    : admitLegacyPort(backend.at('servicePort'));
+  return port === undefined ? undefined : { service: name, port };
+}
+
+function admitPort(port: Field): ServicePortRef | undefined {
+  const name = port.at('name').text();
+  if (name !== undefined && name !== '') return namedPort(port.at('name'), name);
+  return numberedPort(port.at('number'), port.at('number').number());
+}
+
+function admitLegacyPort(port: Field): ServicePortRef | undefined {
+  const value = port.numberOrText();
+  if (typeof value === 'string' && !/^\d+$/.test(value)) return namedPort(port, value);
+  return numberedPort(port, value === undefined ? undefined : Number(value));
+}
+
+function namedPort(field: Field, name: string): ServicePortRef | undefined {
+  if (isDnsLabel(name)) return { name };
+  field.add('PortInvalid', `${shown(name)} is not the name of a port`);
+  return undefined;
+}
+
+function numberedPort(field: Field, number: number | undefined): ServicePortRef | undefined {
+  if (isPort(number)) return { number };
+  field.add('PortInvalid', number === undefined ? 'there is no port' : `${String(number)} is not a port`);
+  return undefined;
+}
+
+function admitTls(entry: Field): readonly IngressTls[] {
+  const secretName = entry.at('secretName').text();
+  if (secretName !== undefined && secretName !== '' && !isDnsSubdomain(secretName)) {
+    entry.at('secretName').add('NameInvalid', `${shown(secretName)} is not the name of a Secret`);
+    return [];
+  }
+  const listed = entry.at('hosts').items();
+  const hosts = listed.flatMap((field) => {
+    const text = field.text();
+    const host = text === undefined ? undefined : admitHost(field, text);
+    return host === undefined ? [] : [host];
+  });
+  // Hosts that were given but are all wrong must not turn into "all hosts of the rules".
+  if (listed.length > 0 && hosts.length === 0) return [];
+  return [{ hosts, secretName: secretName === '' ? undefined : secretName, field: entry.path }];
+}

@@ -1,0 +1,77 @@
+import { createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { messageOf } from '../../lib/fault.ts';
+import { keyOf, type ObjectMeta } from '../../model/object.ts';
+import type { Certificate, TlsMaterial } from '../../model/secret.ts';
+import { SecretText } from '../../model/secret-text.ts';
+import type { Change } from '../store.ts';
+import type { Field } from './field.ts';
+
+/**
+ * Admits a Secret for TLS, of any type that has `tls.crt` and `tls.key`. What is wrong with it is
+ * told on the Ingress that uses it, not here: an unused Secret harms nobody.
+ */
+export function admitSecret(raw: Field, meta: ObjectMeta): Change {
+  return { table: 'secrets', key: keyOf(meta), value: { meta, tls: admitTls(raw) } };
+}
+
+function admitTls(raw: Field): TlsMaterial {
+  const chain = dataOf(raw, 'tls.crt');
+  const key = dataOf(raw, 'tls.key');
+  if (chain === undefined || key === undefined) {
+    const absent = [chain === undefined ? ['tls.crt'] : [], key === undefined ? ['tls.key'] : []].flat();
+    return broken('SecretNotTls', `there is no ${absent.join(' and no ')}`);
+  }
+  const certificates = chain.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  const [leafPem] = certificates;
+  if (leafPem === undefined) return broken('CertificateUnreadable', 'tls.crt holds no PEM certificate');
+  const leaf = parsed(() => certificates.map((pem) => new X509Certificate(pem)));
+  if (typeof leaf === 'string') return broken('CertificateUnreadable', `tls.crt: ${leaf}`);
+  const privateKey = parsed(() => createPrivateKey(key));
+  if (typeof privateKey === 'string') return broken('CertificateUnreadable', `tls.key: ${privateKey}`);
+  const [first] = leaf;
+  if (first === undefined || !first.checkPrivateKey(privateKey)) {
+    return broken('CertificateKeyMismatch', 'tls.key is not the key of the first certificate in tls.crt');
+  }
+  return { kind: 'certificate', certificate: certificateOf(first, certificates, privateKey) };
+}
+
+function certificateOf(leaf: X509Certificate, chain: readonly string[], key: KeyObject): Certificate {
+  const chainPem = chain.map((pem) => pem.replaceAll('\r', '')).join('\n');
+  // Written anew from the parsed key, so that nothing else that stood in tls.key travels on.
+  const keyPem = key.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return {
+    fingerprint: createHash('sha256').update(chainPem).update(keyPem).digest('hex'),
+    chainPem,
+    keyPem: new SecretText(keyPem),
+    dnsNames: dnsNamesOf(leaf),
+    commonName: /(?:^|\n)CN=([^\n]*)/.exec(leaf.subject)?.[1]?.toLowerCase() ?? '',
+    notBeforeMs: leaf.validFromDate.getTime(),
+    notAfterMs: leaf.validToDate.getTime(),
+  };
+}
+
+function dnsNamesOf(leaf: X509Certificate): readonly string[] {
+  return (leaf.subjectAltName ?? '')
+    .split(', ')
+    .flatMap((entry) => (entry.startsWith('DNS:') ? [entry.slice(4).toLowerCase()] : []));
+}
+
+function dataOf(raw: Field, name: string): string | undefined {
+  const plain = raw.at('stringData').at(name).text();
+  if (plain !== undefined) return plain;
+  const encoded = raw.at('data').at(name).text();
+  return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('latin1');
+}
+
+/** The value, or the message of what was thrown: node:crypto tells by throwing that PEM is broken. */
+function parsed<T>(read: () => T): T | string {
+  try {
+    return read();
+  } catch (thrown) {
+    return messageOf(thrown);
+  }
+}
+
+function broken(reason: Extract<TlsMaterial, { kind: 'broken' }>['reason'], message: string): TlsMaterial {
+  return { kind: 'broken', reason, message };
+}

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import { LineCounter, parseAllDocuments } from 'yaml';
+import { isRecord } from '../admit/field.ts';
+
+/** The largest object that an API server takes (etcd's request limit, 1.5 MiB, less its overhead), in characters. */
+export const MAX_OBJECT_LENGTH = 1024 * 1024;
+
+/** A single object of a file, not yet admitted. */
+export interface RawDocument {
+  readonly raw: unknown;
+  /** 1-based line on which it starts. */
+  readonly line: number;
+  /** Position among the documents of the file. */
+  readonly index: number;
+  /** Equal for equal contents. */
+  readonly digest: string;
+  /** More than {@link MAX_OBJECT_LENGTH} characters long. */
+  readonly isTooLarge: boolean;
+}
+
+/** What a file holds, or why it cannot be read, with the line of the first mistake. */
+export type ParsedFile =
+  | { readonly kind: 'documents'; readonly documents: readonly RawDocument[] }
+  | { readonly kind: 'broken'; readonly message: string; readonly line: number };
+
+/**
+ * Splits a manifest into objects: YAML documents (JSON is YAML), with the items of `List` objects
+ * as objects of their own. A file with a syntax error anywhere is broken as a whole, since where a
+ * document ends cannot be told then.
+ */
+export function parseFile(text: string): ParsedFile {
+  const lineCounter = new LineCounter();
+  const parsed = parseAllDocuments(text, { lineCounter, prettyErrors: false, uniqueKeys: true });
+  const documents: RawDocument[] = [];
+  for (const [index, document] of [...parsed].entries()) {
+    const [error] = document.errors;
+    if (error !== undefined) {
+      const { line } = lineCounter.linePos(error.pos[0]);
+      return { kind: 'broken', message: error.message, line };
+    }
+    // A document may start with blank lines and comments; its first key is where a person looks.
+    const start = document.contents?.range?.[0] ?? 0;
+    const end = document.contents?.range?.[2] ?? 0;
+    const { line } = lineCounter.linePos(start);
+    const source = text.slice(start, end);
+    const content = contentOf(document);
+    if (typeof content === 'string') return { kind: 'broken', message: content, line };
+    documents.push(...objectsOf(content.value, source, line, index));
+  }
+  return { kind: 'documents', documents };
+}
+
+/** The value of a document, or what is wrong with it: aliases that expand without end are refused here. */
+function contentOf(document: {
+  toJS(options: { maxAliasCount: number }): unknown;
+}): { readonly value: unknown } | string {
+  try {
+    return { value: document.toJS({ maxAliasCount: 100 }) };
+  } catch (thrown) {
+    return thrown instanceof Error ? thrown.message : String(thrown);
+  }
+}
+
+function objectsOf(value: unknown, source: string, line: number, index: number): readonly RawDocument[] {
+  if (value === null || value === undefined) return [];
+  const items =
+    isRecord(value) && typeof value['kind'] === 'string' && value['kind'].endsWith('List') ? value['items'] : undefined;
+  if (Array.isArray(items)) {
+    return items.map((raw: unknown) => {
+      const text = JSON.stringify(raw);
+      return { raw, line, index, digest: digestOf(text), isTooLarge: text.length > MAX_OBJECT_LENGTH };
+    });
+  }
+  return [{ raw: value, line, index, digest: digestOf(source), isTooLarge: source.length > MAX_OBJECT_LENGTH }];
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64');
+}

@@ -1,0 +1,172 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf } from '../../lib/fault.ts';
+import { finding, type Finding } from '../../model/finding.ts';
+import { nameOf, type ObjectRef } from '../../model/object.ts';
+import { admitObject, findingsKey, type Admission } from '../admit/admit.ts';
+import type { Change } from '../store.ts';
+import { parseFile, type RawDocument } from './document.ts';
+
+/** Files larger than this are not read, in bytes. */
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
+
+/** One object of a file with what admission made of it. */
+interface Held {
+  readonly digest: string;
+  readonly line: number;
+  readonly admission: Admission;
+}
+
+interface FileState {
+  /** Changes whenever the file may have. */
+  readonly stamp: string;
+  readonly held: readonly Held[];
+  readonly findings: readonly Finding[];
+}
+
+/** What a scan of the folder says ought to be in the Store; `key` is unique within `table`. */
+export interface FolderContents {
+  readonly changes: readonly Change[];
+  readonly findings: ReadonlyMap<string, readonly Finding[]>;
+}
+
+/**
+ * The manifests of one folder and its sub-folders, as they were at the last scan. Files that have not
+ * changed are not read again; objects that have not changed stay the same objects.
+ */
+export class Folder {
+  readonly #root: string;
+  #files = new Map<string, FileState>();
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** Reads what has changed. @throws what the file system throws when the folder itself cannot be read. */
+  async scan(): Promise<FolderContents> {
+    const files = new Map<string, FileState>();
+    for (const path of await manifestPaths(this.#root)) {
+      const state = await this.#scanFile(path);
+      if (state !== undefined) files.set(path, state);
+    }
+    this.#files = files;
+    return contentsOf(files);
+  }
+
+  async #scanFile(path: string): Promise<FileState | undefined> {
+    const known = this.#files.get(path);
+    const ref: ObjectRef = { kind: 'Manifest', namespace: '', name: path };
+    const unreadable = (message: string, line: number, stamp: string): FileState => {
+      const field = line > 0 ? `line ${String(line)}` : '';
+      return { stamp, held: known?.held ?? [], findings: [finding('ManifestUnreadable', ref, field, message)] };
+    };
+    try {
+      const { mtimeMs, size, ino } = await stat(join(this.#root, path));
+      const stamp = `${String(mtimeMs)} ${String(size)} ${String(ino)}`;
+      if (known?.stamp === stamp) return known;
+      if (size > MAX_FILE_BYTES) return unreadable(`the file has ${String(size)} bytes`, 0, stamp);
+      const parsed = parseFile(await readFile(join(this.#root, path), 'utf8'));
+      if (parsed.kind === 'broken')
+        return unreadable(`line ${String(parsed.line)}: ${parsed.message}`, parsed.line, stamp);
+      return { stamp, ...admitDocuments(parsed.documents, path, known, ref) };
+    } catch (thrown) {
+      if (isNotFound(thrown)) return undefined;
+      return unreadable(messageOf(thrown), 0, '');
+    }
+  }
+}
+
+function admitDocuments(
+  documents: readonly RawDocument[],
+  path: string,
+  known: FileState | undefined,
+  ref: ObjectRef,
+): Pick<FileState, 'held' | 'findings'> {
+  const before = new Map(known?.held.map((held) => [`${held.digest} ${String(held.line)}`, held]));
+  const findings: Finding[] = [];
+  const held: Held[] = [];
+  for (const document of documents) {
+    const same = before.get(`${document.digest} ${String(document.line)}`);
+    if (same !== undefined) {
+      held.push(same);
+      continue;
+    }
+    const { raw, line, index, digest } = document;
+    const admission = admitObject(raw, { kind: 'file', path, document: index, line });
+    if (admission !== undefined)
+      held.push({ digest, line, admission: document.isTooLarge ? tooLarge(admission, known) : admission });
+    else if (!isObject(raw))
+      findings.push(finding('ObjectMalformed', ref, `line ${String(line)}`, 'the document has no apiVersion and kind'));
+  }
+  return { held, findings };
+}
+
+/** An object that no API server would take is refused; a smaller version from before is kept. */
+function tooLarge(admission: Admission, known: FileState | undefined): Admission {
+  const before = known?.held.find((held) => findingsKey(held.admission.ref) === findingsKey(admission.ref));
+  const message = 'the object is larger than 1 MiB';
+  return {
+    ref: admission.ref,
+    change: before?.admission.change,
+    findings: [finding('ObjectTooLarge', admission.ref, '', message)],
+  };
+}
+
+function isObject(raw: unknown): boolean {
+  return typeof raw === 'object' && raw !== null && 'apiVersion' in raw && 'kind' in raw;
+}
+
+/** Of two documents for one object the first counts, by path and then by place in the file. */
+function contentsOf(files: ReadonlyMap<string, FileState>): FolderContents {
+  const changes = new Map<string, Change>();
+  const owners = new Map<string, string>();
+  const findings = new Map<string, readonly Finding[]>();
+  const add = (key: string, more: readonly Finding[]): void => {
+    if (more.length > 0) findings.set(key, [...(findings.get(key) ?? []), ...more]);
+  };
+  for (const [path, file] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    add(`Manifest/${path}`, file.findings);
+    for (const { admission, line } of file.held) {
+      const key = findingsKey(admission.ref);
+      const place = `${path}:${String(line)}`;
+      const owner = owners.get(key);
+      if (owner !== undefined && owner !== place) {
+        const message = `${nameOf(admission.ref)} in ${place} is already in ${owner}, which counts`;
+        add(key, [finding('ObjectDuplicate', admission.ref, '', message)]);
+        continue;
+      }
+      owners.set(key, place);
+      add(key, admission.findings);
+      if (admission.change !== undefined) changes.set(changeKey(admission.change), admission.change);
+    }
+  }
+  return { changes: [...changes.values()], findings };
+}
+
+/** Manifests below a folder, relative to it. Hidden files, such as editors' and `..data` of ConfigMap volumes, are passed over. */
+async function manifestPaths(root: string, below = ''): Promise<readonly string[]> {
+  const entries = await readdir(join(root, below), { withFileTypes: true });
+  const paths: string[] = [];
+  for (const entry of entries) {
+    if (entry.name.startsWith('.')) continue;
+    const path = below === '' ? entry.name : `${below}/${entry.name}`;
+    const isFolder = entry.isDirectory() || (entry.isSymbolicLink() && (await isDirectory(join(root, path))));
+    if (isFolder) paths.push(...(await manifestPaths(root, path)));
+    else if (/\.(?:ya?ml|json)$/.test(entry.name)) paths.push(path);
+  }
+  return paths;
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isDirectory() ?? false;
+}
+
+function isNotFound(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
+}
+
+/** The table and key of a change, as one string. */
+export function changeKey(change: Change): string {
+  return `${change.table} ${change.key}`;
+}

@@ -1,0 +1,128 @@
+import { watch, type FSWatcher } from 'node:fs';
+import { messageOf } from '../../lib/fault.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Finding } from '../../model/finding.ts';
+import type { Source, SourceState } from '../source.ts';
+import type { Change, Store } from '../store.ts';
+import { changeKey, Folder, type FolderContents } from './folder.ts';
+
+/** How long a burst of file events may last before the folder is read, in milliseconds. */
+const SETTLE_MS = 20;
+
+/** The folder is read this often whatever the kernel tells, since watches miss network file systems, in milliseconds. */
+const POLL_MS = 5_000;
+
+export interface ManifestSourceOptions {
+  readonly directory: string;
+  readonly store: Store;
+  readonly logger: Logger;
+}
+
+/** Desired state from a folder of YAML and JSON files, followed as they change. */
+export class ManifestSource implements Source {
+  readonly name = 'manifests';
+  readonly #options: ManifestSourceOptions;
+  readonly #folder: Folder;
+  #state: SourceState = { kind: 'syncing' };
+  #watcher: FSWatcher | undefined;
+  #wake: () => void = () => {};
+  /** What this source has put into the Store. */
+  #committed = new Map<string, Change>();
+  #committedFindings = new Map<string, readonly Finding[]>();
+
+  constructor(options: ManifestSourceOptions) {
+    this.#options = options;
+    this.#folder = new Folder(options.directory);
+  }
+
+  get state(): SourceState {
+    return this.#state;
+  }
+
+  /** A folder holds everything already; nothing more can be wanted of it. */
+  want(): void {}
+
+  async run(signal: AbortSignal, onState: () => void): Promise<void> {
+    signal.addEventListener('abort', () => this.#wake(), { once: true });
+    while (!signal.aborted) {
+      // Watched before it is read: what changes in between wakes the next round.
+      this.#watch();
+      const woken = this.#nextWake(signal);
+      this.#setState(await this.#scan(), onState);
+      await woken;
+    }
+    this.#watcher?.close();
+  }
+
+  async #scan(): Promise<SourceState> {
+    try {
+      this.#commit(await this.#folder.scan());
+      return { kind: 'synced' };
+    } catch (thrown) {
+      const sinceMs = this.#state.kind === 'stale' ? this.#state.sinceMs : Date.now();
+      this.#watcher?.close();
+      this.#watcher = undefined;
+      return { kind: 'stale', sinceMs, reason: `cannot read ${this.#options.directory}: ${messageOf(thrown)}` };
+    }
+  }
+
+  #commit({ changes, findings }: FolderContents): void {
+    const wanted = new Map(changes.map((change) => [changeKey(change), change]));
+    const batch: Change[] = [...changes];
+    for (const [key, change] of this.#committed) if (!wanted.has(key)) batch.push({ ...change, value: undefined });
+    for (const [key, value] of findings)
+      batch.push({ table: 'findings', key, value: keep(this.#committedFindings.get(key), value) });
+    for (const key of this.#committedFindings.keys())
+      if (!findings.has(key)) batch.push({ table: 'findings', key, value: undefined });
+    this.#committed = wanted;
+    this.#committedFindings = new Map(findings);
+    this.#options.store.commit(batch);
+  }
+
+  #setState(state: SourceState, onState: () => void): void {
+    const isNews = state.kind !== this.#state.kind;
+    this.#state = state;
+    if (isNews) onState();
+  }
+
+  /** Resolves a little after the next file event, at the next poll, or when `signal` is aborted. */
+  #nextWake(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const poll = setTimeout(resolve, POLL_MS);
+      this.#wake = () => {
+        clearTimeout(poll);
+        setTimeout(resolve, signal.aborted ? 0 : SETTLE_MS);
+      };
+    });
+  }
+
+  #watch(): void {
+    if (this.#watcher !== undefined) return;
+    try {
+      const watcher = watch(this.#options.directory, { recursive: true }, () => this.#wake());
+      watcher.on('error', (error) => {
+        this.#options.logger.warn('cannot watch the manifests; they are read every few seconds instead', {
+          error: error.message,
+        });
+        watcher.close();
+        this.#watcher = undefined;
+      });
+      this.#watcher = watcher;
+    } catch (thrown) {
+      // The folder may not be there yet; the scan tells, and the next round tries again.
+      this.#options.logger.debug('cannot watch the manifests', { error: messageOf(thrown) });
+    }
+  }
+}
+
+/** The same list again when it says the same, so that nothing is compiled for it. */
+function keep(before: readonly Finding[] | undefined, after: readonly Finding[]): readonly Finding[] {
+  return before !== undefined && JSON.stringify(before) === JSON.stringify(after) ? before : after;
+}
+
+/** Reads a folder once, for `sluice check`. @throws what the file system throws when it cannot be read. */
+export async function readManifests(directory: string, store: Store): Promise<void> {
+  const { changes, findings } = await new Folder(directory).scan();
+  store.commit([...changes, ...[...findings].map(([key, value]) => ({ table: 'findings', key, value }) as const)]);
+}

@@ -1,0 +1,30 @@
+import type { PersistentMap } from '../lib/persistent-map.ts';
+
+/** How far a source is. `stale`: what it gave is kept and served, but may be old. */
+export type SourceState =
+  | { readonly kind: 'syncing' }
+  | { readonly kind: 'synced' }
+  | { readonly kind: 'stale'; readonly sinceMs: number; readonly reason: string };
+
+/** What the plan needs from sources beyond what they watch anyway. */
+export interface Wants {
+  /** `namespace/name` of Secrets; no other Secret may be read. */
+  readonly secrets: PersistentMap<true>;
+  /** DNS names of ExternalName Services. */
+  readonly names: PersistentMap<true>;
+}
+
+/**
+ * Where desired state comes from. A source admits raw objects and commits them to the Store.
+ *
+ * It never removes an object because its own world went quiet: a folder that cannot be read, an API
+ * server that does not answer, a 403 make it `stale`, not empty (DESIGN, "What always holds" 2).
+ */
+export interface Source {
+  readonly name: string;
+  readonly state: SourceState;
+  /** Runs until `signal` is aborted; resolves after everything that it opened is closed. Calls `onState` on each change of `state`. */
+  run(signal: AbortSignal, onState: () => void): Promise<void>;
+  /** Told whenever a plan wants other Secrets or names. */
+  want(wants: Wants): void;
+}

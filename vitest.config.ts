@@ -1,0 +1,45 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * Three suites, from cheap to dear. `unit` touches nothing outside the process but temporary files;
+ * `traffic` starts a real HAProxy and may make network namespaces; `cluster` starts a real
+ * kube-apiserver and etcd.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: [
+            'src/**/*.test.ts',
+            'test/architecture.test.ts',
+            'test/docs.test.ts',
+            'test/golden/**/*.test.ts',
+            'test/fakes/**/*.test.ts',
+          ],
+          isolate: false,
+          pool: 'threads',
+        },
+      },
+      {
+        test: {
+          name: 'traffic',
+          include: ['test/traffic/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'cluster',
+          include: ['test/cluster/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 900_000,
+        },
+      },
+    ],
+  },
+});
