@@ -17,7 +17,8 @@ export async function startProgram(options: RunOptions, onReady: () => void): Pr
   const program = new Program(options, logger, store, createSources(options, store, logger));
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (stop.signal.aborted) process.exit(1);
+    // A person who presses Ctrl-C twice will not wait for the requests to end.
+    if (stop.signal.aborted) process.kill(process.pid, 'SIGKILL');
     logger.info('ending', { signal });
     stop.abort();
   };

@@ -80,8 +80,8 @@ async function fetchItems(address: string, what: string): Promise<readonly unkno
   try {
     const response = await fetch(`http://${address}/api/v1/${what}`);
     const body: unknown = await response.json();
-    if (response.ok && typeof body === 'object' && body !== null && 'items' in body && Array.isArray(body.items))
-      return body.items;
+    const items: unknown = typeof body === 'object' && body !== null && 'items' in body ? body.items : undefined;
+    if (response.ok && Array.isArray(items)) return items.map((item: unknown) => item);
     throw new Fault(
       'api',
       `${address} answered ${String(response.status)}; is that the API of Sluice? Say where it is with --api-address.`,

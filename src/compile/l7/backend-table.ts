@@ -6,7 +6,7 @@ import type { Service } from '../../model/service.ts';
 import { DependencyIndex } from '../dependency-index.ts';
 import type { BackendId, BackendPlan, ServerPlan } from '../plan.ts';
 import { backendOf } from './backend.ts';
-import type { L7Input } from './l7-compiler.ts';
+import type { L7Input } from './l7-input.ts';
 
 /** A Service port that some host forwards to. */
 interface UsedPort {

@@ -4,7 +4,7 @@ import { hostnameOf, type Hostname } from '../../model/grammar.ts';
 import { DependencyIndex } from '../dependency-index.ts';
 import type { CertificateId, CertificatePlan } from '../plan.ts';
 import { certificateId } from './certificate.ts';
-import type { L7Input } from './l7-compiler.ts';
+import type { L7Input } from './l7-input.ts';
 
 /** Certificates in use with the hosts that get them, computed again only when the Secret or the hosts change. */
 export class CertificateTable {

@@ -4,8 +4,6 @@ import { finding, type Finding } from '../../model/finding.ts';
 import { hostCovers, hostnameOf, isWildcard, type Hostname } from '../../model/grammar.ts';
 import type { HttpRoute } from '../../model/http-route.ts';
 import { byAge, nameOf, type ObjectRef } from '../../model/object.ts';
-import type { EndpointSlice } from '../../model/service.ts';
-import type { Snapshot } from '../../model/snapshot.ts';
 import { DependencyIndex } from '../dependency-index.ts';
 import { ANY_HOST, type CertificateId, type HostPlan, type L7Plan } from '../plan.ts';
 import type { CompileSettings, Facts } from '../settings.ts';
@@ -16,17 +14,7 @@ import { certificateFor, certificateId } from './certificate.ts';
 import { defaultBackendRoute } from './default-backend.ts';
 import { hostPlan, wildcardAbove, type HostTls } from './host.ts';
 import type { IngressProgram, TlsClaim } from './ingress-route.ts';
-
-/** What has changed since the last compile, and how to look up the rest. */
-export interface L7Input {
-  readonly snapshot: Snapshot;
-  readonly before: Snapshot;
-  readonly facts: Facts;
-  readonly programs: ReadonlyMap<string, IngressProgram>;
-  readonly changedIngresses: ReadonlySet<string>;
-  readonly changedServices: ReadonlySet<string>;
-  readonly slicesOf: (service: string) => readonly EndpointSlice[];
-}
+import type { L7Input } from './l7-input.ts';
 
 /** The plan, and the findings of every producer that was computed again (an empty list clears them). */
 export interface L7Output {
@@ -51,6 +39,7 @@ export class L7Compiler {
   readonly #backends = new BackendTable();
   readonly #certificates = new CertificateTable();
   #facts: Facts = { nowMs: 0 };
+  #isFirst = true;
   #hosts = PersistentMap.empty<HostPlan>();
   #wantedSecrets = PersistentMap.empty<true>();
 
@@ -93,12 +82,9 @@ export class L7Compiler {
         for (const host of this.#hostsOfIngress.inputsOf(key)) addHost(dirty, host, this.#hosts);
       }
     });
-    if (
-      this.#settings.defaultBackendService !== undefined &&
-      input.changedServices.has(this.#settings.defaultBackendService)
-    ) {
-      dirty.add(ANY_HOST);
-    }
+    const fallback = this.#settings.defaultBackendService;
+    if (fallback !== undefined && (this.#isFirst || input.changedServices.has(fallback))) dirty.add(ANY_HOST);
+    this.#isFirst = false;
     if (this.#facts.nowMs !== input.facts.nowMs) {
       for (const host of this.#hostsOfIngress.inputs()) addHost(dirty, host, this.#hosts);
     }

@@ -1,3 +1,4 @@
+import { crash } from '../../lib/crash.ts';
 import type { Turns } from '../../lib/turns.ts';
 import type { L7Plan } from '../../compile/plan.ts';
 import { backendName, serverName } from './encode.ts';
@@ -36,7 +37,7 @@ export class Collector {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#waitMs = Math.min(LONGEST_WAIT_MS, this.#waitMs * 2);
-      void turns.take(() => this.#collect(send)).then(() => this.schedule(send, turns));
+      this.#turn(send, turns).catch(crash);
     }, this.#waitMs).unref();
   }
 
@@ -50,6 +51,11 @@ export class Collector {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.reset();
+  }
+
+  async #turn(send: (commands: readonly Command[]) => Promise<readonly string[]>, turns: Turns): Promise<void> {
+    await turns.take(() => this.#collect(send));
+    this.schedule(send, turns);
   }
 
   async #collect(send: (commands: readonly Command[]) => Promise<readonly string[]>): Promise<void> {

@@ -88,7 +88,10 @@ function frontDefaults(settings: EngineSettings): string {
     timeout http-request 10s
     timeout http-keep-alive 75s
     option http-restrict-req-hdr-names delete
+    # When another process takes over, an idle connection may get a request at that very moment: it is answered, then closed.
+    option idle-close-on-response
 ${log}    http-request set-var(txn.route) "base,concat('/#'),${lookUp}"
+    http-request deny deny_status 400 ${missed} !{ req.hdr(host) -m found }
     http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.) ${missed}
     http-request set-var-fmt(txn.key) "%[var(txn.host)]%[path]/#" ${missed}
     http-request set-var(txn.route) var(txn.key),${lookUp} ${missed}

@@ -103,7 +103,8 @@ export class Field {
 
 function describe(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
-  return typeof value === 'object' ? 'an object' : shown(String(value));
+  if (typeof value === 'string') return shown(value);
+  return typeof value === 'object' ? 'an object' : JSON.stringify(value);
 }
 
 /** A user's string in a message: quoted, escaped and cut, since it may be 64 KB of control characters. */

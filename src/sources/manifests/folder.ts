@@ -28,6 +28,8 @@ interface FileState {
 export interface FolderContents {
   readonly changes: readonly Change[];
   readonly findings: ReadonlyMap<string, readonly Finding[]>;
+  /** False while a file is still being written: the folder must be scanned again soon. */
+  readonly isSettled: boolean;
 }
 
 /**
@@ -36,7 +38,9 @@ export interface FolderContents {
  */
 export class Folder {
   readonly #root: string;
-  #files = new Map<string, FileState>();
+  #files: Map<string, FileState> | undefined;
+  /** Files that looked different at the last scan, and how. */
+  #unsettled = new Map<string, string>();
 
   constructor(root: string) {
     this.#root = root;
@@ -45,16 +49,18 @@ export class Folder {
   /** Reads what has changed. @throws what the file system throws when the folder itself cannot be read. */
   async scan(): Promise<FolderContents> {
     const files = new Map<string, FileState>();
+    const unsettled = new Map<string, string>();
     for (const path of await manifestPaths(this.#root)) {
-      const state = await this.#scanFile(path);
+      const state = await this.#scanFile(path, unsettled);
       if (state !== undefined) files.set(path, state);
     }
     this.#files = files;
-    return contentsOf(files);
+    this.#unsettled = unsettled;
+    return { ...contentsOf(files), isSettled: unsettled.size === 0 };
   }
 
-  async #scanFile(path: string): Promise<FileState | undefined> {
-    const known = this.#files.get(path);
+  async #scanFile(path: string, unsettled: Map<string, string>): Promise<FileState | undefined> {
+    const known = this.#files?.get(path);
     const ref: ObjectRef = { kind: 'Manifest', namespace: '', name: path };
     const unreadable = (message: string, line: number, stamp: string): FileState => {
       const field = line > 0 ? `line ${String(line)}` : '';
@@ -64,6 +70,12 @@ export class Folder {
       const { mtimeMs, size, ino } = await stat(join(this.#root, path));
       const stamp = `${String(mtimeMs)} ${String(size)} ${String(ino)}`;
       if (known?.stamp === stamp) return known;
+      // Most editors and tools truncate a file before they write it, and half a manifest may well be valid YAML:
+      // after the first scan a file is read once it looks the same twice.
+      if (this.#files !== undefined && this.#unsettled.get(path) !== stamp) {
+        unsettled.set(path, stamp);
+        return known;
+      }
       if (size > MAX_FILE_BYTES) return unreadable(`the file has ${String(size)} bytes`, 0, stamp);
       const parsed = parseFile(await readFile(join(this.#root, path), 'utf8'));
       if (parsed.kind === 'broken')
@@ -117,7 +129,7 @@ function isObject(raw: unknown): boolean {
 }
 
 /** Of two documents for one object the first counts, by path and then by place in the file. */
-function contentsOf(files: ReadonlyMap<string, FileState>): FolderContents {
+function contentsOf(files: ReadonlyMap<string, FileState>): Omit<FolderContents, 'isSettled'> {
   const changes = new Map<string, Change>();
   const owners = new Map<string, string>();
   const findings = new Map<string, readonly Finding[]>();

@@ -7,7 +7,7 @@ import type { Change, Store } from '../store.ts';
 import { changeKey, Folder, type FolderContents } from './folder.ts';
 
 /** How long a burst of file events may last before the folder is read, in milliseconds. */
-const SETTLE_MS = 20;
+const SETTLE_MS = 25;
 
 /** The folder is read this often whatever the kernel tells, since watches miss network file systems, in milliseconds. */
 const POLL_MS = 5_000;
@@ -26,6 +26,7 @@ export class ManifestSource implements Source {
   #state: SourceState = { kind: 'syncing' };
   #watcher: FSWatcher | undefined;
   #wake: () => void = () => {};
+  #isSettled = true;
   /** What this source has put into the Store. */
   #committed = new Map<string, Change>();
   #committedFindings = new Map<string, readonly Finding[]>();
@@ -49,6 +50,7 @@ export class ManifestSource implements Source {
       this.#watch();
       const woken = this.#nextWake(signal);
       this.#setState(await this.#scan(), onState);
+      if (!this.#isSettled) this.#wake();
       await woken;
     }
     this.#watcher?.close();
@@ -56,7 +58,9 @@ export class ManifestSource implements Source {
 
   async #scan(): Promise<SourceState> {
     try {
-      this.#commit(await this.#folder.scan());
+      const contents = await this.#folder.scan();
+      this.#isSettled = contents.isSettled;
+      this.#commit(contents);
       return { kind: 'synced' };
     } catch (thrown) {
       const sinceMs = this.#state.kind === 'stale' ? this.#state.sinceMs : Date.now();

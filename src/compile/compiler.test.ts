@@ -1,0 +1,236 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { EMPTY_SNAPSHOT, type Snapshot } from '../model/snapshot.ts';
+import { hostnameOf, ipAddressOf, urlPathOf } from '../model/grammar.ts';
+import type { Ingress, IngressClass } from '../model/ingress.ts';
+import { SecretText } from '../model/secret-text.ts';
+import type { Secret } from '../model/secret.ts';
+import type { EndpointSlice, Service } from '../model/service.ts';
+import { Compiler } from './compiler.ts';
+import type { Plan } from './plan.ts';
+import { CONTROLLER_NAME, type CompileSettings } from './settings.ts';
+
+const SETTINGS: CompileSettings = {
+  mode: 'cluster',
+  ingressClass: 'sluice',
+  isIngressClassExplicit: false,
+  watchIngressWithoutClass: false,
+  defaultBackendService: 'ns/a',
+  defaultCertificateSecret: 'ns/s1',
+  sslRedirect: true,
+  publishService: 'ns/b',
+  publishAddresses: [],
+};
+
+function defined<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('the test wrote something that is not in the grammar');
+  return value;
+}
+
+function meta(name: string, createdMs = 0) {
+  return { namespace: 'ns', name, uid: '', createdMs, origin: { kind: 'cluster' } as const };
+}
+
+const serviceNames = fc.constantFrom('a', 'b', 'c');
+const hosts = fc.constantFrom(undefined, 'x.test', 'y.test', 'z.x.test', '*.test', '*.x.test');
+const paths = fc.constantFrom('/', '/p', '/p/q');
+
+const service = fc
+  .record({
+    name: serviceNames,
+    port: fc.constantFrom(80, 81),
+    h2c: fc.boolean(),
+    external: fc.boolean(),
+    ip: fc.constantFrom('192.0.2.1', '192.0.2.2'),
+  })
+  .map(({ name, port, h2c, external, ip }): Service => ({
+    meta: meta(name),
+    type: external ? 'ExternalName' : 'ClusterIP',
+    ports: [
+      {
+        name: 'http',
+        port,
+        protocol: 'TCP',
+        targetPort: undefined,
+        appProtocol: h2c ? 'kubernetes.io/h2c' : undefined,
+      },
+    ],
+    externalName: external ? 'name.test' : undefined,
+    publishedAddresses: [{ ip: defined(ipAddressOf(ip)) }],
+  }));
+
+const slice = fc
+  .record({
+    name: fc.constantFrom('s1', 's2', 's3'),
+    service: serviceNames,
+    last: fc.integer({ min: 1, max: 4 }),
+    ready: fc.boolean(),
+  })
+  .map(({ name, service: owner, last, ready }): EndpointSlice => ({
+    meta: meta(name),
+    kind: 'EndpointSlice',
+    service: owner,
+    subsets: [
+      {
+        ports: [{ name: 'http', port: 8080, protocol: 'TCP', appProtocol: undefined }],
+        endpoints: [
+          { address: defined(ipAddressOf(`192.0.2.${String(last)}`)), ready, serving: true, terminating: !ready },
+        ],
+      },
+    ],
+  }));
+
+const path = fc
+  .record({
+    path: paths,
+    exact: fc.boolean(),
+    service: serviceNames,
+    port: fc.constantFrom(80, 81),
+    broken: fc.boolean(),
+  })
+  .map((item) => ({
+    match: { type: item.exact ? ('Exact' as const) : ('PathPrefix' as const), value: defined(urlPathOf(item.path)) },
+    backend: item.broken ? undefined : { service: item.service, port: { number: item.port } },
+    field: 'f',
+  }));
+
+const ingress = fc
+  .record({
+    name: fc.constantFrom('i1', 'i2', 'i3'),
+    age: fc.constantFrom(0, 1, 2),
+    className: fc.constantFrom(undefined, 'sluice', 'other', 'nobody'),
+    fallback: fc.option(serviceNames, { nil: undefined }),
+    rules: fc.array(fc.record({ host: hosts, paths: fc.array(path, { maxLength: 3 }) }), { maxLength: 3 }),
+    tls: fc.array(fc.record({ host: hosts, secret: fc.constantFrom(undefined, 's1', 's2') }), { maxLength: 2 }),
+  })
+  .map((item): Ingress => ({
+    meta: meta(item.name, item.age),
+    className: item.className,
+    defaultBackend: item.fallback === undefined ? undefined : { service: item.fallback, port: { number: 80 } },
+    rules: item.rules.map((rule) => ({
+      host: rule.host === undefined ? undefined : defined(hostnameOf(rule.host)),
+      paths: rule.paths,
+    })),
+    tls: item.tls.map((entry) => ({
+      hosts: entry.host === undefined ? [] : [defined(hostnameOf(entry.host))],
+      secretName: entry.secret,
+      field: 'tls',
+    })),
+    sslRedirect: undefined,
+  }));
+
+const ingressClass = fc
+  .record({ name: fc.constantFrom('other', 'main'), ours: fc.boolean(), isDefault: fc.boolean() })
+  .map(({ name, ours, isDefault }): IngressClass => ({
+    meta: { ...meta(name), namespace: '' },
+    controller: ours ? CONTROLLER_NAME : 'example.com/other',
+    isDefault,
+  }));
+
+const secret = fc
+  .record({
+    name: fc.constantFrom('s1', 's2'),
+    version: fc.constantFrom('1', '2'),
+    broken: fc.boolean(),
+    dnsName: fc.constantFrom('x.test', '*.test'),
+  })
+  .map(({ name, version, broken, dnsName }): Secret => ({
+    meta: meta(name),
+    tls: broken
+      ? { kind: 'broken', reason: 'CertificateUnreadable', message: 'it is' }
+      : {
+          kind: 'certificate',
+          certificate: {
+            fingerprint: `${name}${version}${dnsName}`,
+            chainPem: version,
+            keyPem: new SecretText('key'),
+            dnsNames: [dnsName],
+            commonName: '',
+            notBeforeMs: 0,
+            notAfterMs: 100,
+          },
+        },
+  }));
+
+type Step = (snapshot: Snapshot) => Snapshot;
+
+function put(table: 'services' | 'endpointSlices' | 'ingresses' | 'ingressClasses' | 'secrets') {
+  const stepFor = <V extends { readonly meta: { readonly namespace: string; readonly name: string } }>(
+    value: V,
+    isRemoved: boolean,
+  ): Step => {
+    const key = value.meta.namespace === '' ? value.meta.name : `${value.meta.namespace}/${value.meta.name}`;
+    return (snapshot) => {
+      // Each generator is paired with the table of its own type right below.
+      const map = snapshot[table] as unknown as { set(key: string, value: V): unknown; delete(key: string): unknown };
+      return { ...snapshot, [table]: isRemoved ? map.delete(key) : map.set(key, value) };
+    };
+  };
+  return stepFor;
+}
+
+const removal = fc.boolean().map((first) => first);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.tuple(service, removal).map(([value, gone]) => put('services')(value, gone)),
+  fc.tuple(slice, removal).map(([value, gone]) => put('endpointSlices')(value, gone)),
+  fc.tuple(ingress, fc.nat(3)).map(([value, n]) => put('ingresses')(value, n === 0)),
+  fc.tuple(ingressClass, removal).map(([value, gone]) => put('ingressClasses')(value, gone)),
+  fc.tuple(secret, fc.nat(3)).map(([value, n]) => put('secrets')(value, n === 0)),
+  fc.constantFrom<Step>(
+    (snapshot) => ({
+      ...snapshot,
+      resolvedNames: snapshot.resolvedNames.set('name.test', { addresses: [defined(ipAddressOf('192.0.2.9'))] }),
+    }),
+    (snapshot) => ({ ...snapshot, resolvedNames: snapshot.resolvedNames.delete('name.test') }),
+  ),
+);
+
+function printed(plan: Plan): unknown {
+  return {
+    hosts: plan.l7.hosts.sorted(),
+    backends: plan.l7.backends.sorted(),
+    certificates: plan.l7.certificates.sorted(),
+    defaultCertificate: plan.l7.defaultCertificate,
+    status: plan.status.ingresses.sorted(),
+    findings: plan.findings.sorted(),
+    secrets: plan.wantedSecrets.sorted(),
+    names: plan.wantedNames.sorted(),
+  };
+}
+
+describe('Compiler', () => {
+  it('gives the plan of a compile from nothing after any sequence of changes', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.array(step, { minLength: 1, maxLength: 4 }), fc.constantFrom(0, 50, 200)), {
+          maxLength: 12,
+        }),
+        (batches) => {
+          const compiler = new Compiler(SETTINGS);
+          let snapshot = EMPTY_SNAPSHOT;
+          for (const [steps, nowMs] of batches) {
+            snapshot = steps.reduce((current, apply) => apply(current), snapshot);
+            const plan = compiler.compile(snapshot, { nowMs });
+            expect(printed(plan)).toEqual(printed(new Compiler(SETTINGS).compile(snapshot, { nowMs })));
+          }
+        },
+      ),
+      { numRuns: 400 },
+    );
+  });
+
+  it('gives the same plan, the same objects in it, when nothing has changed', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 20 }), (steps) => {
+        const snapshot = steps.reduce((current, apply) => apply(current), EMPTY_SNAPSHOT);
+        const compiler = new Compiler(SETTINGS);
+        const first = compiler.compile(snapshot, { nowMs: 1 });
+        const second = compiler.compile({ ...snapshot }, { nowMs: 1 });
+        expect(second.l7.hosts).toBe(first.l7.hosts);
+        expect(second.l7.backends).toBe(first.l7.backends);
+        expect(second.l7.certificates).toBe(first.l7.certificates);
+        expect(second.status).toBe(first.status);
+      }),
+    );
+  });
+});

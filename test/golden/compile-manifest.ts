@@ -1,0 +1,51 @@
+import { Compiler } from '../../src/compile/compiler.ts';
+import type { Plan } from '../../src/compile/plan.ts';
+import type { CompileSettings } from '../../src/compile/settings.ts';
+import { STANDALONE_SETTINGS } from '../../src/app/check.ts';
+import { findingRows, findingsOf } from '../../src/observe/views.ts';
+import { renderCheckpoint } from '../../src/planes/l7/checkpoint.ts';
+import { admitObject, findingsKey } from '../../src/sources/admit/admit.ts';
+import { parseFile } from '../../src/sources/manifests/document.ts';
+import { Store, type Change } from '../../src/sources/store.ts';
+
+/** The moment at which golden certificates are looked at: 2026-01-01. */
+export const GOLDEN_NOW_MS = Date.UTC(2026, 0, 1);
+
+/** Admits every object of a manifest. Throws when the text is not YAML. */
+export function changesOf(text: string): readonly Change[] {
+  const parsed = parseFile(text);
+  if (parsed.kind === 'broken') throw new Error(parsed.message);
+  return parsed.documents.flatMap(({ raw, line, index }) => {
+    const admission = admitObject(raw, { kind: 'file', path: 'in.yaml', document: index, line });
+    if (admission === undefined) return [];
+    const findings =
+      admission.findings.length === 0
+        ? []
+        : [{ table: 'findings', key: findingsKey(admission.ref), value: admission.findings } as const];
+    return admission.change === undefined ? findings : [admission.change, ...findings];
+  });
+}
+
+export function compileChanges(changes: readonly Change[], settings: CompileSettings = STANDALONE_SETTINGS): Plan {
+  const store = new Store();
+  store.commit(changes);
+  return new Compiler(settings).compile(store.snapshot, { nowMs: GOLDEN_NOW_MS });
+}
+
+/** A plan as a person reads it: what HAProxy is given, without the fixed skeleton and keys, then status and Findings. */
+export function printPlan(plan: Plan): string {
+  const files = renderCheckpoint(plan.l7, '', 'self-signed\n');
+  const parts = [...files]
+    .filter(([name]) => !name.startsWith('certs/'))
+    .map(([name, pieces]) => `## ${name}\n${pieces.join('').trim()}\n`);
+  const status = plan.status.ingresses
+    .sorted()
+    .map(
+      ([key, { addresses }]) =>
+        `${key}: ${addresses.map((address) => ('ip' in address ? address.ip : address.hostname)).join(', ')}\n`,
+    );
+  const findings = findingRows(findingsOf(plan)).map(
+    (row) => `${row.severity} ${row.code} ${row.reason} ${row.kind} ${row.object} ${row.field}\n  ${row.message}\n`,
+  );
+  return [...parts, `## status\n${status.join('')}`, `## findings\n${findings.join('')}`].join('\n');
+}

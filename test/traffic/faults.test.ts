@@ -1,0 +1,105 @@
+import { readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { makeCertificate } from './certificate.ts';
+import { Backend, Lab, Load } from './lab.ts';
+import { ingress, service, tlsSecret } from './manifest.ts';
+
+describe('faults and changes under load', () => {
+  let one: Backend;
+  let two: Backend;
+  let lab: Lab;
+
+  beforeEach(async () => {
+    one = await Backend.start('one');
+    two = await Backend.start('two');
+    lab = await Lab.create({
+      'steady.yaml': service('steady', [one.port, two.port]) + ingress('steady', 'steady.test', { '/': 'steady' }),
+    });
+  });
+
+  afterEach(async () => {
+    await lab.stop();
+    await one.stop();
+    await two.stop();
+  });
+
+  async function enginePid(): Promise<number> {
+    return Number(await readFile(join(lab.root, 'state', 'haproxy.pid'), 'utf8'));
+  }
+
+  it('fails no request through a few hundred mixed changes, and never reloads', async () => {
+    const load = new Load(lab, ['http://steady.test/', 'http://steady.test/a/b']);
+    const pem = makeCertificate('churn', ['*.churn.test']);
+    for (let round = 0; round < 60; round += 1) {
+      const name = `churn-${String(round % 7)}`;
+      const ports = round % 3 === 0 ? [one.port] : round % 3 === 1 ? [two.port] : [one.port, two.port];
+      const secret = round % 2 === 0 ? tlsSecret(`${name}-tls`, pem) : '';
+      const host = `${name}.churn.test`;
+      const text =
+        service(name, ports) +
+        secret +
+        ingress(name, host, { [`/${String(round % 5)}`]: name, '/': name }, secret === '' ? undefined : `${name}-tls`);
+      await lab.write(`${name}.yaml`, text);
+      await lab.write(
+        'steady.yaml',
+        service('steady', ports) + ingress('steady', 'steady.test', { '/': 'steady', [`/x${String(round)}`]: name }),
+      );
+      await new Promise((resolve) => setTimeout(resolve, 15));
+      if (round % 10 === 9) await lab.remove(`${name}.yaml`);
+    }
+    await lab.until('the last change', async () => (await lab.get('http://steady.test/x59')).status === 200);
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    expect(load.sent).toBeGreaterThan(200);
+    expect(await lab.reloads()).toBe(0);
+  });
+
+  it('starts HAProxy again, full, when it crashes', async () => {
+    process.kill(await enginePid(), 'SIGKILL');
+    await lab.until('it to serve again', async () => (await lab.get('http://steady.test/')).status === 200);
+    expect(await lab.metric('sluice_haproxy_reloads_total{reason="crashed"}')).toBe(1);
+  });
+
+  it('goes on serving while Sluice is killed and started again', async () => {
+    const load = new Load(lab, ['http://steady.test/']);
+    const before = await enginePid();
+    await lab.signal('SIGKILL');
+    expect((await lab.get('http://steady.test/')).status).toBe(200);
+    await lab.start();
+    await lab.until('another process', async () => (await enginePid()) !== before);
+    await lab.write('late.yaml', ingress('late', 'late.test', { '/': 'steady' }));
+    await lab.until('a change', async () => (await lab.get('http://late.test/')).status === 200);
+    await load.stop();
+    expect(load.failures).toEqual([]);
+  });
+
+  it('serves what it served last when its manifests are gone at start', async () => {
+    await lab.signal('SIGTERM');
+    await expect(lab.get('http://steady.test/')).rejects.toThrow();
+    await rename(lab.manifests, `${lab.manifests}-away`);
+    lab.spawn();
+    await lab.until('the last good state', async () => (await lab.get('http://steady.test/')).status === 200);
+    expect((await lab.api('/readyz')).status).toBe(503);
+    await rename(`${lab.manifests}-away`, lab.manifests);
+    await lab.until('ready', async () => (await lab.api('/readyz')).status === 200);
+    expect((await lab.get('http://steady.test/')).status).toBe(200);
+  });
+
+  it('loses no object when the folder vanishes while it runs', async () => {
+    await rename(lab.manifests, `${lab.manifests}-away`);
+    await lab.until('stale', () => Promise.resolve(lab.output.includes('a source is stale')));
+    expect((await lab.get('http://steady.test/')).status).toBe(200);
+    await rename(`${lab.manifests}-away`, lab.manifests);
+    await lab.write('late.yaml', ingress('late', 'late.test', { '/': 'steady' }));
+    await lab.until('a change after it is back', async () => (await lab.get('http://late.test/')).status === 200);
+  });
+
+  it('gives nobody but its owner access to the admin socket and the keys', async () => {
+    const { statSync } = await import('node:fs');
+    expect((statSync(join(lab.root, 'state', 'admin.sock')).mode & 0o777).toString(8)).toBe('600');
+    expect((statSync(join(lab.root, 'state', 'current', 'certs', 'self-signed.pem')).mode & 0o777).toString(8)).toBe(
+      '600',
+    );
+  });
+});

@@ -1,0 +1,54 @@
+/** Manifests for the traffic suite, as YAML text. */
+
+/** A Service without selector with endpoints on 127.0.0.1. */
+export function service(name: string, ports: readonly number[], extra = ''): string {
+  return `apiVersion: v1
+kind: Service
+metadata: { name: ${name} }
+spec: { ports: [{ port: 80${extra} }] }
+---
+${slice(name, ports)}`;
+}
+
+/** One EndpointSlice with an endpoint per port: one subset each, since a slice has one port list. */
+export function slice(name: string, ports: readonly number[]): string {
+  const subsets = ports
+    .map((port) => `  - { addresses: [{ ip: 127.0.0.1 }], ports: [{ port: ${String(port)} }] }\n`)
+    .join('');
+  return `apiVersion: v1
+kind: Endpoints
+metadata: { name: ${name} }
+subsets:${ports.length === 0 ? ' []\n' : `\n${subsets}`}---
+`;
+}
+
+/** An Ingress of one host: path to Service name; an Exact path is written with a leading "=". */
+export function ingress(name: string, host: string, paths: Readonly<Record<string, string>>, secret?: string): string {
+  const entries = Object.entries(paths).map(([path, target]) => {
+    const [type, text] = path.startsWith('=') ? ['Exact', path.slice(1)] : ['Prefix', path];
+    return `          - { path: "${text}", pathType: ${type}, backend: { service: { name: ${target}, port: { number: 80 } } } }\n`;
+  });
+  const tls = secret === undefined ? '' : `  tls: [{ hosts: ["${host}"], secretName: ${secret} }]\n`;
+  return `apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: ${name} }
+spec:
+${tls}  rules:
+    - host: "${host}"
+      http:
+        paths:
+${entries.join('')}---
+`;
+}
+
+/** A Secret of type kubernetes.io/tls. */
+export function tlsSecret(name: string, pem: { readonly certificate: string; readonly key: string }): string {
+  const encode = (text: string): string => Buffer.from(text).toString('base64');
+  return `apiVersion: v1
+kind: Secret
+type: kubernetes.io/tls
+metadata: { name: ${name} }
+data: { tls.crt: ${encode(pem.certificate)}, tls.key: ${encode(pem.key)} }
+---
+`;
+}
