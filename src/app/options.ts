@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly engine: EngineSettings;
   readonly haproxyPath: string | undefined;
   readonly stateDirectory: string;
+  /** Where the Lease of the leader lives; undefined: the namespace of the kubeconfig or pod. */
+  readonly leaseNamespace: string | undefined;
   /** `HOST:PORT`. */
   readonly apiAddress: string;
   readonly logFormat: LogFormat;

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Compiler } from '../compile/compiler.ts';
 import type { L7Plan, Plan } from '../compile/plan.ts';
+import type { StatusPlane, StatusWant } from '../planes/status/plane.ts';
 import { Fault } from '../lib/fault.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
@@ -29,6 +30,13 @@ const LAST_GOOD_AFTER_MS = 1_500;
 /** The longest path of a Unix socket, less what HAProxy appends while it binds (unix(7)). */
 const MAX_SOCKET_PATH = 90;
 
+/** What only a process with an API server has: somewhere to write status to, and rivals. */
+export interface ClusterSide {
+  readonly plane: StatusPlane;
+  /** Stands for election until `signal` is aborted, telling the plane. */
+  readonly elect: (signal: AbortSignal) => Promise<void>;
+}
+
 /**
  * The program as `sluice run` starts it: sources fill the Store, every change is compiled, every
  * plane gets its part of the plan. It owns start, order and end; what the parts do is theirs.
@@ -38,20 +46,29 @@ export class Program {
   readonly #logger: Logger;
   readonly #store: Store;
   readonly #sources: readonly Source[];
+  readonly #cluster: ClusterSide | undefined;
   readonly #compiler: Compiler;
   readonly #metrics = new Metrics();
   readonly #stop = new AbortController();
   #plan: Plan | undefined;
   #l7: Runner<L7Plan> | undefined;
+  #status: Runner<StatusWant> | undefined;
   #isCompileDue = false;
   #isStopping = false;
   #nowMs = Date.now();
 
-  constructor(options: RunOptions, logger: Logger, store: Store, sources: readonly Source[]) {
+  constructor(
+    options: RunOptions,
+    logger: Logger,
+    store: Store,
+    sources: readonly Source[],
+    cluster: ClusterSide | undefined,
+  ) {
     this.#options = options;
     this.#logger = logger;
     this.#store = store;
     this.#sources = sources;
+    this.#cluster = cluster;
     this.#compiler = new Compiler(options.compile);
   }
 
@@ -97,7 +114,14 @@ export class Program {
     signal.addEventListener('abort', () => clearInterval(clock), { once: true });
     const sources = this.#sources.map((source) => source.run(signal, () => this.#sourceChanged(source)));
     const serving = this.#serveLastGood(plane, paths, signal).then(() => runner.run(signal));
-    return [...sources, serving];
+    return [...sources, serving, ...this.#startStatus(signal)];
+  }
+
+  #startStatus(signal: AbortSignal): Promise<void>[] {
+    if (this.#cluster === undefined) return [];
+    const { plane, elect } = this.#cluster;
+    this.#status = new Runner(plane, this.#logger, this.#metrics);
+    return [this.#status.run(signal), elect(signal)];
   }
 
   /** While the sources are slow, or away, what was served last is served again. A running HAProxy is left alone. */
@@ -142,6 +166,7 @@ export class Program {
     if (!isComplete) return;
     this.#plan = plan;
     this.#l7?.want(plan.l7);
+    this.#status?.want({ status: plan.status, findings: plan.findings });
   }
 
   #notReady(): readonly string[] {

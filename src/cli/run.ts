@@ -23,6 +23,7 @@ interface RunFlags {
   readonly publicHttpsPort?: number;
   readonly bindAddress: readonly string[];
   readonly apiAddress: string;
+  readonly leaseNamespace?: string;
   readonly stateDir?: string;
   readonly ingressClass?: string;
   readonly watchIngressWithoutClass: boolean;
@@ -86,6 +87,10 @@ function withRunFlags(command: Command): Command {
       keyArgument,
     )
     .option('--publish-status-address <ip,...>', 'addresses to write to the status of Ingresses', publishedOf)
+    .option(
+      '--lease-namespace <name>',
+      'namespace of the Lease that replicas elect their leader with (default: that of the pod)',
+    )
     .option('--trusted-proxies <cidr,...>', 'who may set X-Forwarded-* headers', cidrsOf, [])
     .option('--http3', 'also serve HTTP/3 on the HTTPS port', false)
     .option('--haproxy-path <file>', 'HAProxy 3.4.7 or newer to drive')
@@ -141,6 +146,7 @@ export function runOptions(flags: RunFlags): RunOptions {
     },
     haproxyPath: flags.haproxyPath,
     stateDirectory: resolve(flags.stateDir ?? defaultStateDirectory(isRoot)),
+    leaseNamespace: flags.leaseNamespace,
     apiAddress: flags.apiAddress,
     logFormat: flags.logFormat,
     logLevel: flags.logLevel,

@@ -49,6 +49,17 @@ export async function list<T>(
   }
 }
 
+/**
+ * The server's present resource version, at the price of listing a single object.
+ *
+ * @throws as {@link list}
+ */
+export async function presentVersion(transport: Transport, selection: Selection, signal: AbortSignal): Promise<string> {
+  const path = collectionPath(selection.resource, selection.namespace);
+  const { body } = await transport.request({ method: 'GET', path, query: { limit: 1 }, signal });
+  return decodePage(body, selection.resource.plural).resourceVersion;
+}
+
 async function listPages<T>(
   transport: Transport,
   selection: Selection,

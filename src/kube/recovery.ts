@@ -57,9 +57,6 @@ export function isWatchListIgnored(fault: Fault, attempt: Attempt): boolean {
  */
 export function relistReason(fault: Fault, attempt: Attempt): RelistReason | undefined {
   if (fault.code === malformedAnswer) return 'malformed';
-  // After an etcd restored from a backup, our version lies in the future: the server accepts the
-  // watch and then drops every event and bookmark until its own count has caught up.
-  if (fault.code === silentStream && !attempt.isInitial && attempt.events === 0) return 'silent';
   if (!(fault instanceof ApiFault)) return undefined;
   const isFuture = fault.causes.some((cause) => cause.reason === 'ResourceVersionTooLarge');
   if (fault.status === 410 || isFuture) return 'expired';
@@ -68,6 +65,11 @@ export function relistReason(fault: Fault, attempt: Attempt): RelistReason | und
   // that the server cannot decode; but if the watch got anywhere, try from where it got.
   const isPassing = [401, 403, 429, 503, 504].includes(fault.status);
   return isPassing || attempt.events > 0 ? undefined : 'refused';
+}
+
+/** Whether resource version `a` is before `b`; false when they cannot be told apart (KEP-5504: decimal numbers can). */
+export function isEarlier(a: string, b: string): boolean {
+  return /^\d+$/.test(a) && /^\d+$/.test(b) && BigInt(a) < BigInt(b);
 }
 
 /**

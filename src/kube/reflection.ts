@@ -40,8 +40,8 @@ export type RelistReason =
   | 'expired'
   /** A line or a list that could not be understood: an event may be lost. */
   | 'malformed'
-  /** A watch that opened and then said nothing, not even a bookmark. */
-  | 'silent'
+  /** The server counts from an earlier version than ours: its etcd was restored from a backup. */
+  | 'rewound'
   /** The server refused to watch from our last event, or broke it off at once with an ERROR event. */
   | 'refused';
 
@@ -67,7 +67,7 @@ export interface ReflectionTimings {
   readonly watchSeconds: { readonly min: number; readonly max: number };
   /** How far past that time a watch is given up as dead. */
   readonly overdueMs: number;
-  /** How long a watch may be silent where bookmarks are known to come. The server sends them about once a minute. */
+  /** How long a watch may be silent after its first bookmark; from then on the server sends one a minute. */
   readonly bookmarkSilenceMs: number;
   /** How long the initial events of a watch-list may pause, and take altogether, before LIST is used instead. */
   readonly initialSilenceMs: number;

@@ -187,13 +187,14 @@ describe.each(['served', 'refused'] as const)(
       ).toBe(true);
     });
 
-    it('leaves a watch that has gone silent, and goes on from its last event', async () => {
+    it('leaves a watch that falls silent after a bookmark, and goes on from there', async () => {
       lab.seed('a');
-      const { copy, reflector } = lab.start();
+      const { copy, reflector } = lab.start({ timings: { bookmarkSilenceMs: 200 } });
       await untilNames(copy, 'a');
       await lab.untilWatched();
+      lab.server.seed('services', [{ metadata: { namespace: 'default', name: 's' } }]);
       lab.server.bookmark();
-      await until(() => expect(reflector.counts.bookmarks + reflector.counts.lists).toBeGreaterThan(1));
+      await until(() => expect(reflector.counts.bookmarks).toBe(1));
       await lab.trouble('freeze');
       lab.seed('b');
       await untilNames(copy, 'a', 'b');
@@ -226,19 +227,37 @@ describe.each(['served', 'refused'] as const)(
       await untilNames(copy, 'a', 'b');
     });
 
-    it('notices that the server has lost its memory', async () => {
+    it('bears with a watch that has had no bookmark yet', async () => {
       lab.seed('a');
-      const { copy, reflector } = lab.start();
+      const { copy, reflector } = lab.start({ timings: { bookmarkSilenceMs: 1 } });
       await untilNames(copy, 'a');
       await lab.untilWatched();
-      lab.server.bookmark();
-      await until(() => expect(reflector.counts.bookmarks + reflector.counts.lists).toBeGreaterThan(1));
+      const { watches } = reflector.counts;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(reflector.counts.watches).toBe(watches);
+    });
+
+    it('notices when the server has been put back to an earlier time', async () => {
+      lab.seed('a');
+      const { copy, reflector } = lab.start({ timings: { watchSeconds: { min: 1, max: 1 } } });
+      await untilNames(copy, 'a');
+      await lab.untilWatched();
       await lab.server.refuseConnections();
       lab.server.storage.restoreEmpty();
       lab.seed('restored');
       await lab.server.acceptConnections();
       await untilNames(copy, 'restored');
-      expect(reflector.counts.relists.silent).toBeGreaterThan(0);
+      expect(reflector.counts.relists.rewound).toBe(1);
+    });
+
+    it('does not list again because nothing happens', async () => {
+      lab.seed('a');
+      const { copy, reflector } = lab.start({ timings: { watchSeconds: { min: 1, max: 1 } } });
+      await untilNames(copy, 'a');
+      const { watches } = reflector.counts;
+      await until(() => expect(reflector.counts.watches).toBeGreaterThan(watches + 2));
+      expect(reflector.counts.lists).toBe(1);
+      expect(copy.path).toEqual(['syncing', 'synced']);
     });
 
     it('lists again when the same ERROR event meets it twice, and not when the watch got anywhere', async () => {

@@ -5,9 +5,10 @@ import { sleep } from '../lib/sleep.ts';
 import { ApiFault } from './api-fault.ts';
 import { InitialEvents } from './initial-events.ts';
 import type { JsonStream } from './json-stream.ts';
-import { list, type Listing, type Project } from './list.ts';
+import { list, presentVersion, type Listing, type Project } from './list.ts';
 import type { RawObject } from './raw-object.ts';
 import {
+  isEarlier,
   isWatchListIgnored,
   mayListInstead,
   newAttempt,
@@ -28,6 +29,8 @@ import {
 import { collectionPath, qualifiedName, type Selection } from './resource.ts';
 import type { ApiRequest, Transport } from './transport.ts';
 import { decodeWatchEvent, type WatchEvent } from './watch-event.ts';
+
+type LiveEvent = Exclude<WatchEvent, { readonly type: 'error' }>;
 
 /** What to reflect, and into whom. */
 export interface ReflectorOptions<T> {
@@ -67,7 +70,7 @@ export class Reflector<T> {
     events: 0,
     bookmarks: 0,
     malformed: 0,
-    relists: { expired: 0, malformed: 0, silent: 0, refused: 0 },
+    relists: { expired: 0, malformed: 0, rewound: 0, refused: 0 },
   };
 
   /** Where to watch from; undefined when a list is due. */
@@ -79,7 +82,6 @@ export class Reflector<T> {
   /** When the first of a row of empty lists came, on the clock that never goes back. */
   #emptySinceMs: number | undefined;
   #hasWatchList = true;
-  #hasBookmarks = false;
 
   constructor(options: ReflectorOptions<T>) {
     this.selection = options.selection;
@@ -136,7 +138,8 @@ export class Reflector<T> {
       this.#swap(await list(this.#transport, this.selection, this.#project, signal));
     }
     const watch = await this.#openWatch({ resourceVersion: this.#resourceVersion }, signal);
-    return this.#follow(watch, attempt, signal);
+    await this.#follow(watch, attempt, signal);
+    if (attempt.hasSettled && attempt.events === 0) await this.#checkForRewind(signal);
   }
 
   /** Undefined when a LIST has to do instead. */
@@ -172,9 +175,9 @@ export class Reflector<T> {
     attempt.isOpen = true;
     this.#counts.watches += 1;
     this.#heardAtMs = Date.now();
-    const openedAtMs = performance.now();
     const initial = new InitialEvents(this.#project);
-    stream.expectWithin(attempt.isInitial ? this.#timings.initialSilenceMs : this.#bookmarkSilenceMs());
+    const initialEndMs = performance.now() + this.#timings.initialTimeoutMs;
+    if (attempt.isInitial) stream.expectWithin(this.#timings.initialSilenceMs);
     const settle = setTimeout(() => this.#settle(attempt), this.#timings.settleMs);
     try {
       for await (const line of stream) {
@@ -183,15 +186,9 @@ export class Reflector<T> {
         const event = decodeWatchEvent(line, this.selection.resource);
         if (event.type === 'error') throw event.fault;
         attempt.events += 1;
-        if (!attempt.isInitial) {
-          this.#accept(event);
-        } else if (this.#acceptInitial(event, initial)) {
-          attempt.isInitial = false;
-        } else if (performance.now() - openedAtMs > this.#timings.initialTimeoutMs) {
-          throw this.#unfinished('took too long to send');
-        }
-        // The first bookmark may have told us only now that they come at all.
-        if (event.type === 'bookmark' && !attempt.isInitial) stream.expectWithin(this.#bookmarkSilenceMs());
+        if (!attempt.isInitial) this.#accept(event, stream);
+        else if (this.#acceptInitial(event, initial, stream)) attempt.isInitial = false;
+        else if (performance.now() > initialEndMs) throw this.#unfinished('took too long to send');
       }
     } finally {
       clearTimeout(settle);
@@ -200,7 +197,7 @@ export class Reflector<T> {
   }
 
   /** True when the initial events are complete. */
-  #acceptInitial(event: Exclude<WatchEvent, { type: 'error' }>, initial: InitialEvents<T>): boolean {
+  #acceptInitial(event: LiveEvent, initial: InitialEvents<T>, stream: JsonStream): boolean {
     switch (event.type) {
       case 'upserted':
         initial.upsert(event.object);
@@ -211,19 +208,22 @@ export class Reflector<T> {
       case 'bookmark':
         // No ordinary bookmark comes before the one that marks the end, unless nobody means to mark it.
         if (!event.isInitialEventsEnd) throw this.#unfinished('does not mark the end of');
-        // Who speaks of bookmarks here sends them later, too.
-        this.#hasBookmarks = true;
         this.#swap(initial.end(event.resourceVersion));
+        stream.expectWithin(undefined);
         return true;
     }
   }
 
-  #accept(event: Exclude<WatchEvent, { type: 'error' }>): void {
+  #accept(event: LiveEvent, stream: JsonStream): void {
     if (this.#state.kind !== 'synced') this.#report({ kind: 'synced' });
     if (event.type === 'bookmark') {
-      this.#hasBookmarks = true;
       this.#counts.bookmarks += 1;
       this.#resourceVersion = event.resourceVersion;
+      // The server sends the first bookmark of a watch when it has a newer version to tell, which on a
+      // quiet kind may take as long as the watch, and from then on one a minute (seen with 1.36). So
+      // only now is silence a sign. Before, TCP keep-alive notices a dead peer, and the end of the
+      // watch a server that hangs.
+      stream.expectWithin(this.#timings.bookmarkSilenceMs);
       return;
     }
     this.#counts.events += 1;
@@ -242,8 +242,8 @@ export class Reflector<T> {
   #swap(listing: Listing<T>): void {
     this.#heardAtMs = Date.now();
     this.#counts.lists += 1;
-    if (listing.total > 0) this.#emptySinceMs = undefined;
-    else this.#confirmEmpty();
+    if (listing.total === 0 && this.#isConsumerFilled) this.#confirmEmpty();
+    this.#emptySinceMs = undefined;
     this.#consumer.replace(listing.objects);
     this.#isConsumerFilled = listing.objects.length > 0;
     this.#resourceVersion = listing.resourceVersion;
@@ -256,7 +256,6 @@ export class Reflector<T> {
    * there is nothing. Taking its word at once would stop everything that is served.
    */
   #confirmEmpty(): void {
-    if (!this.#isConsumerFilled) return;
     const nowMs = performance.now();
     this.#emptySinceMs ??= nowMs;
     if (nowMs - this.#emptySinceMs >= this.#timings.emptyConfirmMs) return;
@@ -264,6 +263,26 @@ export class Reflector<T> {
     const seconds = this.#timings.emptyConfirmMs / 1000;
     const message = `the API server says that there are no ${plural}, but there were some; they are kept until it has said so for ${seconds} s`;
     throw new Fault(unconfirmedEmptyList, message);
+  }
+
+  /**
+   * After an etcd restored from a backup our version lies in the future. The server accepts a watch from
+   * there and keeps silent until its own count has caught up, so a watch without a single word is worth
+   * one small question.
+   */
+  async #checkForRewind(signal: AbortSignal): Promise<void> {
+    const held = this.#resourceVersion;
+    if (held === undefined) return;
+    try {
+      const present = await presentVersion(this.#transport, this.selection, signal);
+      if (!isEarlier(present, held)) return;
+    } catch (error) {
+      // Who may only watch goes without the check.
+      if (error instanceof ApiFault && error.status === 403) return;
+      throw error;
+    }
+    this.#counts.relists.rewound += 1;
+    this.#resourceVersion = undefined;
   }
 
   #settle(attempt: Attempt): void {
@@ -292,11 +311,6 @@ export class Reflector<T> {
   #forgoWatchList(fault: Fault): void {
     if (this.#hasWatchList) this.#logger.debug('using LIST from now on', { code: fault.code, reason: fault.message });
     this.#hasWatchList = false;
-  }
-
-  /** Undefined until the first bookmark: a server without any may be silent for as long as nothing changes. */
-  #bookmarkSilenceMs(): number | undefined {
-    return this.#hasBookmarks ? this.#timings.bookmarkSilenceMs : undefined;
   }
 
   #unfinished(what: string): Fault {

@@ -275,9 +275,16 @@ const reflectingCases: Readonly<Record<string, Case>> = {
     expect(copy.departed).toEqual([`${scene.namespace}/a`]);
   },
   'sends bookmarks to those who ask for them': async (scene) => {
-    // The real server sends one shortly before the end of each watch, whatever else it does.
+    await scene.create(configMaps, 'a');
+    // The real server sends one a minute, and one shortly before a watch ends, if there is a newer version to tell.
     const { reflector } = scene.reflect({ timings: { watchSeconds: { min: 5, max: 5 } } });
-    await until(() => expect(reflector.counts.bookmarks).toBeGreaterThan(0));
+    let round = 0;
+    const isMarked = async (): Promise<void> => {
+      round += 1;
+      await scene.label('a', { round: String(round) });
+      expect(reflector.counts.bookmarks).toBeGreaterThan(0);
+    };
+    await vi.waitFor(isMarked, { timeout: 60_000, interval: 500 });
   },
   'forbids, and lets in once the right is granted': async (scene) => {
     await scene.cluster.allow([]);

@@ -29,7 +29,6 @@ export const widgets: Resource = {
 
 /** The default patience, shrunk so that a test need not share it. */
 const impatient: Partial<ReflectionTimings> = {
-  bookmarkSilenceMs: 200,
   initialSilenceMs: 200,
   settleMs: 30,
   emptyConfirmMs: 150,

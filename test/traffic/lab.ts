@@ -86,9 +86,20 @@ export class Lab {
     this.#flags = flags;
   }
 
+  /** `sluice run --kubeconfig FILE`; not started yet. */
+  static async forCluster(kubeconfig: string, flags: readonly string[] = []): Promise<Lab> {
+    const root = await mkdtemp(join(tmpdir(), 'sluice-lab-'));
+    return new Lab(
+      root,
+      [await freePort(), await freePort(), await freePort()],
+      ['--kubeconfig', kubeconfig, ...flags],
+    );
+  }
+
   static async create(files: Readonly<Record<string, string>>, flags: readonly string[] = []): Promise<Lab> {
     const root = await mkdtemp(join(tmpdir(), 'sluice-lab-'));
-    const lab = new Lab(root, [await freePort(), await freePort(), await freePort()], flags);
+    const manifests = ['--manifests', join(root, 'manifests')];
+    const lab = new Lab(root, [await freePort(), await freePort(), await freePort()], [...manifests, ...flags]);
     await mkdir(lab.manifests);
     for (const [name, text] of Object.entries(files)) await lab.write(name, text);
     await lab.start();
@@ -110,7 +121,7 @@ export class Lab {
       SLUICE,
       [
         'run',
-        ...['--manifests', this.manifests, '--state-dir', join(this.root, 'state'), '--bind-address', '127.0.0.1'],
+        ...['--state-dir', join(this.root, 'state'), '--bind-address', '127.0.0.1'],
         ...['--http-port', String(this.httpPort), '--https-port', String(this.httpsPort)],
         ...['--api-address', `127.0.0.1:${String(this.apiPort)}`, '--log-format', 'json', '--drain-timeout', '5'],
         ...this.#flags,

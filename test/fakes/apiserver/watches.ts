@@ -56,12 +56,13 @@ export class Watch {
     return this.#options.response.writableEnded || this.#options.response.destroyed;
   }
 
-  /** Sends a bookmark for the present revision, if the client wants any. */
+  /**
+   * Sends a bookmark for the present revision, if the client wants any. As in the real server, the first
+   * has to be newer than where the client came from.
+   */
   bookmark(annotations?: Json): void {
-    if (!this.#wantsBookmarks) return;
     const { storage, route } = this.#options;
-    // After a restored backup the client may be ahead of us; the real server then keeps quiet.
-    if (storage.revision < (this.#from() ?? 0)) return;
+    if (!this.#wantsBookmarks || storage.revision <= (this.#from() ?? 0)) return;
     this.#send('BOOKMARK', {
       kind: route.resource.kind,
       apiVersion: apiVersionOf(route.resource),

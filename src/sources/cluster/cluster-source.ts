@@ -1,0 +1,98 @@
+import type { KubeClient } from '../../kube/client.ts';
+import type { Selection } from '../../kube/resource.ts';
+import { crash } from '../../lib/crash.ts';
+import { PersistentMap } from '../../lib/persistent-map.ts';
+import type { Source, SourceState, Wants } from '../source.ts';
+import type { Store } from '../store.ts';
+import { Mirror } from './mirror.ts';
+import { FOLLOWED, SECRETS } from './resources.ts';
+
+export interface ClusterSourceOptions {
+  readonly client: KubeClient;
+  readonly store: Store;
+}
+
+/** A selection that is being followed. */
+interface Following {
+  readonly mirror: Mirror;
+  readonly stop: AbortController;
+  readonly ended: Promise<void>;
+}
+
+/** Desired state from a Kubernetes API server. */
+export class ClusterSource implements Source {
+  readonly name = 'cluster';
+  readonly #options: ClusterSourceOptions;
+  readonly #kinds: Following[] = [];
+  readonly #secrets = new Map<string, Following>();
+  #wantedSecrets = PersistentMap.empty<true>();
+  #signal: AbortSignal | undefined;
+  #onState: () => void = () => {};
+  #state: SourceState = { kind: 'syncing' };
+
+  constructor(options: ClusterSourceOptions) {
+    this.#options = options;
+  }
+
+  get state(): SourceState {
+    return this.#state;
+  }
+
+  /** Follows exactly the Secrets that the plan refers to, each by its name. */
+  want({ secrets }: Wants): void {
+    PersistentMap.diff(this.#wantedSecrets, secrets, (key, _, wanted) => {
+      if (wanted === undefined) this.#unfollowSecret(key);
+      else if (this.#signal !== undefined) this.#followSecret(key);
+    });
+    this.#wantedSecrets = secrets;
+    this.#updateState();
+  }
+
+  async run(signal: AbortSignal, onState: () => void): Promise<void> {
+    this.#signal = signal;
+    this.#onState = onState;
+    for (const resource of FOLLOWED) this.#kinds.push(this.#follow({ resource }));
+    for (const key of this.#wantedSecrets.keys()) this.#followSecret(key);
+    await Promise.all(this.#kinds.map(({ ended }) => ended));
+    await Promise.all([...this.#secrets.values()].map(({ ended }) => ended));
+  }
+
+  #follow(selection: Selection): Following {
+    const { client, store } = this.#options;
+    const mirror = new Mirror(store, selection, () => this.#updateState());
+    const reflector = client.reflector({ selection, project: Mirror.project, consumer: mirror });
+    const stop = new AbortController();
+    const signal = this.#signal === undefined ? stop.signal : AbortSignal.any([stop.signal, this.#signal]);
+    const ended = reflector.run(signal);
+    // A reflector handles every Fault itself; nobody waits for those of Secrets.
+    ended.catch(crash);
+    return { mirror, stop, ended };
+  }
+
+  #followSecret(key: string): void {
+    const [namespace = '', name = ''] = key.split('/');
+    this.#secrets.set(key, this.#follow({ resource: SECRETS, namespace, fieldSelector: `metadata.name=${name}` }));
+  }
+
+  #unfollowSecret(key: string): void {
+    const following = this.#secrets.get(key);
+    this.#secrets.delete(key);
+    following?.stop.abort();
+    following?.mirror.clear();
+  }
+
+  /** The worst of its parts; a kind that RBAC forbids or the server does not have is told by a Finding, and not waited for. */
+  #updateState(): void {
+    const before = this.#state;
+    this.#state = this.#currentState();
+    if (before.kind !== this.#state.kind) this.#onState();
+  }
+
+  #currentState(): SourceState {
+    const states = [...this.#kinds, ...this.#secrets.values()].map(({ mirror }) => mirror.reflection);
+    const stale = states.find((state) => state.kind === 'stale');
+    if (stale !== undefined) return { kind: 'stale', sinceMs: stale.sinceMs, reason: stale.cause.message };
+    const isSyncing = states.length < FOLLOWED.length || states.some((state) => state.kind === 'syncing');
+    return { kind: isSyncing ? 'syncing' : 'synced' };
+  }
+}

@@ -1,0 +1,97 @@
+import type { RawObject } from '../../kube/raw-object.ts';
+import type { ReflectionConsumer, ReflectionState } from '../../kube/reflection.ts';
+import { qualifiedName, type Resource, type Selection } from '../../kube/resource.ts';
+import { finding, type Finding } from '../../model/finding.ts';
+import { keyOf, type ObjectKind } from '../../model/object.ts';
+import { admitObject, findingsKey, type Admission } from '../admit/admit.ts';
+import type { Change, Store } from '../store.ts';
+
+/** Keeps the part of the Store that comes from one selection of objects in step with a reflector. */
+export class Mirror implements ReflectionConsumer<Admission> {
+  readonly #store: Store;
+  readonly #selection: Selection;
+  readonly #onState: () => void;
+  /** What this mirror holds in the Store, by `namespace/name`. */
+  readonly #held = new Map<string, Admission>();
+  #reflection: ReflectionState = { kind: 'syncing' };
+
+  constructor(store: Store, selection: Selection, onState: () => void) {
+    this.#store = store;
+    this.#selection = selection;
+    this.#onState = onState;
+  }
+
+  get reflection(): ReflectionState {
+    return this.#reflection;
+  }
+
+  /** What a reflector projects each raw object to, so that nothing else of it is kept. */
+  static project(this: void, raw: RawObject): Admission | undefined {
+    return admitObject(raw, { kind: 'cluster' });
+  }
+
+  replace(admissions: readonly Admission[]): void {
+    const kept = new Set(admissions.map((admission) => keyOf(admission.ref)));
+    const gone = [...this.#held]
+      .filter(([key]) => !kept.has(key))
+      .flatMap(([key, admission]) => this.#drop(key, admission));
+    this.#store.commit([...gone, ...admissions.flatMap((admission) => this.#put(admission))]);
+  }
+
+  upsert(admission: Admission): void {
+    this.#store.commit(this.#put(admission));
+  }
+
+  remove(namespace: string, name: string): void {
+    const key = keyOf({ namespace, name });
+    const held = this.#held.get(key);
+    if (held !== undefined) this.#store.commit(this.#drop(key, held));
+  }
+
+  /** Takes everything back out, as when a Secret is not referred to any more. */
+  clear(): void {
+    this.#store.commit([
+      ...[...this.#held].flatMap(([key, admission]) => this.#drop(key, admission)),
+      { table: 'findings', key: this.#accessKey(), value: undefined },
+    ]);
+  }
+
+  state(state: ReflectionState): void {
+    this.#reflection = state;
+    const value = state.kind === 'forbidden' ? [forbidden(this.#selection.resource, state.verbs)] : undefined;
+    this.#store.commit([{ table: 'findings', key: this.#accessKey(), value }]);
+    this.#onState();
+  }
+
+  #put(admission: Admission): readonly Change[] {
+    const key = keyOf(admission.ref);
+    const before = this.#held.get(key);
+    this.#held.set(key, admission);
+    // An object that became useless leaves the table, and one that changed its key, its old place.
+    const stale =
+      before?.change !== undefined && before.change.key !== admission.change?.key
+        ? [{ ...before.change, value: undefined }]
+        : [];
+    const found: readonly Finding[] | undefined = admission.findings.length === 0 ? undefined : admission.findings;
+    const findings: Change = { table: 'findings', key: findingsKey(admission.ref), value: found };
+    return admission.change === undefined ? [...stale, findings] : [...stale, admission.change, findings];
+  }
+
+  #drop(key: string, admission: Admission): readonly Change[] {
+    this.#held.delete(key);
+    const findings: Change = { table: 'findings', key: findingsKey(admission.ref), value: undefined };
+    return admission.change === undefined ? [findings] : [{ ...admission.change, value: undefined }, findings];
+  }
+
+  #accessKey(): string {
+    const { resource, namespace = '', fieldSelector = '' } = this.#selection;
+    return `access:${qualifiedName(resource)} ${namespace} ${fieldSelector}`;
+  }
+}
+
+function forbidden(resource: Resource, verbs: readonly string[]): Finding {
+  // The resources that are followed are those whose kinds the model names.
+  const ref = { kind: resource.kind as ObjectKind, namespace: '', name: qualifiedName(resource) };
+  const message = `RBAC does not let Sluice ${verbs.join(', ')} ${qualifiedName(resource)}`;
+  return finding('SourceForbidden', ref, '', message);
+}

@@ -1,0 +1,108 @@
+import { lookup } from 'node:dns/promises';
+import { crash } from '../../lib/crash.ts';
+import { messageOf } from '../../lib/fault.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { PersistentMap } from '../../lib/persistent-map.ts';
+import { sleep } from '../../lib/sleep.ts';
+import { ipAddressOf, type IpAddress } from '../../model/grammar.ts';
+import type { Source, SourceState, Wants } from '../source.ts';
+import type { Store } from '../store.ts';
+
+/** How often each name is looked up, in milliseconds: what the resolver caches of it, it answers for itself. */
+const LOOKUP_EVERY_MS = 10_000;
+
+/** Gives the addresses of a name; rejects when there is none or nobody answers. */
+export type Resolve = (name: string) => Promise<readonly string[]>;
+
+export interface NameSourceOptions {
+  readonly store: Store;
+  readonly logger: Logger;
+  /** The system's resolver (`getaddrinfo`, so that /etc/hosts counts), unless a test brings its own. */
+  readonly resolve?: Resolve;
+  readonly everyMs?: number;
+}
+
+/** Addresses of ExternalName Services. When DNS does not answer, the last answer stays. */
+export class NameSource implements Source {
+  readonly name = 'dns';
+  readonly #options: NameSourceOptions;
+  readonly #resolve: Resolve;
+  readonly #lookups = new Map<string, AbortController>();
+  /** Names that have had no answer of either kind yet. */
+  readonly #pending = new Set<string>();
+  #wanted = PersistentMap.empty<true>();
+  #signal: AbortSignal | undefined;
+  #onState: () => void = () => {};
+
+  constructor(options: NameSourceOptions) {
+    this.#options = options;
+    this.#resolve = options.resolve ?? resolveBySystem;
+  }
+
+  /** A name that cannot be resolved is a Finding on its Service, and nothing to wait for. */
+  get state(): SourceState {
+    return { kind: this.#pending.size > 0 || this.#signal === undefined ? 'syncing' : 'synced' };
+  }
+
+  want({ names }: Wants): void {
+    PersistentMap.diff(this.#wanted, names, (name, _, wanted) => {
+      if (wanted === undefined) this.#forget(name);
+      else if (this.#signal !== undefined) this.#follow(name, this.#signal);
+    });
+    this.#wanted = names;
+  }
+
+  async run(signal: AbortSignal, onState: () => void): Promise<void> {
+    this.#signal = signal;
+    this.#onState = onState;
+    for (const name of this.#wanted.keys()) this.#follow(name, signal);
+    onState();
+    if (!signal.aborted)
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  }
+
+  #follow(name: string, signal: AbortSignal): void {
+    const stop = new AbortController();
+    this.#lookups.set(name, stop);
+    this.#pending.add(name);
+    this.#lookUp(name, AbortSignal.any([signal, stop.signal])).catch(crash);
+  }
+
+  #forget(name: string): void {
+    this.#lookups.get(name)?.abort();
+    this.#lookups.delete(name);
+    this.#pending.delete(name);
+    this.#options.store.commit([{ table: 'resolvedNames', key: name, value: undefined }]);
+  }
+
+  async #lookUp(name: string, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const addresses = await this.#addressesOf(name);
+      if (signal.aborted) return;
+      const known = this.#options.store.snapshot.resolvedNames.get(name);
+      if (addresses !== undefined && known?.addresses.join() !== addresses.join()) {
+        this.#options.store.commit([{ table: 'resolvedNames', key: name, value: { addresses } }]);
+      }
+      if (this.#pending.delete(name)) this.#onState();
+      await sleep(this.#options.everyMs ?? LOOKUP_EVERY_MS, signal);
+    }
+  }
+
+  /** Sorted, so that an answer in another order is the same answer; undefined when there is none. */
+  async #addressesOf(name: string): Promise<readonly IpAddress[] | undefined> {
+    try {
+      const found = await this.#resolve(name);
+      return [...new Set(found.flatMap((address) => ipAddressOf(address) ?? []))].sort((a, b) => (a < b ? -1 : 1));
+    } catch (thrown) {
+      this.#options.logger.warn('cannot resolve the name of an ExternalName Service', {
+        name,
+        error: messageOf(thrown),
+      });
+      return undefined;
+    }
+  }
+}
+
+async function resolveBySystem(name: string): Promise<readonly string[]> {
+  return (await lookup(name, { all: true })).map(({ address }) => address);
+}
