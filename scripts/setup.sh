@@ -33,13 +33,7 @@ missing_packages() {
 }
 
 as_root() {
-  if [ "$(id -u)" -eq 0 ]; then
-    "$@"
-  elif has sudo; then
-    sudo -- "$@"
-  else
-    fail "this needs root: run \"$*\" as root, then this script again"
-  fi
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -- "$@"; fi
 }
 
 install_packages() {
@@ -47,6 +41,8 @@ install_packages() {
   mapfile -t missing < <(missing_packages "$@")
   [ ${#missing[@]} -gt 0 ] || return 0
   has apt-get || fail "please install these (Debian's names): ${missing[*]}; then run this script again"
+  [ "$(id -u)" -eq 0 ] || has sudo ||
+    fail "there is no sudo here, so please run \"apt-get install --no-install-recommends ${missing[*]}\" as root; then this script again"
   say "installing with apt-get: ${missing[*]}"
   as_root apt-get -qq update || say 'apt-get could not read every source; trying with what it knows'
   # shellcheck disable=SC2016  # expanded by the inner shell

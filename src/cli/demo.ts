@@ -19,15 +19,16 @@ const BACKENDS = [
 export function demoCommand(): Command {
   return new Command('demo')
     .description('Serve the quick-start manifests with small demo backends, and print a URL to try.')
+    .option('--manifests <dir>', 'serve this folder instead, with the same backends')
     .action(runDemo);
 }
 
-async function runDemo(): Promise<void> {
-  const manifests = fileURLToPath(new URL('../../examples/quickstart', import.meta.url));
+async function runDemo(flags: { readonly manifests?: string }): Promise<void> {
+  const manifests = flags.manifests ?? fileURLToPath(new URL('../../examples/quickstart', import.meta.url));
   const stateDirectory = await mkdtemp(join(tmpdir(), 'sluice-demo-'));
   const servers = await Promise.all(BACKENDS.map(startBackend));
   process.stderr.write(
-    `Demo backends answer on ports ${BACKENDS.map(({ port }) => port).join(', ')}. Starting Sluice on examples/quickstart ...\n`,
+    `Demo backends answer on ports ${BACKENDS.map(({ port }) => port).join(', ')}. Starting Sluice on ${manifests} ...\n`,
   );
   const options = runOptions({
     manifests,
@@ -64,7 +65,7 @@ Sluice is ready. Try, in another terminal:
   curl --insecure https://secure.localhost:8443/
   bin/sluice get routes
 
-Edit a file in examples/quickstart and the change is live. Ctrl-C ends it.
+Edit the manifests and the change is live. Ctrl-C ends it.
 
 `;
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EMPTY_SNAPSHOT, type Snapshot } from '../model/snapshot.ts';
+import { keyOf } from '../model/object.ts';
+import { EMPTY_SNAPSHOT, type Snapshot, type Tables } from '../model/snapshot.ts';
 import { hostnameOf, ipAddressOf, urlPathOf } from '../model/grammar.ts';
 import type { Ingress, IngressClass } from '../model/ingress.ts';
 import { SecretText } from '../model/secret-text.ts';
@@ -154,28 +155,24 @@ const secret = fc
 
 type Step = (snapshot: Snapshot) => Snapshot;
 
-function put(table: 'services' | 'endpointSlices' | 'ingresses' | 'ingressClasses' | 'secrets') {
-  const stepFor = <V extends { readonly meta: { readonly namespace: string; readonly name: string } }>(
-    value: V,
-    isRemoved: boolean,
-  ): Step => {
-    const key = value.meta.namespace === '' ? value.meta.name : `${value.meta.namespace}/${value.meta.name}`;
-    return (snapshot) => {
-      // Each generator is paired with the table of its own type right below.
-      const map = snapshot[table] as unknown as { set(key: string, value: V): unknown; delete(key: string): unknown };
-      return { ...snapshot, [table]: isRemoved ? map.delete(key) : map.set(key, value) };
-    };
-  };
-  return stepFor;
+type Table = 'services' | 'endpointSlices' | 'ingresses' | 'ingressClasses' | 'secrets';
+
+/** Puts an object into a table, or takes the one of its name out of it. */
+function put<Name extends Table>(table: Name, value: Tables[Name], isRemoved: boolean): Step {
+  const key = keyOf(value.meta);
+  return (snapshot) => ({
+    ...snapshot,
+    [table]: isRemoved ? snapshot[table].delete(key) : snapshot[table].set(key, value),
+  });
 }
 
-const removal = fc.boolean().map((first) => first);
+const removal = fc.boolean();
 const step: fc.Arbitrary<Step> = fc.oneof(
-  fc.tuple(service, removal).map(([value, gone]) => put('services')(value, gone)),
-  fc.tuple(slice, removal).map(([value, gone]) => put('endpointSlices')(value, gone)),
-  fc.tuple(ingress, fc.nat(3)).map(([value, n]) => put('ingresses')(value, n === 0)),
-  fc.tuple(ingressClass, removal).map(([value, gone]) => put('ingressClasses')(value, gone)),
-  fc.tuple(secret, fc.nat(3)).map(([value, n]) => put('secrets')(value, n === 0)),
+  fc.tuple(service, removal).map(([value, gone]) => put('services', value, gone)),
+  fc.tuple(slice, removal).map(([value, gone]) => put('endpointSlices', value, gone)),
+  fc.tuple(ingress, fc.nat(3)).map(([value, n]) => put('ingresses', value, n === 0)),
+  fc.tuple(ingressClass, removal).map(([value, gone]) => put('ingressClasses', value, gone)),
+  fc.tuple(secret, fc.nat(3)).map(([value, n]) => put('secrets', value, n === 0)),
   fc.constantFrom<Step>(
     (snapshot) => ({
       ...snapshot,

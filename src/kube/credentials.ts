@@ -1,5 +1,5 @@
 import { Fault, messageOf } from '../lib/fault.ts';
-import { CachedFile } from '../lib/cached-file.ts';
+import type { CachedFile } from '../lib/cached-file.ts';
 
 /** What one request is sent with. Holds secrets: never log it. */
 export interface Credentials {

@@ -1,8 +1,10 @@
+import { withDeadline } from '../lib/deadline.ts';
 import { Fault } from '../lib/fault.ts';
 import { isRecord } from '../lib/is-record.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import { ApiFault } from './api-fault.ts';
+import { timedOut } from './connection-fault.ts';
 import { decodeObject, type RawObject } from './raw-object.ts';
 import { collectionPath, objectPath, type ObjectName, type Resource } from './resource.ts';
 import type { Transport } from './transport.ts';
@@ -248,22 +250,28 @@ export class LeaderElector {
 
   /** Leaves the lease to whoever comes next, without the wait. */
   async #release(): Promise<void> {
-    const observed = this.#observed;
-    if (observed?.holder !== this.#options.identity) return;
-    const now = microTime();
-    // As client-go leaves it: without a holder, and with so short a life that nobody waits for it.
-    const { holderIdentity: _holder, ...rest } = observed.spec;
-    const spec = { ...rest, leaseDurationSeconds: 1, renewTime: now, acquireTime: now };
+    const onTimeout = (): Fault => new Fault(timedOut, `the API server did not answer within ${releaseTimeoutMs} ms`);
     try {
-      await this.#options.transport.request({
-        method: 'PUT',
-        path: objectPath(leaseResource, this.#options.lease),
-        body: { ...observed.lease, spec },
-        timeoutMs: releaseTimeoutMs,
-      });
+      await withDeadline({ timeoutMs: releaseTimeoutMs, onTimeout }, (signal) => this.#resign(signal));
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       this.#options.logger.debug('the lease was not released', { code: error.code, reason: error.message });
+    }
+  }
+
+  /** Looks before it writes: a renewal that we no longer waited for may have reached the server all the same. */
+  async #resign(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const lease = await this.#read(signal);
+      if (lease === undefined) return;
+      const { holder, spec } = this.#observe(lease);
+      if (holder !== this.#options.identity) return;
+      const now = microTime();
+      // As client-go leaves it: without a holder, and with so short a life that nobody waits for it.
+      const { holderIdentity: _holder, ...rest } = spec;
+      const released = { ...rest, leaseDurationSeconds: 1, renewTime: now, acquireTime: now };
+      const path = objectPath(leaseResource, this.#options.lease);
+      if (await this.#send('PUT', path, { ...lease, spec: released }, signal)) return;
     }
   }
 }

@@ -43,6 +43,8 @@ describe('stateAfter', () => {
       'stale',
     ],
     ['410', refused(410), attempt(), undefined],
+    ['a watch-list that etcd cannot do', refused(500), attempt({ isOpen: true, isInitial: true }), undefined],
+    ['a watch-list that is to wait', refused(429), attempt({ isOpen: true, isInitial: true }), 'stale'],
     [
       'a watch-list that nobody ends',
       new Fault(silentStream, ''),

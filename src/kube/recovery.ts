@@ -36,18 +36,21 @@ export function mayListInstead(fault: ApiFault): boolean {
 
 /**
  * Whether the server, having answered this to a watch-list, will never do one: Kubernetes before
- * 1.27, the WatchList feature switched off, or etcd 3.4, which cannot report progress.
+ * 1.27, or with the WatchList feature switched off.
  */
 export function refusesWatchList(fault: ApiFault): boolean {
   return [400, 405, 406, 415, 422, 501].includes(fault.status);
 }
 
 /**
- * Whether a watch-list failed in a way that only a server without any can fail: some aggregated API
- * servers take it for an ordinary watch, and never mark the end of the initial events.
+ * Whether an accepted watch-list failed in a way that a LIST need not. With etcd 3.4, which cannot
+ * report progress, the server sends an ERROR event (500) at once; some aggregated API servers take it
+ * for an ordinary watch and never mark the end of the initial events.
  */
-export function isWatchListIgnored(fault: Fault, attempt: Attempt): boolean {
-  return attempt.isInitial && (fault.code === silentStream || fault.code === unfinishedInitialEvents);
+export function isWatchListBroken(fault: Fault, attempt: Attempt): boolean {
+  if (!attempt.isInitial) return false;
+  if (fault instanceof ApiFault) return mayListInstead(fault);
+  return fault.code === silentStream || fault.code === unfinishedInitialEvents;
 }
 
 /**
@@ -56,6 +59,7 @@ export function isWatchListIgnored(fault: Fault, attempt: Attempt): boolean {
  * be met by every client's list.
  */
 export function relistReason(fault: Fault, attempt: Attempt): RelistReason | undefined {
+  if (isWatchListBroken(fault, attempt)) return undefined;
   if (fault.code === malformedAnswer) return 'malformed';
   if (!(fault instanceof ApiFault)) return undefined;
   const isFuture = fault.causes.some((cause) => cause.reason === 'ResourceVersionTooLarge');
@@ -86,7 +90,7 @@ export function stateAfter(fault: Fault, attempt: Attempt, sinceMs: number): Ref
   if (fault instanceof ApiFault && fault.status === 404) return { kind: 'absent', cause: fault };
   if (fault instanceof ApiFault && fault.status === 410) return undefined;
   // LIST has yet to be tried.
-  if (isWatchListIgnored(fault, attempt)) return undefined;
+  if (isWatchListBroken(fault, attempt)) return undefined;
   if (attempt.hasSettled && fault.code !== unconfirmedEmptyList) return undefined;
   return { kind: 'stale', sinceMs, cause: fault };
 }

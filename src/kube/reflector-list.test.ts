@@ -50,6 +50,18 @@ describe('Reflector where watch-list is served', { timeout: 30_000 }, () => {
     clearInterval(busy);
   });
 
+  it('lists where etcd is too old for a watch-list, and does not call that trouble', async () => {
+    lab.server.watchList = 'broken';
+    lab.seed('a');
+    const { copy, reflector } = lab.start();
+    await untilNames(copy, 'a');
+    expect(copy.path).toEqual(['syncing', 'synced']);
+    await lab.trouble('garbage');
+    await until(() => expect(reflector.counts.lists).toBe(2));
+    expect(lab.server.requests.filter(({ query }) => query.has('sendInitialEvents'))).toHaveLength(1);
+    expect(reflector.counts.relists).toEqual({ expired: 0, malformed: 1, rewound: 0, refused: 0 });
+  });
+
   it.each([400, 405, 422])('does not ask again for a watch-list that was refused with %i', async (status) => {
     lab.seed('a');
     lab.server.faults.add({ when: (query) => query.has('sendInitialEvents'), trouble: { kind: 'status', status } });

@@ -73,6 +73,27 @@ describe.each(['served', 'refused'] as const)(
       expect(run.copy.replaces).toEqual([]);
     });
 
+    it('says nothing more, even of what has already arrived', async () => {
+      const stopping = new AbortController();
+      const copy = new ReflectionCopy();
+      copy.upsert = (object) => {
+        copy.objects.set(object.name, object);
+        stopping.abort();
+      };
+      const reflector = lab.client.reflector({
+        selection: { resource: configMaps },
+        project: projectConfigMap,
+        consumer: copy,
+      });
+      const ended = reflector.run(stopping.signal);
+      await untilState(copy, 'synced');
+      await lab.untilWatched();
+      // One write of the server, so very likely one piece for the client.
+      lab.seed('a', 'b', 'c');
+      await ended;
+      expect(copy.names).toEqual(['a']);
+    });
+
     it('does not even begin when it was stopped before', async () => {
       const copy = new ReflectionCopy();
       const reflector = lab.client.reflector({

@@ -9,7 +9,7 @@ import { list, presentVersion, type Listing, type Project } from './list.ts';
 import type { RawObject } from './raw-object.ts';
 import {
   isEarlier,
-  isWatchListIgnored,
+  isWatchListBroken,
   mayListInstead,
   newAttempt,
   refusesWatchList,
@@ -293,7 +293,7 @@ export class Reflector<T> {
   }
 
   #recover(fault: Fault, attempt: Attempt): number {
-    if (isWatchListIgnored(fault, attempt)) this.#forgoWatchList(fault);
+    if (isWatchListBroken(fault, attempt)) this.#forgoWatchList(fault);
     const reason = relistReason(fault, attempt);
     if (reason !== undefined) {
       if (reason === 'malformed') this.#counts.malformed += 1;

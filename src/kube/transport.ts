@@ -70,12 +70,12 @@ const agentOptions: http.AgentOptions = {
 export class Transport {
   readonly #config: KubeConfig;
   readonly #userAgent: string;
-  readonly #plainAgent = new http.Agent(agentOptions);
-  readonly #tlsAgent = new https.Agent(agentOptions);
+  readonly #agent: http.Agent;
 
   constructor(config: KubeConfig, userAgent: string) {
     this.#config = config;
     this.#userAgent = userAgent;
+    this.#agent = config.server.protocol === 'http:' ? new http.Agent(agentOptions) : new https.Agent(agentOptions);
   }
 
   /** URL origin of the server, for messages. */
@@ -107,8 +107,7 @@ export class Transport {
 
   /** Closes every connection, also those in use. */
   close(): void {
-    this.#plainAgent.destroy();
-    this.#tlsAgent.destroy();
+    this.#agent.destroy();
   }
 
   #describe(request: RequestHead): string {
@@ -172,6 +171,7 @@ export class Transport {
   #open(request: ApiRequest, credentials: Credentials): http.ClientRequest {
     const payload = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
     const options: https.RequestOptions = {
+      agent: this.#agent,
       method: request.method,
       headers: {
         accept: 'application/json',
@@ -190,9 +190,9 @@ export class Transport {
   }
 
   #start(url: URL, options: https.RequestOptions, credentials: Credentials): http.ClientRequest {
-    if (url.protocol === 'http:') return http.request(url, { ...options, agent: this.#plainAgent });
+    if (url.protocol === 'http:') return http.request(url, options);
     try {
-      return https.request(url, { ...options, ...this.#trust(credentials), agent: this.#tlsAgent });
+      return https.request(url, { ...options, ...this.#trust(credentials) });
     } catch (error) {
       // An unreadable certificate or key throws here, at once.
       throw connectionFault(this.server, error);

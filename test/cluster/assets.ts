@@ -1,14 +1,16 @@
 /**
  * The programs of a real Kubernetes control plane: kube-apiserver, kube-controller-manager, kubectl, etcd.
+ * On request also kube-proxy, which tests of Service traffic compare with.
  *
  * No package archive has them, so they are built from the Go module proxy as ordinary dependencies of the
- * two modules in `assets/`, which pin them, and kept outside the checkout. `node test/cluster/assets.ts`
- * builds what is missing and prints the folder.
+ * two modules in `assets/`, which pin them, and kept outside the checkout.
+ * `node test/cluster/assets.ts [--with kube-proxy]` builds what is missing and prints the folder.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { findGo } from './assets/go-toolchain.ts';
 import { withFolderLock } from './assets/folder-lock.ts';
 import { runWatched } from './assets/watched-command.ts';
@@ -20,6 +22,17 @@ export interface ClusterAssets {
   readonly kubectl: string;
   /** Undefined only where KUBEBUILDER_ASSETS names a folder without it, as envtest's own archives are. */
   readonly kubeControllerManager: string | undefined;
+  /** Undefined unless it was asked for. */
+  readonly kubeProxy: string | undefined;
+}
+
+/** What is built only for those who ask for it. */
+export type ExtraProgram = 'kube-proxy';
+
+export interface AssetsRequest {
+  readonly with?: readonly ExtraProgram[];
+  /** Is given the progress lines. Default: standard error. */
+  readonly report?: (line: string) => void;
 }
 
 interface Program {
@@ -35,73 +48,88 @@ const kubernetesVersion = pinnedVersion('kubernetes', 'k8s.io/kubernetes');
 const etcdVersion = pinnedVersion('etcd', 'go.etcd.io/etcd/server/v3');
 
 const programs: readonly Program[] = [
-  ...['kube-apiserver', 'kube-controller-manager', 'kubectl'].map((name) => ({
+  ...['kube-apiserver', 'kube-controller-manager', 'kubectl'].map(kubernetesProgram),
+  { name: 'etcd', version: etcdVersion, module: 'etcd', goPackage: 'go.etcd.io/etcd/server/v3', linkerFlags: [] },
+];
+
+function kubernetesProgram(name: string): Program {
+  return {
     name,
     version: kubernetesVersion,
     module: 'kubernetes',
     goPackage: `k8s.io/kubernetes/cmd/${name}`,
     linkerFlags: kubernetesVersionFlags(),
-  })),
-  { name: 'etcd', version: etcdVersion, module: 'etcd', goPackage: 'go.etcd.io/etcd/server/v3', linkerFlags: [] },
-];
+  };
+}
 
 /**
  * Where the programs are; builds those that are missing (about 5 minutes on 2 cores, once per version).
  *
- * @param report is given the progress lines
  * @throws Error with the reason and the alternatives
  */
-export async function clusterAssets(report: (line: string) => void = reportOnStderr): Promise<ClusterAssets> {
+export async function clusterAssets(request: AssetsRequest = {}): Promise<ClusterAssets> {
+  const { with: extras = [], report = reportOnStderr } = request;
+  const wanted = [...programs, ...extras.map(kubernetesProgram)];
   const own = process.env['KUBEBUILDER_ASSETS'] ?? '';
-  if (own !== '') return ownAssets(own);
+  if (own !== '') return ownAssets(own, wanted);
   const cache = cacheFolder();
   const folder = join(cache, 'kubernetes', `${kubernetesVersion}-etcd-${etcdVersion}`);
-  if (missingFrom(folder).length > 0) {
+  if (missingFrom(folder, wanted).length > 0) {
     const onWait = (): void => report(`${folder} is being built by another process; waiting for it`);
-    await withFolderLock(cache, onWait, () => buildMissing(cache, folder, report)).catch((error: unknown) => {
+    await withFolderLock(cache, onWait, () => buildMissing(cache, folder, wanted, report)).catch((error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error);
       throw new Error(`The test control plane cannot be built into ${folder}: ${reason}\n${alternatives}`, {
         cause: error,
       });
     });
   }
-  return assetsIn(folder);
+  return assetsIn(folder, wanted);
 }
 
 const alternatives =
   'It needs the Go module proxy (GOPROXY), about 5 GB of disk, and Go 1.26 or newer, or python3 with pip to fetch that.\n' +
   'Instead, set KUBEBUILDER_ASSETS to a folder that holds kube-apiserver, etcd, kubectl and, if possible, kube-controller-manager.';
 
-function ownAssets(folder: string): ClusterAssets {
-  const missing = missingFrom(folder).map(({ name }) => name);
-  const required = missing.filter((name) => name !== 'kube-controller-manager');
+function ownAssets(folder: string, wanted: readonly Program[]): ClusterAssets {
+  const missing = missingFrom(folder, wanted);
+  const required = missing.map(({ name }) => name).filter((name) => name !== 'kube-controller-manager');
   if (required.length > 0) {
     throw new Error(
       `KUBEBUILDER_ASSETS is ${folder}, but that folder has no ${required.join(', no ')}. ` +
         'Put them there, or unset KUBEBUILDER_ASSETS to have them built.',
     );
   }
-  const assets = assetsIn(folder);
-  return missing.length > 0 ? { ...assets, kubeControllerManager: undefined } : assets;
+  return assetsIn(
+    folder,
+    wanted.filter((program) => !missing.includes(program)),
+  );
 }
 
-function assetsIn(folder: string): ClusterAssets {
+function assetsIn(folder: string, present: readonly Program[]): ClusterAssets {
+  const ifPresent = (name: string): string | undefined =>
+    present.some((program) => program.name === name) ? join(folder, name) : undefined;
   return {
     folder,
     etcd: join(folder, 'etcd'),
     kubeApiServer: join(folder, 'kube-apiserver'),
     kubectl: join(folder, 'kubectl'),
-    kubeControllerManager: join(folder, 'kube-controller-manager'),
+    kubeControllerManager: ifPresent('kube-controller-manager'),
+    kubeProxy: ifPresent('kube-proxy'),
   };
 }
 
-function missingFrom(folder: string): readonly Program[] {
-  return programs.filter(({ name }) => !existsSync(join(folder, name)));
+function missingFrom(folder: string, wanted: readonly Program[]): readonly Program[] {
+  return wanted.filter(({ name }) => !existsSync(join(folder, name)));
 }
 
-async function buildMissing(cache: string, folder: string, report: (line: string) => void): Promise<void> {
+async function buildMissing(
+  cache: string,
+  folder: string,
+  wanted: readonly Program[],
+  report: (line: string) => void,
+): Promise<void> {
   // Asked again, because whoever held the lock before may have built them.
-  const missing = missingFrom(folder);
+  const missing = missingFrom(folder, wanted);
   if (missing.length === 0) return;
   const partial = `${folder}.partial`;
   await rm(partial, { recursive: true, force: true });
@@ -186,9 +214,18 @@ function reportOnStderr(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** What `--with` names on the command line. */
+function requestedExtras(): readonly ExtraProgram[] {
+  const { values } = parseArgs({ options: { with: { type: 'string', multiple: true, default: [] } } });
+  return values.with.map((name) => {
+    if (name !== 'kube-proxy') throw new Error(`--with ${name}: the only extra program is kube-proxy`);
+    return name;
+  });
+}
+
 if (import.meta.main) {
   try {
-    const { folder } = await clusterAssets();
+    const { folder } = await clusterAssets({ with: requestedExtras() });
     process.stdout.write(`${folder}\n`);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

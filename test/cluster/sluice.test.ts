@@ -6,7 +6,7 @@ import { startControlPlane, type ControlPlane } from './control-plane.ts';
 
 const DEPLOY = fileURLToPath(new URL('../../deploy/sluice.yaml', import.meta.url));
 
-function ingress(name: string, host: string, service: string, secret?: string): string {
+function ingress(name: string, host: string, target: string, secret?: string): string {
   const tls = secret === undefined ? '' : `  tls: [{ hosts: [${host}], secretName: ${secret} }]\n`;
   return `apiVersion: networking.k8s.io/v1
 kind: Ingress
@@ -15,7 +15,7 @@ spec:
   ingressClassName: sluice
 ${tls}  rules:
     - host: ${host}
-      http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: ${service}, port: { number: 80 } } } }] }
+      http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: ${target}, port: { number: 80 } } } }] }
 `;
 }
 

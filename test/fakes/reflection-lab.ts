@@ -40,7 +40,7 @@ const impatient: Partial<ReflectionTimings> = {
 export interface Reflection {
   readonly reflector: Reflector<Kept>;
   readonly copy: ReflectionCopy;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Waits, long enough for a busy machine, until `check` no longer throws. */

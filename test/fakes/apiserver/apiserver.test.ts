@@ -24,6 +24,7 @@ describeKubeClient('KubeClient and the fake API server', () => makeFake({ isTls:
 describeKubeClient('KubeClient and the fake API server without watch-list', () =>
   makeFake({ watchList: 'refused', expiredAs: 'http' }),
 );
+describeKubeClient('KubeClient and the fake API server with an old etcd', () => makeFake({ watchList: 'broken' }));
 describeKubeClient('KubeClient and a fake API server that takes a watch-list for an ordinary watch', () =>
   makeFake({ watchList: 'ignored' }),
 );

@@ -11,8 +11,10 @@ import { resourceKey, type Json, type StoredObject } from './stored-object.ts';
 export type WatchListSupport =
   /** As Kubernetes 1.32 and newer with etcd 3.5 and newer. */
   | 'served'
-  /** Refused with 422, as by servers with the feature off, and with etcd 3.4. */
+  /** Refused with 422, as by servers with the feature off. */
   | 'refused'
+  /** Accepted, and broken off with an ERROR event, as with etcd 3.4. */
+  | 'broken'
   /** Not known, so not heeded: the initial events come, their end is not marked. As some aggregated API servers. */
   | 'ignored';
 
@@ -45,10 +47,14 @@ export class Watch {
     this.#selects = selects(options.route, options.query);
     this.#wantsBookmarks = options.query.get('allowWatchBookmarks') === 'true';
     this.#checkInitialEvents();
+    const isBroken = options.watchList === 'broken' && options.query.has('sendInitialEvents');
     const isExpired = (this.#from() ?? Infinity) < options.storage.compactedRevision;
     const refusal = expired(`too old resource version: ${this.#from()} (${options.storage.compactedRevision})`);
     if (isExpired && options.expiredAs === 'http') throw refusal;
-    this.#begin(isExpired ? refusal : undefined);
+    this.#open();
+    if (isBroken) this.#refuse(noProgress());
+    else if (isExpired) this.#refuse(refusal);
+    else this.#begin();
   }
 
   /** True once the connection is gone, from whichever side. */
@@ -127,17 +133,22 @@ export class Watch {
     return version === '' || version === '0' ? undefined : Number(version);
   }
 
-  #begin(refusal: Refusal | undefined): void {
-    const { response, query, storage, route, watchList } = this.#options;
+  #open(): void {
+    const { response, query } = this.#options;
     response.writeHead(200, { 'content-type': 'application/json' });
     response.flushHeaders();
     response.on('close', () => this.release());
     const timeoutSeconds = Number(query.get('timeoutSeconds') ?? 1800);
     this.#timeout = setTimeout(() => this.end(), timeoutSeconds * 1000);
-    if (refusal !== undefined) {
-      this.#send('ERROR', refusal.toJson());
-      return this.end();
-    }
+  }
+
+  #refuse(refusal: Refusal): void {
+    this.#send('ERROR', refusal.toJson());
+    this.end();
+  }
+
+  #begin(): void {
+    const { query, storage, route, watchList } = this.#options;
     const from = this.#from();
     if (from === undefined) {
       for (const object of storage.at(route.resource, storage.revision))
@@ -179,4 +190,10 @@ export class Watch {
     this.#lines += 1;
     this.suffer(trouble.then);
   }
+}
+
+function noProgress(): Refusal {
+  const message =
+    'a watch stream was requested by the client but the required storage feature RequestWatchProgress is disabled';
+  return new Refusal(500, 'InternalError', message);
 }

@@ -1,0 +1,201 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { findHaproxy } from '../../src/app/haproxy.ts';
+import { makeCertificate } from '../traffic/certificate.ts';
+import { freePort, Lab } from '../traffic/lab.ts';
+import { ingress, service, tlsSecret } from '../traffic/manifest.ts';
+import { percentile, type Row } from './report.ts';
+
+const run = promisify(execFile);
+const ROUNDS = 5;
+const SECONDS = 4;
+const HOST = 'bench.test';
+
+/** A way to the backend: a name and its two ports. */
+interface Contender {
+  readonly name: string;
+  readonly httpPort: number;
+  readonly httpsPort: number;
+}
+
+interface Sample {
+  readonly requestsPerSecond: number;
+  readonly p99Ms: number;
+}
+
+async function wrk(url: string, headers: readonly string[]): Promise<Sample> {
+  const args = [
+    '-t1',
+    '-c32',
+    `-d${String(SECONDS)}s`,
+    '--latency',
+    ...headers.flatMap((header) => ['-H', header]),
+    url,
+  ];
+  const { stdout } = await run('wrk', args);
+  const p99 = /99%\s+([\d.]+)(us|ms|s)/.exec(stdout);
+  const scale = p99?.[2] === 'us' ? 0.001 : p99?.[2] === 's' ? 1000 : 1;
+  if (/Non-2xx/.test(stdout)) throw new Error(`${url} answered with errors:\n${stdout}`);
+  return { requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]), p99Ms: Number(p99?.[1]) * scale };
+}
+
+function haproxyConfig(contender: Contender, backendPort: number, pem: string, headers: boolean): string {
+  const forwarded = headers
+    ? `    http-request set-header x-forwarded-for %[src]
+    http-request set-header x-forwarded-proto http
+    http-request set-header x-forwarded-host %[req.hdr(host)]
+    http-request set-header x-forwarded-port ${String(contender.httpPort)}
+    http-request set-header x-real-ip %[src]
+    http-request set-header x-request-id %[uuid]
+`
+    : '';
+  return `global
+    maxconn 4000
+    ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
+defaults
+    mode http
+    timeout client 60s
+    timeout connect 5s
+    timeout server 60s
+frontend all
+    bind 127.0.0.1:${String(contender.httpPort)}
+    bind 127.0.0.1:${String(contender.httpsPort)} ssl crt ${pem} alpn h2,http/1.1
+${forwarded}    use_backend web if { req.hdr(host) -i ${HOST} }
+backend web
+    server one 127.0.0.1:${String(backendPort)}
+`;
+}
+
+function nginxConfig(folder: string, contender: Contender | undefined, backendPort: number): string {
+  const proxy =
+    contender === undefined
+      ? `server { listen 127.0.0.1:${String(backendPort)}; keepalive_requests 1000000; location / { return 200 "ok"; } }`
+      : `upstream web { server 127.0.0.1:${String(backendPort)}; keepalive 64; keepalive_requests 1000000; }
+  server {
+    listen 127.0.0.1:${String(contender.httpPort)};
+    listen 127.0.0.1:${String(contender.httpsPort)} ssl;
+    keepalive_requests 1000000;
+    server_name ${HOST};
+    ssl_certificate ${folder}/bench.pem; ssl_certificate_key ${folder}/bench.pem;
+    ssl_session_tickets off;
+    location / { proxy_pass http://web; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; }
+  }`;
+  return `daemon off; worker_processes 2; pid ${folder}/nginx-${String(backendPort)}-${contender === undefined ? 'web' : 'proxy'}.pid; error_log /dev/null;
+events { worker_connections 4096; }
+http { access_log off; ${proxy} }
+`;
+}
+
+/** Starts a program that serves until it is killed, and waits until its port answers. */
+async function start(command: string, args: readonly string[], port: number): Promise<ChildProcess> {
+  const child = spawn(command, args, { stdio: 'ignore' });
+  for (let attempt = 0; attempt < 200; attempt += 1) {
+    const isUp = await fetch(`http://127.0.0.1:${String(port)}/`, { headers: { connection: 'close' } }).then(
+      () => true,
+      () => false,
+    );
+    if (isUp) return child;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`${command} does not answer on port ${String(port)}`);
+}
+
+export const THROUGHPUT_HEADINGS = ['way', 'requests/s', 'ratio', 'p99', 'TLS connections/s', 'ratio'];
+
+/** Each way measured in turn, several rounds, so that a machine whose speed drifts is fair to all; medians and ratios of them. */
+export async function throughputRows(progress: (text: string) => void): Promise<readonly Row[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
+  const children: ChildProcess[] = [];
+  const backendPort = await freePort();
+  const pem = makeCertificate(HOST, [HOST]);
+  await writeFile(join(folder, 'bench.pem'), `${pem.certificate}${pem.key}`);
+  const contender = async (name: string): Promise<Contender> => ({
+    name,
+    httpPort: await freePort(),
+    httpsPort: await freePort(),
+  });
+  const haproxy = await findHaproxy(undefined, process.env);
+  const startNginx = async (proxy: Contender | undefined): Promise<void> => {
+    const file = join(folder, `nginx-${proxy === undefined ? 'web' : 'proxy'}.conf`);
+    await writeFile(file, nginxConfig(folder, proxy, backendPort));
+    children.push(await start('nginx', ['-c', file, '-p', folder], proxy?.httpPort ?? backendPort));
+  };
+  const startHaproxy = async (way: Contender, headers: boolean): Promise<void> => {
+    const file = join(folder, `${headers ? 'same' : 'bare'}.cfg`);
+    await writeFile(file, haproxyConfig(way, backendPort, join(folder, 'bench.pem'), headers));
+    children.push(await start(haproxy, ['-db', '-f', file], way.httpPort));
+  };
+  const files = {
+    'bench.yaml':
+      service('web', [backendPort]) + tlsSecret('bench', pem) + ingress('web', HOST, { '/': 'web' }, 'bench'),
+  };
+  let quiet: Lab | undefined;
+  let logged: Lab | undefined;
+  try {
+    await startNginx(undefined);
+    const bare = await contender('HAProxy, minimal haproxy.cfg');
+    await startHaproxy(bare, false);
+    const same = await contender('HAProxy, haproxy.cfg with the same headers');
+    await startHaproxy(same, true);
+    const nginx = await contender('nginx, plain proxy');
+    await startNginx(nginx);
+    quiet = await Lab.create(files, ['--ssl-redirect', 'false', '--no-access-log']);
+    logged = await Lab.create(files, ['--ssl-redirect', 'false']);
+    const ways: readonly Contender[] = [
+      bare,
+      same,
+      { name: 'Sluice, --no-access-log', httpPort: quiet.httpPort, httpsPort: quiet.httpsPort },
+      { name: 'Sluice, with access log and metrics', httpPort: logged.httpPort, httpsPort: logged.httpsPort },
+      nginx,
+    ];
+    const http = ways.map((): Sample[] => []);
+    const tls = ways.map((): Sample[] => []);
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      progress(`round ${String(round)} of ${String(ROUNDS)}`);
+      for (const [index, way] of ways.entries()) {
+        http[index]?.push(await wrk(`http://127.0.0.1:${String(way.httpPort)}/`, [`Host: ${HOST}`]));
+        tls[index]?.push(
+          await wrk(`https://127.0.0.1:${String(way.httpsPort)}/`, [`Host: ${HOST}`, 'Connection: close']),
+        );
+      }
+    }
+    return ways.map((way, index) => rowOf(way, http[index] ?? [], tls[index] ?? [], http[0] ?? [], tls[0] ?? []));
+  } finally {
+    await quiet?.stop();
+    await logged?.stop();
+    for (const child of children) {
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+    }
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function rowOf(
+  way: Contender,
+  http: readonly Sample[],
+  tls: readonly Sample[],
+  baseHttp: readonly Sample[],
+  baseTls: readonly Sample[],
+): Row {
+  const rate = (samples: readonly Sample[]): number =>
+    percentile(
+      samples.map((sample) => sample.requestsPerSecond),
+      0.5,
+    );
+  return [
+    way.name,
+    Math.round(rate(http)).toLocaleString('en'),
+    (rate(http) / rate(baseHttp)).toFixed(2),
+    `${percentile(
+      http.map((sample) => sample.p99Ms),
+      0.5,
+    ).toFixed(2)} ms`,
+    Math.round(rate(tls)).toLocaleString('en'),
+    (rate(tls) / rate(baseTls)).toFixed(2),
+  ];
+}

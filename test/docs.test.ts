@@ -1,0 +1,57 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { FINDING_CODES } from '../src/model/codes.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+const pages = [
+  ...readdirSync(ROOT).filter((name) => name.endsWith('.md')),
+  ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name)),
+];
+
+function commandBlocks(page: string): readonly string[] {
+  return [...readFileSync(join(ROOT, page), 'utf8').matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
+}
+
+/** The reference page of Findings, from the registry of codes. */
+function findingsPage(): string {
+  const entries = Object.entries(FINDING_CODES).map(
+    ([reason, { code, severity, title, remedy }]) =>
+      `## ${code} ${reason}\n\n${title}\n\n**What to do** (${severity}): ${remedy}\n`,
+  );
+  const intro =
+    'What Sluice says about objects that are wrong. The reason stands on Events, the code never changes its meaning.\n';
+  return `# Findings\n\n${intro}\n${entries.join('\n')}`;
+}
+
+describe('documentation', () => {
+  it('has the same command blocks in both languages of the README', () => {
+    expect(commandBlocks('README.zh-CN.md')).toEqual(commandBlocks('README.md'));
+    expect(commandBlocks('README.md')).toEqual(['make run\n', 'make test\n']);
+  });
+
+  it('has as many features in both languages', () => {
+    const rows = (page: string): number => readFileSync(join(ROOT, page), 'utf8').match(/^\|/gm)?.length ?? 0;
+    expect(rows('README.zh-CN.md')).toBe(rows('README.md'));
+  });
+
+  it.each(pages)('%s links only to what is there', (page) => {
+    const text = readFileSync(join(ROOT, page), 'utf8');
+    const targets = [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1] ?? '');
+    const missing = targets.filter((target) => !existsSync(join(ROOT, dirname(page), target)));
+    expect(missing).toEqual([]);
+  });
+
+  it('keeps command blocks where a test runs them: the READMEs and the tutorials', () => {
+    const others = pages.filter((page) => !page.startsWith('README') && !page.startsWith('docs/tutorial/'));
+    expect(others.filter((page) => commandBlocks(page).length > 0)).toEqual([]);
+  });
+
+  it('has a reference page for every Finding, generated from the registry', async () => {
+    await expect(findingsPage()).toMatchFileSnapshot(join(ROOT, 'docs/reference/findings.md'));
+  });
+});
