@@ -88,6 +88,9 @@ function frontDefaults(settings: EngineSettings): string {
     timeout http-request 10s
     timeout http-keep-alive 75s
     option http-restrict-req-hdr-names delete
+    # Probes of balancers and connections that browsers open ahead of need are no requests.
+    option dontlognull
+    option http-ignore-probes
     # When another process takes over, an idle connection may get a request at that very moment: it is answered, then closed.
     option idle-close-on-response
 ${log}    http-request set-var(txn.route) "base,concat('/#'),${lookUp}"

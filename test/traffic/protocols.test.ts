@@ -1,0 +1,123 @@
+import { once } from 'node:events';
+import { createServer as createHttp2Server, connect as connectHttp2, type Http2Server } from 'node:http2';
+import { request } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeCertificate } from './certificate.ts';
+import { Backend, freePort, Lab } from './lab.ts';
+import { ingress, service, tlsSecret } from './manifest.ts';
+
+describe('protocols and proxies in front', () => {
+  let backend: Backend;
+  let h2c: Http2Server;
+  let lab: Lab;
+
+  beforeAll(async () => {
+    backend = await Backend.start('web');
+    h2c = createHttp2Server((incoming, outgoing) => {
+      outgoing.setHeader('x-seen-version', incoming.httpVersion);
+      outgoing.end('grpc');
+    });
+    const port = await freePort();
+    h2c.listen(port, '127.0.0.1');
+    await once(h2c, 'listening');
+    lab = await Lab.create(
+      {
+        'web.yaml':
+          service('web', [backend.port]) +
+          tlsSecret('tls', makeCertificate('tls.test', ['tls.test'])) +
+          ingress('web', 'web.test', { '/': 'web' }) +
+          ingress('tls', 'tls.test', { '/': 'web' }, 'tls') +
+          service('grpc', [port], ', appProtocol: kubernetes.io/h2c') +
+          ingress('grpc', 'grpc.test', { '/': 'grpc' }),
+        'regex.yaml': `apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: regex, annotations: { nginx.ingress.kubernetes.io/use-regex: "true" } }
+spec:
+  rules:
+    - host: regex.test
+      http:
+        paths:
+          - { path: "/v[0-9]+/items", pathType: ImplementationSpecific, backend: { service: { name: web, port: { number: 80 } } } }
+`,
+      },
+      ['--trusted-proxies', '127.0.0.0/8'],
+    );
+  });
+
+  afterAll(async () => {
+    await lab.stop();
+    await backend.stop();
+    h2c.close();
+  });
+
+  it('speaks HTTP/2 without TLS to an h2c Service', async () => {
+    const { status, headers, body } = await lab.get('http://grpc.test/');
+    expect([status, headers['x-seen-version'], body]).toEqual([200, '2.0', 'grpc']);
+  });
+
+  it('offers HTTP/2 to TLS clients', async () => {
+    const session = connectHttp2(`https://127.0.0.1:${String(lab.httpsPort)}`, {
+      servername: 'tls.test',
+      rejectUnauthorized: false,
+    });
+    const stream = session.request({ ':path': '/', ':authority': 'tls.test' });
+    const [headers] = (await once(stream, 'response')) as [Readonly<Record<string, unknown>>];
+    expect([session.alpnProtocol, headers[':status']]).toEqual(['h2', 200]);
+    session.destroy();
+  });
+
+  it('believes a trusted proxy, and does not redirect what it took over HTTPS', async () => {
+    const { status, body } = await lab.get('http://tls.test/', {
+      'x-forwarded-proto': 'https',
+      'x-forwarded-for': '203.0.113.7',
+    });
+    expect(status).toBe(200);
+    expect(JSON.parse(body)).toMatchObject({
+      headers: {
+        'x-forwarded-proto': 'https',
+        'x-forwarded-for': '203.0.113.7, 127.0.0.1',
+        'x-real-ip': '203.0.113.7',
+      },
+    });
+    expect((await lab.get('http://tls.test/')).status).toBe(308);
+  });
+
+  it('routes by regular expression where the Ingress asks for it', async () => {
+    expect((await lab.get('http://regex.test/v12/items')).status).toBe(200);
+    expect((await lab.get('http://regex.test/vx/items')).status).toBe(404);
+    await lab.write('regex.yaml', '');
+    await lab.until('it to go', async () => (await lab.get('http://regex.test/v12/items')).status === 404);
+    expect(await lab.reloads()).toBe(0);
+  });
+
+  it('passes a large upload through', async () => {
+    const megabyte = Buffer.alloc(1024 * 1024, 'x');
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const upload = request({
+        host: '127.0.0.1',
+        port: lab.httpPort,
+        method: 'PUT',
+        path: '/',
+        headers: { host: 'web.test' },
+      });
+      upload.on('response', (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      upload.on('error', reject);
+      let left = 64;
+      const push = (): void => {
+        while (left > 0) {
+          left -= 1;
+          if (!upload.write(megabyte)) {
+            upload.once('drain', push);
+            return;
+          }
+        }
+        upload.end();
+      };
+      push();
+    });
+    expect(status).toBe(200);
+  });
+});
