@@ -1,12 +1,21 @@
 import { Compiler } from '../compile/compiler.ts';
+import type { Plan } from '../compile/plan.ts';
 import type { CompileSettings } from '../compile/settings.ts';
 import { Fault, messageOf } from '../lib/fault.ts';
+import { silentLogger } from '../lib/logger.ts';
+import { sleep } from '../lib/sleep.ts';
+import { KubeClient } from '../kube/client.ts';
+import { loadKubeconfig } from '../kube/kubeconfig.ts';
 import type { Finding } from '../model/finding.ts';
 import { keyOf, type Origin } from '../model/object.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { findingsOf, routeRows } from '../observe/views.ts';
+import { ClusterSource } from '../sources/cluster/cluster-source.ts';
+import { NameSource } from '../sources/dns/name-source.ts';
+import type { Source } from '../sources/source.ts';
 import { readManifests } from '../sources/manifests/manifest-source.ts';
 import { Store } from '../sources/store.ts';
+import { programVersion } from './version.ts';
 
 /** What `sluice check` found. */
 export interface CheckReport {
@@ -30,19 +39,62 @@ export const STANDALONE_SETTINGS: CompileSettings = {
 };
 
 /** Reads and compiles a folder without serving it. @throws Fault when it cannot be read. */
-export async function loadForCheck(directory: string, ingressClass: string | undefined): Promise<CheckReport> {
+export async function checkManifests(directory: string, ingressClass: string | undefined): Promise<CheckReport> {
   const store = new Store();
   try {
     await readManifests(directory, store);
   } catch (cause) {
     throw new Fault('manifests', `cannot read ${directory}: ${messageOf(cause)}`, { cause, retryable: false });
   }
-  const settings =
-    ingressClass === undefined
-      ? STANDALONE_SETTINGS
-      : { ...STANDALONE_SETTINGS, ingressClass, isIngressClassExplicit: true };
   const { snapshot } = store;
-  const plan = new Compiler(settings).compile(snapshot, { nowMs: Date.now() });
+  return reportOf(
+    snapshot,
+    new Compiler(settingsFor('standalone', ingressClass)).compile(snapshot, { nowMs: Date.now() }),
+  );
+}
+
+/** How long the API server may take to send everything, in milliseconds. */
+const CLUSTER_DEADLINE_MS = 60_000;
+
+/** Reads and compiles what an API server has, without serving it. @throws Fault when it does not answer in time. */
+export async function checkCluster(kubeconfig: string, ingressClass: string | undefined): Promise<CheckReport> {
+  const store = new Store();
+  const compiler = new Compiler(settingsFor('cluster', ingressClass));
+  const config = await loadKubeconfig(kubeconfig);
+  const client = new KubeClient({ config, logger: silentLogger, userAgent: `sluice/${programVersion()}` });
+  const sources = [new ClusterSource({ client, store }), new NameSource({ store, logger: silentLogger })];
+  const stop = new AbortController();
+  const running = sources.map((source) => source.run(stop.signal, () => {}));
+  const deadlineMs = performance.now() + CLUSTER_DEADLINE_MS;
+  try {
+    for (;;) {
+      const plan = compiler.compile(store.snapshot, { nowMs: Date.now() });
+      // What the plan wants (Secrets, names) makes a source that was synced sync again.
+      for (const source of sources) source.want({ secrets: plan.wantedSecrets, names: plan.wantedNames });
+      if (sources.every((source) => source.state.kind === 'synced')) return reportOf(store.snapshot, plan);
+      if (performance.now() > deadlineMs)
+        throw new Fault('api-server', `${config.server.href} does not send everything: ${describe(sources)}`);
+      await sleep(50);
+    }
+  } finally {
+    stop.abort();
+    await Promise.allSettled(running);
+    client.close();
+  }
+}
+
+function describe(sources: readonly Source[]): string {
+  return sources
+    .map(({ name, state }) => `${name} is ${state.kind === 'stale' ? state.reason : state.kind}`)
+    .join(', ');
+}
+
+function settingsFor(mode: CompileSettings['mode'], ingressClass: string | undefined): CompileSettings {
+  const settings = { ...STANDALONE_SETTINGS, mode };
+  return ingressClass === undefined ? settings : { ...settings, ingressClass, isIngressClassExplicit: true };
+}
+
+function reportOf(snapshot: Snapshot, plan: Plan): CheckReport {
   return {
     objects: countObjects(snapshot),
     routes: routeRows(plan).length,

@@ -1,35 +1,50 @@
 import { Command, Option } from 'commander';
 import { resolve } from 'node:path';
-import { loadForCheck, type CheckReport } from '../app/check.ts';
+import { checkCluster, checkManifests, type CheckReport } from '../app/check.ts';
+import { Fault } from '../lib/fault.ts';
 import type { Finding } from '../model/finding.ts';
 import { nameOf } from '../model/object.ts';
 
 const EXAMPLES = `Examples:
   sluice check ./manifests
   sluice check ./manifests -o json
+  sluice check --kubeconfig ~/.kube/config
 
 `;
 
 /** Exit status when there are Findings. */
 const EXIT_FINDINGS = 3;
 
-/** `sluice check`: what is wrong with the objects of a folder, without serving them. */
+interface CheckFlags {
+  readonly kubeconfig?: string;
+  readonly ingressClass?: string;
+  readonly output: 'text' | 'json';
+}
+
+/** `sluice check`: what is wrong with the objects of a folder or a cluster, without serving them. */
 export function checkCommand(): Command {
   return new Command('check')
     .description(
-      'Say what is wrong with the objects of a folder, without serving them. Exit status 3 when something is.',
+      'Say what is wrong with the objects of a folder or a cluster, without serving them. Exit status 3 when something is.',
     )
     .addHelpText('before', EXAMPLES)
-    .argument('<dir>', 'folder of manifests')
+    .argument('[dir]', 'folder of manifests')
+    .option('--kubeconfig <file>', 'look at what this API server has instead')
     .option('--ingress-class <name>', 'class that is served in any case')
     .addOption(new Option('-o, --output <format>').choices(['text', 'json']).default('text'))
-    .action(async (directory: string, flags: { readonly ingressClass?: string; readonly output: 'text' | 'json' }) => {
-      const report = await loadForCheck(resolve(directory), flags.ingressClass);
+    .action(async (directory: string | undefined, flags: CheckFlags) => {
+      const report = await check(directory, flags);
       process.stdout.write(
         flags.output === 'json' ? `${JSON.stringify(report, undefined, 2)}\n` : formatReport(report),
       );
       if (report.findings.length > 0) process.exitCode = EXIT_FINDINGS;
     });
+}
+
+function check(directory: string | undefined, { kubeconfig, ingressClass }: CheckFlags): Promise<CheckReport> {
+  if (directory !== undefined && kubeconfig === undefined) return checkManifests(resolve(directory), ingressClass);
+  if (directory === undefined && kubeconfig !== undefined) return checkCluster(kubeconfig, ingressClass);
+  throw new Fault('usage', 'give either a folder of manifests or --kubeconfig FILE', { retryable: false });
 }
 
 function formatReport({ findings, objects, routes }: CheckReport): string {

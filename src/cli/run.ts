@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { homedir } from 'node:os';
+import { homedir, networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { RunOptions, SourceChoice } from '../app/options.ts';
 import { startProgram } from '../app/start.ts';
@@ -129,7 +129,7 @@ export function runOptions(flags: RunFlags): RunOptions {
       defaultCertificateSecret: flags.defaultSslCertificate,
       sslRedirect: flags.sslRedirect === 'true',
       publishService: flags.publishService,
-      publishAddresses: flags.publishStatusAddress ?? [],
+      publishAddresses: flags.publishStatusAddress ?? (source.kind === 'cluster' ? nodeAddresses() : []),
     },
     engine: {
       bindAddresses: flags.bindAddress,
@@ -159,6 +159,16 @@ export function runOptions(flags: RunFlags): RunOptions {
 
 /** A user of HAProxy's own that needs no entry in /etc/passwd: it owns no file and runs nothing else. */
 const ENGINE_USER = { uid: 61_530, gid: 61_530 };
+
+/** The first address of this machine that others can reach: what Ingresses are published under when nothing is said. */
+function nodeAddresses(): readonly PublishedAddress[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const found =
+    all.find((item) => !item.internal && item.family === 'IPv4') ??
+    all.find((item) => !item.internal && !item.address.startsWith('fe80'));
+  const ip = found === undefined ? undefined : ipAddressOf(found.address);
+  return ip === undefined ? [] : [{ ip }];
+}
 
 function defaultStateDirectory(isRoot: boolean): string {
   if (isRoot) return '/var/lib/sluice';

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeCertificate } from '../traffic/certificate.ts';
@@ -127,6 +129,20 @@ spec: { type: ExternalName, externalName: localhost, ports: [{ port: 80, targetP
       if (round === 0) await apply(ingress('tls', 'tls.test', 'web', 'tls'));
       await lab.until(`the ${name} certificate`, async () => (await lab.get('https://tls.test/')).certificate === name);
     }
+  });
+
+  it('sluice check tells of the same Findings, and exits with 3', async () => {
+    const kubeconfig = await cluster.serviceAccountKubeconfig('sluice-system', 'sluice', 3600);
+    const child = spawn(fileURLToPath(new URL('../../bin/sluice', import.meta.url)), [
+      'check',
+      '--kubeconfig',
+      kubeconfig,
+    ]);
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    await once(child, 'close');
+    expect(child.exitCode).toBe(3);
+    expect(output).toMatch(/^shop\/nowhere: error SLU207 Ingress shop\/nowhere spec\.rules\[0\]/m);
   });
 
   it('leaves Ingresses of other classes alone', async () => {
