@@ -28,6 +28,8 @@ interface FileState {
 export interface FolderContents {
   readonly changes: readonly Change[];
   readonly findings: ReadonlyMap<string, readonly Finding[]>;
+  /** The folder and those below it, as absolute or given paths: what must be watched. */
+  readonly directories: readonly string[];
   /** False while a file is still being written: the folder must be scanned again soon. */
   readonly isSettled: boolean;
 }
@@ -50,13 +52,15 @@ export class Folder {
   async scan(): Promise<FolderContents> {
     const files = new Map<string, FileState>();
     const unsettled = new Map<string, string>();
-    for (const path of await manifestPaths(this.#root)) {
+    const found: Listing = { paths: [], directories: [] };
+    await listFolder(this.#root, '', found);
+    for (const path of found.paths) {
       const state = await this.#scanFile(path, unsettled);
       if (state !== undefined) files.set(path, state);
     }
     this.#files = files;
     this.#unsettled = unsettled;
-    return { ...contentsOf(files), isSettled: unsettled.size === 0 };
+    return { ...contentsOf(files), directories: found.directories, isSettled: unsettled.size === 0 };
   }
 
   async #scanFile(path: string, unsettled: Map<string, string>): Promise<FileState | undefined> {
@@ -129,7 +133,7 @@ function isObject(raw: unknown): boolean {
 }
 
 /** Of two documents for one object the first counts, by path and then by place in the file. */
-function contentsOf(files: ReadonlyMap<string, FileState>): Omit<FolderContents, 'isSettled'> {
+function contentsOf(files: ReadonlyMap<string, FileState>): Pick<FolderContents, 'changes' | 'findings'> {
   const changes = new Map<string, Change>();
   const owners = new Map<string, string>();
   const findings = new Map<string, readonly Finding[]>();
@@ -155,18 +159,23 @@ function contentsOf(files: ReadonlyMap<string, FileState>): Omit<FolderContents,
   return { changes: [...changes.values()], findings };
 }
 
-/** Manifests below a folder, relative to it. Hidden files, such as editors' and `..data` of ConfigMap volumes, are passed over. */
-async function manifestPaths(root: string, below = ''): Promise<readonly string[]> {
-  const entries = await readdir(join(root, below), { withFileTypes: true });
-  const paths: string[] = [];
-  for (const entry of entries) {
+/** Paths of manifests relative to the root, and the folders that were looked into. */
+interface Listing {
+  readonly paths: string[];
+  readonly directories: string[];
+}
+
+/** Hidden files, such as editors' and `..data` of ConfigMap volumes, are passed over; links to folders are followed. */
+async function listFolder(root: string, below: string, found: Listing): Promise<void> {
+  const directory = join(root, below);
+  found.directories.push(directory);
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
     if (entry.name.startsWith('.')) continue;
     const path = below === '' ? entry.name : `${below}/${entry.name}`;
     const isFolder = entry.isDirectory() || (entry.isSymbolicLink() && (await isDirectory(join(root, path))));
-    if (isFolder) paths.push(...(await manifestPaths(root, path)));
-    else if (/\.(?:ya?ml|json)$/.test(entry.name)) paths.push(path);
+    if (isFolder) await listFolder(root, path, found);
+    else if (/\.(?:ya?ml|json)$/.test(entry.name)) found.paths.push(path);
   }
-  return paths;
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -10,7 +10,7 @@ import { changeKey, Folder, type FolderContents } from './folder.ts';
 const SETTLE_MS = 25;
 
 /** The folder is read this often whatever the kernel tells, since watches miss network file systems, in milliseconds. */
-const POLL_MS = 5_000;
+const POLL_MS = 2_000;
 
 export interface ManifestSourceOptions {
   readonly directory: string;
@@ -24,7 +24,7 @@ export class ManifestSource implements Source {
   readonly #options: ManifestSourceOptions;
   readonly #folder: Folder;
   #state: SourceState = { kind: 'syncing' };
-  #watcher: FSWatcher | undefined;
+  readonly #watchers = new Map<string, FSWatcher>();
   #wake: () => void = () => {};
   #isSettled = true;
   /** What this source has put into the Store. */
@@ -46,26 +46,26 @@ export class ManifestSource implements Source {
   async run(signal: AbortSignal, onState: () => void): Promise<void> {
     signal.addEventListener('abort', () => this.#wake(), { once: true });
     while (!signal.aborted) {
-      // Watched before it is read: what changes in between wakes the next round.
-      this.#watch();
       const woken = this.#nextWake(signal);
       this.#setState(await this.#scan(), onState);
       if (!this.#isSettled) this.#wake();
       await woken;
     }
-    this.#watcher?.close();
+    this.#watchOnly([]);
   }
 
   async #scan(): Promise<SourceState> {
     try {
       const contents = await this.#folder.scan();
-      this.#isSettled = contents.isSettled;
+      // What changed in a folder between its being read and being watched is found by another scan.
+      const isWatched = this.#watchOnly(contents.directories);
+      this.#isSettled = contents.isSettled && isWatched;
       this.#commit(contents);
       return { kind: 'synced' };
     } catch (thrown) {
       const sinceMs = this.#state.kind === 'stale' ? this.#state.sinceMs : Date.now();
-      this.#watcher?.close();
-      this.#watcher = undefined;
+      this.#watchOnly([]);
+      this.#isSettled = true;
       return { kind: 'stale', sinceMs, reason: `cannot read ${this.#options.directory}: ${messageOf(thrown)}` };
     }
   }
@@ -101,22 +101,41 @@ export class ManifestSource implements Source {
     });
   }
 
-  #watch(): void {
-    if (this.#watcher !== undefined) return;
+  /**
+   * Watches these folders and no others, each by itself: Node's recursive watch misses files that are
+   * replaced by a rename, as `sed -i` and most editors do. Returns whether all were watched already.
+   */
+  #watchOnly(directories: readonly string[]): boolean {
+    for (const [directory, watcher] of this.#watchers)
+      if (!directories.includes(directory)) this.#unwatch(directory, watcher);
+    const added = directories.filter((directory) => !this.#watchers.has(directory));
+    for (const directory of added) this.#watch(directory);
+    return added.length === 0;
+  }
+
+  #watch(directory: string): void {
     try {
-      const watcher = watch(this.#options.directory, { recursive: true }, () => this.#wake());
+      const watcher = watch(directory, () => this.#wake());
       watcher.on('error', (error) => {
-        this.#options.logger.warn('cannot watch the manifests; they are read every few seconds instead', {
+        this.#options.logger.warn('cannot watch a folder; it is read every few seconds instead', {
+          directory,
           error: error.message,
         });
-        watcher.close();
-        this.#watcher = undefined;
+        this.#unwatch(directory, watcher);
       });
-      this.#watcher = watcher;
+      this.#watchers.set(directory, watcher);
     } catch (thrown) {
-      // The folder may not be there yet; the scan tells, and the next round tries again.
-      this.#options.logger.debug('cannot watch the manifests', { error: messageOf(thrown) });
+      // Gone since it was read, or the limit on watches is reached (inotify(7)); the poll goes on in any case.
+      this.#options.logger.warn('cannot watch a folder; it is read every few seconds instead', {
+        directory,
+        error: messageOf(thrown),
+      });
     }
+  }
+
+  #unwatch(directory: string, watcher: FSWatcher): void {
+    watcher.close();
+    this.#watchers.delete(directory);
   }
 }
 
