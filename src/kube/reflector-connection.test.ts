@@ -229,12 +229,13 @@ describe.each(['served', 'refused'] as const)(
 
     it('bears with a watch that has had no bookmark yet', async () => {
       lab.seed('a');
-      const { copy, reflector } = lab.start({ timings: { bookmarkSilenceMs: 1 } });
+      const { copy } = lab.start({ timings: { bookmarkSilenceMs: 1, initialSilenceMs: 100 } });
       await untilNames(copy, 'a');
       await lab.untilWatched();
-      const { watches } = reflector.counts;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      expect(reflector.counts.watches).toBe(watches);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      // One watch follows a LIST (also where a busy machine made the watch-list look silent), and none a watch-list.
+      const hasListed = lab.server.requests.some(({ verb }) => verb === 'list');
+      expect(lab.resumptions).toHaveLength(hasListed ? 1 : 0);
     });
 
     it('notices when the server has been put back to an earlier time', async () => {
