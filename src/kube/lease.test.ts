@@ -247,6 +247,15 @@ describe('LeaderElector', { timeout: 30_000 }, () => {
     expect(requests('update')).toBe(0);
   });
 
+  it('leaves a lease alone that somebody took behind its back', async () => {
+    const { said, stop } = stand('ann', { timings: { retryPeriodMs: 600_000, renewDeadlineMs: 600_000 } });
+    await until(() => expect(said).toEqual(['started']));
+    holdBy('bob');
+    await stop();
+    expect(said).toEqual(['started', 'stopped']);
+    expect(holder()).toBe('bob');
+  });
+
   it('is stopped in spite of a server that cuts connections', async () => {
     const { said, stop } = stand('ann');
     await until(() => expect(said).toEqual(['started']));

@@ -133,6 +133,38 @@ describe.each(['served', 'refused'] as const)(
       expect(copy.path).not.toContain('forbidden');
     });
 
+    it('calls itself synced at the first word of a watch, and does not wait for the connection to settle', async () => {
+      lab.seed('a');
+      const { copy } = lab.start({ timings: { settleMs: 600_000 } });
+      await untilNames(copy, 'a');
+      await lab.server.refuseConnections();
+      await untilState(copy, 'stale');
+      await lab.server.acceptConnections();
+      await lab.untilWatched();
+      lab.seed('b');
+      await untilState(copy, 'synced');
+    });
+
+    it('begins to back off from the bottom again after a good connection', async () => {
+      let luck = 0;
+      lab.server.faults.add({ trouble: { kind: 'status', status: 503 }, times: 30 });
+      lab.seed('a');
+      const { copy, reflector } = lab.start({
+        random: () => luck,
+        timings: { backoff: { minMs: 1, maxMs: 600_000 } },
+      });
+      await untilNames(copy, 'a');
+      await lab.untilWatched();
+      await lab.trouble('end');
+      // The second watch ends after it has settled; bad luck would now cost ten minutes, were 30 failures still counted.
+      await until(() => expect(reflector.counts.watches).toBeGreaterThan(1));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      luck = 0.999;
+      await lab.trouble('reset');
+      lab.seed('b');
+      await untilNames(copy, 'a', 'b');
+    });
+
     it('backs off from a server that ends every watch at once', async () => {
       lab.seed('a');
       lab.server.faults.add({

@@ -50,6 +50,16 @@ describe('Reflector where watch-list is served', { timeout: 30_000 }, () => {
     clearInterval(busy);
   });
 
+  it('needs no right but to watch', async () => {
+    lab.seed('a');
+    lab.loginAs('ann', [{ verbs: ['watch'], groups: [''], resources: ['configmaps'] }]);
+    const { copy, reflector } = lab.start({ timings: { watchSeconds: { min: 1, max: 1 } } });
+    await untilNames(copy, 'a');
+    // Long enough for a watch without a word, after which others have a look at the list.
+    await until(() => expect(reflector.counts.watches).toBeGreaterThan(2));
+    expect(copy.path).toEqual(['syncing', 'synced']);
+  });
+
   it('lists where etcd is too old for a watch-list, and does not call that trouble', async () => {
     lab.server.watchList = 'broken';
     lab.seed('a');

@@ -100,6 +100,7 @@ describe.each(['served', 'refused'] as const)('Reflector, watch-list %s', { time
     lab.loginAs('ann', everything);
     const { copy } = lab.start();
     await untilNames(copy, 'a', 'b');
+    await lab.untilWatched();
     lab.server.access.allow('ann', []);
     await lab.trouble('end');
     await untilState(copy, 'forbidden');

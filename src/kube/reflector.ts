@@ -43,6 +43,8 @@ export interface ReflectorOptions<T> {
   /** True when the consumer already holds objects, from a snapshot on disk: then a first list that is empty must be confirmed, too. */
   readonly isConsumerFilled?: boolean | undefined;
   readonly timings?: Partial<ReflectionTimings> | undefined;
+  /** Scatters back-off and the renewal of watches: from 0 up to 1, like Math.random, which is the default. */
+  readonly random?: (() => number) | undefined;
 }
 
 /**
@@ -62,6 +64,7 @@ export class Reflector<T> {
   readonly #consumer: ReflectionConsumer<T>;
   readonly #logger: Logger;
   readonly #timings: ReflectionTimings;
+  readonly #random: () => number;
   readonly #backoff: Backoff;
   readonly #absentBackoff: Backoff;
   readonly #counts = {
@@ -90,8 +93,9 @@ export class Reflector<T> {
     this.#consumer = options.consumer;
     this.#logger = options.logger.with({ resource: qualifiedName(options.selection.resource) });
     this.#timings = { ...defaultTimings, ...options.timings };
-    this.#backoff = new Backoff(this.#timings.backoff);
-    this.#absentBackoff = new Backoff(this.#timings.absentBackoff);
+    this.#random = options.random ?? Math.random;
+    this.#backoff = new Backoff(this.#timings.backoff, this.#random);
+    this.#absentBackoff = new Backoff(this.#timings.absentBackoff, this.#random);
     this.#isConsumerFilled = options.isConsumerFilled ?? false;
   }
 
@@ -160,7 +164,7 @@ export class Reflector<T> {
   async #openWatch(query: ApiRequest['query'], signal: AbortSignal): Promise<JsonStream> {
     const { resource, namespace, fieldSelector, labelSelector } = this.selection;
     const { min, max } = this.#timings.watchSeconds;
-    const timeoutSeconds = Math.round(min + Math.random() * (max - min));
+    const timeoutSeconds = Math.round(min + this.#random() * (max - min));
     return this.#transport.stream({
       path: collectionPath(resource, namespace),
       query: { watch: true, allowWatchBookmarks: true, timeoutSeconds, fieldSelector, labelSelector, ...query },

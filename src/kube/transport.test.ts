@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -39,6 +40,11 @@ async function readAll(stream: AsyncIterable<unknown>): Promise<readonly unknown
   const values: unknown[] = [];
   for await (const value of stream) values.push(value);
   return values;
+}
+
+/** Timers that keep the process alive. */
+function timers(): number {
+  return process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
 }
 
 function failure(promise: Promise<unknown>): Promise<unknown> {
@@ -205,6 +211,7 @@ describe('Transport with credentials that change', { timeout: 30_000 }, () => {
       status: 401,
       code: 'kube-http-401',
     });
+    expect(server.requests).toHaveLength(1);
   });
 });
 
@@ -294,6 +301,27 @@ describe('Transport.stream', { timeout: 30_000 }, () => {
     expect(server.watches).toBe(1);
     stream.close();
     await until(() => expect(server.connections).toBe(0));
+  });
+
+  it('leaves neither a timer nor a listener behind', async () => {
+    const { signal } = new AbortController();
+    const transport = connect();
+    const before = timers();
+    const read = await transport.stream({ ...watch, signal });
+    read.expectWithin(600_000);
+    server.troubleWatches('end');
+    await readAll(read);
+    const broken = await transport.stream({ ...watch, signal });
+    broken.expectWithin(600_000);
+    const reading = failure(readAll(broken));
+    server.troubleWatches('garbage');
+    await reading;
+    const unread = await transport.stream({ ...watch, signal });
+    unread.close();
+    await transport.request({ method: 'GET', path, signal });
+    transport.close();
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    await until(() => expect(timers()).toBeLessThanOrEqual(before));
   });
 
   it('stops with the reason of the signal', async () => {

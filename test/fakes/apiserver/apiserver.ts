@@ -233,7 +233,6 @@ export class FakeApiServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', this.url);
     const body = await readBody(request);
-    const user = this.access.authenticate(request);
     const route = this.#routes.resolve(url.pathname);
     const verb = verbOf(request.method ?? 'GET', route, url.searchParams);
     const userAgent = request.headers['user-agent'] ?? '';
@@ -248,6 +247,7 @@ export class FakeApiServer {
     };
     this.requests.push(seen);
     this.onRequest(seen);
+    const user = this.access.authenticate(request);
     const trouble = this.faults.take(verb, resource.plural, url.searchParams);
     if (trouble !== undefined && befall(trouble, request, response)) return;
     const authorized = subresource === undefined ? resource.plural : `${resource.plural}/${subresource}`;

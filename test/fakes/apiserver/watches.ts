@@ -86,7 +86,7 @@ export class Watch {
     if (this.isOver) return;
     if (trouble === 'reset') cut(response.socket);
     else if (trouble === 'end') this.end();
-    else if (trouble === 'freeze') this.#isFrozen = true;
+    else if (trouble === 'freeze') this.#freeze();
     else if (trouble === 'garbage') response.write('{"type":"MODIFIED","object":{{{\n');
     else if (trouble === 'half-line') response.end('{"type":"MODIFIED","object":{"kind":"');
     else {
@@ -101,6 +101,12 @@ export class Watch {
   end(): void {
     this.release();
     if (!this.isOver) this.#options.response.end();
+  }
+
+  /** Not even the end of its time is sent any more. */
+  #freeze(): void {
+    this.#isFrozen = true;
+    clearTimeout(this.#timeout);
   }
 
   /** Lets go of timers and subscriptions. */
