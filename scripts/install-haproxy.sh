@@ -97,8 +97,7 @@ mirror() {
         $1 ~ "^(" codename "|stable|oldstable|testing|unstable|sid)$" && $2 == "main" && $3 !~ /^cdrom:/ { print $3; exit }') || found=
   fi
   if [ -z "$found" ]; then
-    found=http://deb.debian.org/debian/
-    say "apt's sources name no mirror of Debian's own archive; using $found"
+    fail "apt's sources name no mirror of Debian's own archive, from which HAProxy $series could be had"
   fi
   echo "$found"
 }
