@@ -1,9 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Three suites, from cheap to dear. `unit` touches nothing outside the process but temporary files;
- * `traffic` starts a real HAProxy and may make network namespaces; `cluster` starts a real
- * kube-apiserver and etcd.
+ * Four suites, from cheap to dear. `unit` touches nothing outside the process but temporary files;
+ * `traffic` starts a real HAProxy; `netns` programs a real kernel, in network namespaces of its own;
+ * `cluster` starts a real kube-apiserver and etcd.
  */
 export default defineConfig({
   test: {
@@ -26,6 +26,15 @@ export default defineConfig({
         test: {
           name: 'traffic',
           include: ['test/traffic/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'netns',
+          include: ['test/netns/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 120_000,

@@ -24,6 +24,8 @@ interface Step {
   readonly isSuite: boolean;
   /** Takes minutes, real servers and root. */
   readonly isSlow: boolean;
+  /** Runs in a network namespace of its own, because it changes the rules of the one it is in. */
+  readonly isIsolated?: boolean;
   /** When a step is given up as hanging. Their sum stays below what the whole may take. */
   readonly limitMinutes: number;
 }
@@ -49,13 +51,17 @@ const checks: readonly Step[] = [
 const suites: readonly Step[] = [
   suite('unit', { isSlow: false, limitMinutes: 4 }),
   suite('traffic', { isSlow: true, limitMinutes: 9 }),
+  suite('netns', { isSlow: true, isIsolated: true, limitMinutes: 9 }),
   suite('cluster', { isSlow: true, limitMinutes: 9 }),
 ];
 
 const root = join(import.meta.dirname, '..');
 const binFolder = join(root, 'node_modules', '.bin');
 
-function suite(name: string, rest: Pick<Step, 'isSlow' | 'limitMinutes'>): Step {
+/** Starts what follows in a new network namespace, in which a process can reach itself and nothing else. */
+const isolation = ['unshare', '--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
+
+function suite(name: string, rest: Pick<Step, 'isSlow' | 'isIsolated' | 'limitMinutes'>): Step {
   return { name, command: ['vitest', 'run', '--project', name], isSuite: true, ...rest };
 }
 
@@ -90,7 +96,7 @@ async function main(): Promise<void> {
 
 async function runStep(step: Step, reportFile: string, interruption: AbortSignal): Promise<Outcome> {
   const report = step.isSuite ? ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`] : [];
-  const isOk = await run([...step.command, ...report], step.limitMinutes * 60_000, interruption);
+  const isOk = await run(step, report, interruption);
   const leftBehind = await endMarked();
   for (const processLine of leftBehind) print(`[test] ${step.name} left a process behind (ended now): ${processLine}`);
   const outcome = step.isSuite ? await readReport(reportFile) : { passed: 0, failed: 0, skipped: 0 };
@@ -99,9 +105,11 @@ async function runStep(step: Step, reportFile: string, interruption: AbortSignal
 }
 
 /** Whether the command ended with status 0 before its time was over. */
-async function run(command: readonly string[], limitMs: number, interruption: AbortSignal): Promise<boolean> {
-  const [program = '', ...args] = command;
-  const child = spawn(process.execPath, [join(binFolder, program), ...args], {
+async function run(step: Step, report: readonly string[], interruption: AbortSignal): Promise<boolean> {
+  const [name, ...args] = step.command;
+  const command = [process.execPath, join(binFolder, name), ...args, ...report];
+  const [program = '', ...rest] = step.isIsolated === true ? [...isolation, ...command] : command;
+  const child = spawn(program, rest, {
     cwd: root,
     // The suites start `node` themselves: it must be this one, however old the machine's own is.
     env: {
@@ -114,9 +122,9 @@ async function run(command: readonly string[], limitMs: number, interruption: Ab
   const onInterruption = (): boolean => child.kill('SIGINT');
   interruption.addEventListener('abort', onInterruption);
   const limit = setTimeout(() => {
-    print(`[test] given up after ${limitMs / 60_000} minutes`);
+    print(`[test] given up after ${step.limitMinutes} minutes`);
     child.kill('SIGKILL');
-  }, limitMs);
+  }, step.limitMinutes * 60_000);
   await once(child, 'close');
   clearTimeout(limit);
   interruption.removeEventListener('abort', onInterruption);
