@@ -11,7 +11,7 @@ help: ## List the targets
 run: setup ## Start Sluice on examples/quickstart with small backends of its own
 	@exec bin/sluice demo
 
-setup: ## Install what is missing: Node, libraries, HAProxy, nftables (asks for sudo where it must)
+setup: ## Install what is missing: Node, libraries, HAProxy, nftables, conntrack (asks for sudo where it must)
 	@scripts/setup.sh
 
 test: ## Install what the tests need, then run all of them (as root, for the suites that need it)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes this machine able to run Sluice from the checkout; installs only what is missing, and says so.
 #
-#   scripts/setup.sh          for "make run": Node.js 24, the libraries, HAProxy 3.4, nftables
+#   scripts/setup.sh          for "make run": Node.js 24, the libraries, HAProxy 3.4, nftables, conntrack
 #   scripts/setup.sh --test   for "make test" as well: what the suites compare with and measure by, and a Kubernetes control plane
 #
 # On Debian it installs packages itself, as root or through sudo. Elsewhere it names what is missing and goes on once that is there.
@@ -110,7 +110,7 @@ install_haproxy() {
 }
 
 install_for_tests() {
-  install_packages openssl:openssl iproute2:ip curl:curl wrk:wrk jq:jq
+  install_packages openssl:openssl iproute2:ip iptables:iptables ipset:ipset curl:curl wrk:wrk jq:jq
   if ! has nginx; then
     # The benchmarks start their own nginx. The packaged service is of no use here, and must not come up at the next boot.
     install_packages nginx-light:nginx
@@ -128,7 +128,7 @@ main() {
     '' | --test) ;;
     *) fail "unknown argument $1; there is --test, or none" ;;
   esac
-  install_packages ca-certificates:/etc/ssl/certs/ca-certificates.crt nftables:nft util-linux:flock patchelf:patchelf
+  install_packages ca-certificates:/etc/ssl/certs/ca-certificates.crt nftables:nft conntrack:conntrack util-linux:flock patchelf:patchelf
   install_libraries
   install_haproxy
   [ "${1:-}" != --test ] || install_for_tests
