@@ -1,0 +1,86 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { Conntrack, type UdpFlow } from '../../src/planes/l4/conntrack.ts';
+import { nft, run, useOwnNamespace } from './own-namespace.ts';
+
+useOwnNamespace();
+
+/** Two virtual addresses of each family that lead to this machine itself. */
+const translation = `
+table ip vip {
+  chain output {
+    type nat hook output priority -100
+    ip daddr 10.96.0.10 udp dport 53 dnat to 127.0.0.1:5353
+    ip daddr 10.96.0.11 udp dport 53 dnat to 127.0.0.2:5353
+  }
+}
+table ip6 vip {
+  chain output {
+    type nat hook output priority -100
+    ip6 daddr fd00::10 udp dport 53 dnat to [::1]:5353
+  }
+}`;
+
+const conntrack = new Conntrack();
+
+beforeAll(() => {
+  run('ip', ['route', 'add', 'table', 'local', 'local', '10.96.0.0/24', 'dev', 'lo']);
+  run('ip', ['-6', 'route', 'add', 'table', 'local', 'local', 'fd00::/64', 'dev', 'lo']);
+});
+beforeEach(() => {
+  nft(translation);
+  run('conntrack', ['-F']);
+});
+
+/** Sends one datagram from a port of its own each. */
+async function send(count: number, destination: string): Promise<void> {
+  await Promise.all(
+    Array.from({ length: count }, async () => {
+      const socket = createSocket(destination.includes(':') ? 'udp6' : 'udp4');
+      socket.on('error', () => undefined); // nobody listens
+      socket.send('x', 53, destination);
+      await once(socket, 'listening');
+      await new Promise((resolve) => setImmediate(resolve));
+      socket.close();
+    }),
+  );
+}
+
+const to = (flows: readonly UdpFlow[], destination: string): readonly UdpFlow[] =>
+  flows.filter((flow) => flow.destination === destination);
+
+test('lists the flows of each family with who answers them', async () => {
+  await send(3, '10.96.0.10');
+  await send(1, 'fd00::10');
+  const flows = to(await conntrack.listUdp(4), '10.96.0.10');
+  expect(flows).toHaveLength(3);
+  expect(flows[0]).toMatchObject({ destinationPort: 53, replySource: '127.0.0.1', replySourcePort: 5353 });
+  expect(await conntrack.listUdp(6)).toMatchObject([
+    { destination: 'fd00::10', destinationPort: 53, replySource: '::1', replySourcePort: 5353 },
+  ]);
+});
+
+test('deletes the flows on the paths named, of both families, and no others', async () => {
+  await send(200, '10.96.0.10');
+  await send(50, '10.96.0.11');
+  await send(2, 'fd00::10');
+  const path = { destination: '10.96.0.10', destinationPort: 53, replySource: '127.0.0.1', replySourcePort: 5353 };
+  await conntrack.delete([
+    { ...path, replySource: '127.0.0.2' },
+    { ...path, replySourcePort: 5354 },
+  ]);
+  expect(to(await conntrack.listUdp(4), '10.96.0.10')).toHaveLength(200);
+  await conntrack.delete([
+    ...to(await conntrack.listUdp(4), '10.96.0.10'),
+    ...(await conntrack.listUdp(6)),
+    { ...path, destination: '10.96.0.99' },
+  ]);
+  expect(to(await conntrack.listUdp(4), '10.96.0.10')).toEqual([]);
+  expect(await conntrack.listUdp(6)).toEqual([]);
+  expect(to(await conntrack.listUdp(4), '10.96.0.11')).toHaveLength(50);
+});
+
+test('nothing to delete is no work and no error', async () => {
+  await conntrack.delete([]);
+});
