@@ -1,0 +1,173 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { Backoff } from '../../lib/backoff.ts';
+import { crash } from '../../lib/crash.ts';
+import { Fault, messageOf } from '../../lib/fault.ts';
+import { isRecord } from '../../lib/is-record.ts';
+import { LineSplitter } from '../../lib/line-splitter.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { sleep } from '../../lib/sleep.ts';
+import { WORDS, type Family } from './names.ts';
+import { NftEvents } from './nft-event.ts';
+import { NftRefusedFault } from './nft-refusal.ts';
+import type { Nft } from './nft.ts';
+import { programEnvironment } from './run-program.ts';
+
+/** A chain, set or map of ours that rules of ours use, so that the kernel would not let anybody delete it alone. */
+export interface Anchor {
+  readonly kind: 'chain' | 'set' | 'map';
+  readonly family: Family;
+  readonly table: string;
+  readonly name: string;
+}
+
+export interface NftMonitorOptions {
+  readonly nft: Nft;
+  readonly logger: Logger;
+  /** What is looked at to see whether our tables are whole; a chain in each table, at least. */
+  readonly anchors: readonly Anchor[];
+  /** Whether the anchors should be there by now. */
+  readonly isProgrammed: () => boolean;
+  /** Called for each time that another program deleted something of ours, or that something of ours is not there. */
+  readonly onForeign: (reason: string) => void;
+}
+
+/**
+ * The most memory that `nft monitor` may take, in KiB. It keeps a copy of all elements, some 2 KB each, so that this lasts for
+ * 50,000 of them; with more it ends, and our tables are only looked at from time to time.
+ */
+const MEMORY_KIB = 131_072;
+
+const LOOK_INTERVAL_MS = 2000;
+
+/** How many looks there are for one thorough one. That makes the kernel wait a grace period with its lock held, 13 ms an anchor. */
+const LOOKS_PER_AUDIT = 15;
+
+/**
+ * Notices that another program deleted something of ours, such as a firewall's `nft flush ruleset`.
+ *
+ * As long as that is affordable through `nft monitor`, which tells at once what was deleted and by whom; afterwards, and when it has
+ * missed something, by looking whether the anchors are there and in use. That finds tables, chains and rules that are gone within
+ * seconds to half a minute, but no single elements.
+ */
+export class NftMonitor {
+  readonly #options: NftMonitorOptions;
+
+  constructor(options: NftMonitorOptions) {
+    this.#options = options;
+  }
+
+  /** Watches until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff({ minMs: 200, maxMs: 10_000 });
+    while (!signal.aborted) {
+      const startedMs = performance.now();
+      const end = await this.#follow(signal);
+      if (signal.aborted) return;
+      if (end.includes('emory')) break; // "Memory allocation failure", in whatever case
+      this.#options.logger.warn('nft monitor ended; it is started again', { reason: end });
+      if (performance.now() - startedMs > 60_000) backoff.reset();
+      await this.#audit();
+      await sleep(backoff.nextMs(), signal);
+    }
+    this.#options.logger.info('too many elements to follow every change; the tables are looked at every two seconds');
+    for (let looks = 0; !signal.aborted; looks += 1) {
+      await (looks % LOOKS_PER_AUDIT === 0 ? this.#audit() : this.#look());
+      await sleep(LOOK_INTERVAL_MS, signal);
+    }
+  }
+
+  /** Follows `nft monitor` to its end, and says why that came. */
+  async #follow(signal: AbortSignal): Promise<string> {
+    const script = `ulimit -v ${String(MEMORY_KIB)}; exec nft monitor`;
+    const child = spawn('sh', ['-c', script], { env: programEnvironment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const onAbort = (): boolean => child.kill('SIGKILL');
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    const splitter = new LineSplitter();
+    const events = new NftEvents();
+    let words = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      for (const line of splitter.push(chunk)) this.#take(events.decode(line));
+    });
+    child.stderr.on('data', (chunk: Buffer) => (words = chunk.toString().trim()));
+    try {
+      await once(child, 'close');
+      return words === '' ? `it ended with ${child.signalCode ?? `status ${String(child.exitCode)}`}` : words;
+    } catch (thrown) {
+      return messageOf(thrown);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #take(event: ReturnType<NftEvents['decode']>): void {
+    if (event === undefined) return;
+    if (event === 'loss') this.#audit().catch(crash);
+    else this.#options.onForeign(`"${event.what}" by process ${String(event.pid)} (${event.process})`);
+  }
+
+  /** Whether the chains among the anchors are there: cheap, and in nobody's way. */
+  async #look(): Promise<void> {
+    if (!this.#options.isProgrammed()) return;
+    const chains = this.#options.anchors.filter(({ kind }) => kind === 'chain');
+    for (const family of new Set(chains.map((anchor) => anchor.family))) {
+      const found = await this.#answer(async () =>
+        chainsOf(await this.#options.nft.listJson(['chains', WORDS[family].family])),
+      );
+      if (found === undefined) return;
+      const missing = chains.find((anchor) => anchor.family === family && !found.has(`${anchor.table} ${anchor.name}`));
+      if (missing === undefined || !this.#options.isProgrammed()) continue;
+      this.#options.onForeign(`${textOf(missing)} is gone`);
+      return;
+    }
+  }
+
+  /** Whether all anchors are there and in use: then, and only then, the kernel answers that it is busy. */
+  async #audit(): Promise<void> {
+    for (const anchor of this.#options.anchors) {
+      if (!this.#options.isProgrammed()) return;
+      const state = await this.#answer(() => this.#stateOf(anchor));
+      if (state === undefined || state === 'whole' || !this.#options.isProgrammed()) continue;
+      this.#options.onForeign(
+        `${textOf(anchor)} is ${state === 'gone' ? 'gone' : 'there, but the rules that use it are gone'}`,
+      );
+      return;
+    }
+  }
+
+  async #stateOf(anchor: Anchor): Promise<'whole' | 'gone' | 'unused'> {
+    try {
+      await this.#options.nft.check(`delete ${textOf(anchor)}`);
+      return 'unused';
+    } catch (thrown) {
+      if (!(thrown instanceof NftRefusedFault)) throw thrown;
+      return thrown.message.includes('resource busy') ? 'whole' : 'gone';
+    }
+  }
+
+  /** Undefined where there is no answer, which says nothing about our tables. */
+  async #answer<T>(ask: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await ask();
+    } catch (thrown) {
+      if (!(thrown instanceof Fault)) throw thrown;
+      this.#options.logger.warn('cannot look whether the tables are whole', { error: thrown.message });
+      return undefined;
+    }
+  }
+}
+
+function textOf({ kind, family, table, name }: Anchor): string {
+  return `${kind} ${WORDS[family].family} ${table} ${name}`;
+}
+
+/** `table name` of each chain in what `nft -j list chains` printed. */
+function chainsOf(listed: unknown): ReadonlySet<string> {
+  const objects =
+    isRecord(listed) && Array.isArray(listed['nftables']) ? (listed['nftables'] as readonly unknown[]) : [];
+  const chains = objects
+    .map((object) => (isRecord(object) ? object['chain'] : undefined))
+    .filter((chain) => isRecord(chain));
+  return new Set(chains.map(({ table, name }) => `${String(table)} ${String(name)}`));
+}
