@@ -37,12 +37,12 @@ export class Nft {
   }
 
   /**
-   * Finds nft. `folder` keeps a link to it, of which it gets its name ({@link NFT_PROCESS_NAME}).
+   * Finds nft, unless its path is given. `folder` keeps a link to it, of which it gets its name ({@link NFT_PROCESS_NAME}).
    *
    * @throws Fault `nft-missing` when the machine has none, `nft-link` when the link can not be made.
    */
-  static async open(folder: string): Promise<Nft> {
-    const program = await findProgram('nft');
+  static async open(folder: string, path?: string): Promise<Nft> {
+    const program = path ?? (await findProgram('nft'));
     if (program === undefined) {
       throw new Fault('nft-missing', 'nft is not installed (package nftables)', { retryable: false });
     }

@@ -1,0 +1,53 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { probeKernel } from '../../src/planes/l4/kernel-features.ts';
+import { Nft } from '../../src/planes/l4/nft.ts';
+import { run, useOwnNamespace } from './own-namespace.ts';
+
+useOwnNamespace();
+
+const signal = new AbortController().signal;
+let folder: string;
+let nft: Nft | undefined;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sluice-features-test-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+afterEach(() => nft?.close());
+
+/** An nft that runs `script` with the system's own nft as `$NFT`. */
+async function nftThat(script: string): Promise<Nft> {
+  const opened = await Nft.open(folder);
+  opened.close();
+  const program = run('readlink', [join(folder, 'sluice-nft')]).trim();
+  const wrapper = join(folder, 'nft');
+  await writeFile(wrapper, `#!/bin/bash\nNFT=${program}\n${script}\n`, { mode: 0o755 });
+  return Nft.open(join(folder, 'wrapped'), wrapper);
+}
+
+test('a kernel that has everything is left as it was', async () => {
+  nft = await Nft.open(folder);
+  await probeKernel(nft, signal);
+  expect(run('nft', ['list', 'tables'])).toBe('');
+});
+
+test('all that is missing is named, with the options of the kernel that bring it', async () => {
+  nft = await nftThat('sed -u "s/numgen/nomgen/; s/masquerade/masquerede/" | exec $NFT "$@"');
+  await expect(probeKernel(nft, signal)).rejects.toMatchObject({
+    code: 'kernel-features',
+    retryable: false,
+    message: expect.stringMatching(/at random for ip \(CONFIG_NFT_NUMGEN, .*masquerade for ip \(CONFIG_NFT_MASQ, /),
+  });
+});
+
+test('a process without the right to is told so', async () => {
+  nft = await nftThat('exec setpriv --bounding-set=-net_admin --inh-caps=-net_admin $NFT "$@"');
+  await expect(probeKernel(nft, signal)).rejects.toMatchObject({
+    code: 'kernel-permission',
+    message: expect.stringContaining('CAP_NET_ADMIN'),
+    retryable: false,
+  });
+});
