@@ -1,6 +1,6 @@
 import { Compiler } from '../compile/compiler.ts';
 import type { Plan } from '../compile/plan.ts';
-import type { CompileSettings } from '../compile/settings.ts';
+import { NO_NODE_FACTS, type CompileSettings } from '../compile/settings.ts';
 import { Fault, messageOf } from '../lib/fault.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
@@ -36,6 +36,8 @@ export const STANDALONE_SETTINGS: CompileSettings = {
   sslRedirect: true,
   publishService: undefined,
   publishAddresses: [],
+  l4: undefined,
+  allocation: undefined,
 };
 
 /** Reads and compiles a folder without serving it. @throws Fault when it cannot be read. */
@@ -49,7 +51,7 @@ export async function checkManifests(directory: string, ingressClass: string | u
   const { snapshot } = store;
   return reportOf(
     snapshot,
-    new Compiler(settingsFor('standalone', ingressClass)).compile(snapshot, { nowMs: Date.now() }),
+    new Compiler(settingsFor('standalone', ingressClass)).compile(snapshot, { nowMs: Date.now(), node: NO_NODE_FACTS }),
   );
 }
 
@@ -62,13 +64,16 @@ export async function checkCluster(kubeconfig: string, ingressClass: string | un
   const compiler = new Compiler(settingsFor('cluster', ingressClass));
   const config = await loadKubeconfig(kubeconfig);
   const client = new KubeClient({ config, logger: silentLogger, userAgent: `sluice/${programVersion()}` });
-  const sources = [new ClusterSource({ client, store }), new NameSource({ store, logger: silentLogger })];
+  const sources = [
+    new ClusterSource({ client, store, interest: { hasRouting: true, nodeName: undefined } }),
+    new NameSource({ store, logger: silentLogger }),
+  ];
   const stop = new AbortController();
   const running = sources.map((source) => source.run(stop.signal, () => {}));
   const deadlineMs = performance.now() + CLUSTER_DEADLINE_MS;
   try {
     for (;;) {
-      const plan = compiler.compile(store.snapshot, { nowMs: Date.now() });
+      const plan = compiler.compile(store.snapshot, { nowMs: Date.now(), node: NO_NODE_FACTS });
       // What the plan wants (Secrets, names) makes a source that was synced sync again.
       for (const source of sources) source.want({ secrets: plan.wantedSecrets, names: plan.wantedNames });
       if (sources.every((source) => source.state.kind === 'synced')) return reportOf(store.snapshot, plan);
@@ -129,8 +134,9 @@ function originOf({ object }: Finding, snapshot: Snapshot): Origin | undefined {
       return snapshot.endpointSlices.get(`endpoints:${key}`)?.meta.origin;
     case 'Secret':
       return snapshot.secrets.get(key)?.meta.origin;
-    case 'Manifest':
     case 'Node':
+      return snapshot.nodes.get(key)?.meta.origin;
+    case 'Manifest':
       return undefined;
   }
 }

@@ -1,6 +1,7 @@
 import type { CompileSettings } from '../compile/settings.ts';
 import type { LogFormat, LogLevel } from '../observe/logger.ts';
 import type { EngineSettings } from '../planes/l7/engine-settings.ts';
+import type { RoleName } from './role.ts';
 
 /** Where desired state comes from. */
 export type SourceChoice =
@@ -11,6 +12,10 @@ export type SourceChoice =
 /** All that `sluice run` was told. */
 export interface RunOptions {
   readonly source: SourceChoice;
+  readonly roles: ReadonlySet<RoleName>;
+  /** Whether the operator named the roles; otherwise one that this machine does not allow is left out. */
+  readonly areRolesExplicit: boolean;
+  readonly node: NodeOptions;
   readonly compile: CompileSettings;
   readonly engine: EngineSettings;
   readonly haproxyPath: string | undefined;
@@ -28,4 +33,15 @@ export interface RunOptions {
   readonly shutdownDelayMs: number;
   /** How long running requests may take to end after that, in milliseconds. */
   readonly drainMs: number;
+}
+
+/** What the node role was told beyond what compile needs to know. */
+export interface NodeOptions {
+  /** `HOST:PORT`; undefined: nowhere. */
+  readonly healthzAddress: string | undefined;
+  readonly servesLocalhostNodePorts: boolean;
+  /** Whether settings of the kernel may be changed that Services need. */
+  readonly changesKernelSettings: boolean;
+  /** Whether an active kube-proxy is replaced. */
+  readonly takesOver: boolean;
 }

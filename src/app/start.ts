@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { KubeClient } from '../kube/client.ts';
 import { loadInClusterConfig } from '../kube/config.ts';
@@ -6,27 +5,35 @@ import { loadKubeconfig } from '../kube/kubeconfig.ts';
 import type { Finding } from '../model/finding.ts';
 import { keyOf } from '../model/object.ts';
 import { createLogger } from '../observe/logger.ts';
-import { StatusPlane } from '../planes/status/plane.ts';
+import { Metrics } from '../observe/metrics.ts';
 import { ClusterSource } from '../sources/cluster/cluster-source.ts';
 import { NameSource } from '../sources/dns/name-source.ts';
 import type { Source } from '../sources/source.ts';
 import { ManifestSource } from '../sources/manifests/manifest-source.ts';
 import { Store } from '../sources/store.ts';
 import type { Logger } from '../lib/logger.ts';
+import { Controller } from './controller.ts';
+import { Gateway } from './gateway.ts';
+import { KubeNodeEvents } from './node-events.ts';
+import { whyNoNode } from './node-possible.ts';
+import { NodeRole } from './node.ts';
 import type { RunOptions } from './options.ts';
-import { Program, type ClusterSide } from './program.ts';
-import { KubeStatusWriter } from './status-writer.ts';
+import { Program } from './program.ts';
+import type { Role } from './role.ts';
 import { programVersion } from './version.ts';
 
 /**
  * Puts the program together from its options and runs it until SIGTERM or SIGINT; a second signal
  * ends it at once. @throws Fault when it cannot start.
  */
-export async function startProgram(options: RunOptions, onReady: () => void): Promise<void> {
-  const logger = createLogger(options.logFormat, options.logLevel);
+export async function startProgram(given: RunOptions, onReady: () => void): Promise<void> {
+  const logger = createLogger(given.logFormat, given.logLevel);
+  const metrics = new Metrics();
   const store = new Store();
+  const options = await withPossibleRoles(given, logger);
   const { sources, cluster } = await createSources(options, store, logger);
-  const program = new Program(options, logger, store, sources, cluster);
+  const createRoles = (): Promise<readonly Role[]> => rolesOf(options, { logger, metrics, store, cluster });
+  const program = new Program(options, { logger, metrics, store, sources, createRoles });
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => {
     // A person who presses Ctrl-C twice will not wait for the requests to end.
@@ -39,7 +46,8 @@ export async function startProgram(options: RunOptions, onReady: () => void): Pr
   try {
     await program.run(stop.signal, () => {
       const { httpPort, httpsPort } = options.engine;
-      logger.info('ready', { http: httpPort, https: httpsPort, api: options.apiAddress });
+      const ports = options.roles.has('gateway') ? { http: httpPort, https: httpsPort } : {};
+      logger.info('ready', { roles: [...options.roles].join(','), ...ports, api: options.apiAddress });
       onReady();
     });
   } finally {
@@ -48,13 +56,29 @@ export async function startProgram(options: RunOptions, onReady: () => void): Pr
   }
 }
 
+/** Where nobody named the roles, the kernel is left alone if this machine does not let us program it; one line says why. */
+async function withPossibleRoles(options: RunOptions, logger: Logger): Promise<RunOptions> {
+  if (!options.roles.has('node') || options.areRolesExplicit) return options;
+  const reason = await whyNoNode(options.node);
+  if (reason === undefined) return options;
+  logger.warn('Service traffic in the kernel is left out (role node)', { reason });
+  const roles = new Set([...options.roles].filter((role) => role !== 'node'));
+  return { ...options, roles, compile: { ...options.compile, l4: undefined } };
+}
+
+/** The API server that a process follows, and the namespace it lives in there. */
+interface Cluster {
+  readonly client: KubeClient;
+  readonly namespace: string;
+}
+
 interface Surroundings {
   readonly sources: readonly Source[];
-  readonly cluster: ClusterSide | undefined;
+  readonly cluster: Cluster | undefined;
 }
 
 async function createSources(options: RunOptions, store: Store, logger: Logger): Promise<Surroundings> {
-  const { source } = options;
+  const { source, roles, compile } = options;
   const names = new NameSource({ store, logger });
   if (source.kind === 'manifests') {
     return { sources: [new ManifestSource({ directory: source.directory, store, logger }), names], cluster: undefined };
@@ -63,27 +87,56 @@ async function createSources(options: RunOptions, store: Store, logger: Logger):
     source.kubeconfig === undefined ? await loadInClusterConfig() : await loadKubeconfig(source.kubeconfig);
   const client = new KubeClient({ config, logger, userAgent: `sluice/${programVersion()}` });
   logger.info('following the API server', { server: config.server.href, credentials: config.origin });
+  const interest = { hasRouting: roles.has('gateway') || roles.has('controller'), nodeName: compile.l4?.nodeName };
   return {
-    sources: [new ClusterSource({ client, store }), names],
-    cluster: createClusterSide(client, store, logger, options.leaseNamespace ?? config.namespace),
+    sources: [new ClusterSource({ client, store, interest }), names],
+    cluster: { client, namespace: options.leaseNamespace ?? config.namespace },
   };
 }
 
-function createClusterSide(client: KubeClient, store: Store, logger: Logger, namespace: string): ClusterSide {
-  // A new identity for every start: a process that was killed must not be taken for its successor.
-  const identity = `${hostname()}_${randomUUID()}`;
-  const plane = new StatusPlane(new KubeStatusWriter(client, hostname(), logger, (finding) => uidOf(finding, store)));
-  const elector = client.leaderElector({
-    lease: { namespace, name: 'sluice-leader' },
-    identity,
-    onStartedLeading: () => plane.lead(true),
-    onStoppedLeading: () => plane.lead(false),
-  });
-  return { plane, elect: (signal) => elector.run(signal) };
+interface RoleParts {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly store: Store;
+  readonly cluster: Cluster | undefined;
 }
 
-function uidOf({ object }: Finding, store: Store): string | undefined {
-  const { ingresses, ingressClasses, services, secrets } = store.snapshot;
+/** Makes the roles, all of them or none. @throws Fault when one cannot start. */
+async function rolesOf(options: RunOptions, parts: RoleParts): Promise<readonly Role[]> {
+  const made: Role[] = [];
+  try {
+    for (const create of roleFactories(options, parts)) made.push(await create());
+    return made;
+  } catch (thrown) {
+    for (const role of made) await role.release();
+    throw thrown;
+  }
+}
+
+function roleFactories(
+  options: RunOptions,
+  { logger, metrics, store, cluster }: RoleParts,
+): readonly (() => Role | Promise<Role>)[] {
+  const { roles, stateDirectory, compile } = options;
+  const factories: (() => Role | Promise<Role>)[] = [];
+  if (roles.has('gateway')) factories.push(() => Gateway.create(options, logger, metrics));
+  if (roles.has('node') && compile.l4 !== undefined) {
+    const { nodeName } = compile.l4;
+    const events =
+      cluster === undefined ? undefined : new KubeNodeEvents(cluster.client, nodeName, hostname(), store, logger);
+    factories.push(() => NodeRole.create({ options: options.node, stateDirectory, logger, metrics, events }));
+  }
+  // Standalone there is nowhere to write status to: `sluice get` shows it.
+  if (roles.has('controller') && cluster !== undefined) {
+    const { client, namespace } = cluster;
+    const uidOf = (finding: Finding): string | undefined => uidIn(finding, store);
+    factories.push(() => new Controller({ client, logger, metrics, leaseNamespace: namespace, uidOf }));
+  }
+  return factories;
+}
+
+function uidIn({ object }: Finding, store: Store): string | undefined {
+  const { ingresses, ingressClasses, services, secrets, nodes } = store.snapshot;
   const key = keyOf(object);
   switch (object.kind) {
     case 'Ingress':
@@ -94,10 +147,11 @@ function uidOf({ object }: Finding, store: Store): string | undefined {
       return services.get(key)?.meta.uid;
     case 'Secret':
       return secrets.get(key)?.meta.uid;
+    case 'Node':
+      return nodes.get(key)?.meta.uid;
     case 'EndpointSlice':
     case 'Endpoints':
     case 'Manifest':
-    case 'Node':
       return undefined;
   }
 }

@@ -4,8 +4,15 @@ import { fileURLToPath } from 'node:url';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { whyNoNode } from '../app/node-possible.ts';
 import { startProgram } from '../app/start.ts';
+import { removeKernelTables } from '../app/uninstall.ts';
+import { crash } from '../lib/crash.ts';
 import { Fault, messageOf } from '../lib/fault.ts';
+import type { ServiceRow } from '../observe/service-rows.ts';
+import { askApi } from './api.ts';
+import { cidrsOf } from './arguments.ts';
+import { NODE_FLAG_DEFAULTS } from './node-flags.ts';
 import { runOptions } from './run.ts';
 
 /** The ports of the endpoints in examples/quickstart. */
@@ -31,6 +38,10 @@ async function runDemo(flags: { readonly manifests?: string }): Promise<void> {
     `Demo backends answer on ports ${BACKENDS.map(({ port }) => port).join(', ')}. Starting Sluice on ${manifests} ...\n`,
   );
   const options = runOptions({
+    ...NODE_FLAG_DEFAULTS,
+    // Loopback addresses, which cannot leave the machine.
+    serviceClusterIpRange: cidrsOf('127.96.0.0/16'),
+    healthzAddress: 'none',
     manifests,
     httpPort: 8080,
     httpsPort: 8443,
@@ -50,24 +61,42 @@ async function runDemo(flags: { readonly manifests?: string }): Promise<void> {
     drainTimeout: 5,
   });
   try {
-    await startProgram(options, () => process.stdout.write(WELCOME));
+    await startProgram(options, () => {
+      welcome(options.apiAddress).catch(crash);
+    });
   } finally {
     for (const server of servers) server.close();
+    // A demonstration leaves nothing behind, not even what keeps serving over a restart.
+    if (options.roles.has('node') && (await whyNoNode(options.node)) === undefined) await removeKernelTables();
     await rm(stateDirectory, { recursive: true, force: true });
   }
 }
 
-const WELCOME = `
+/** The port that other programs of the quick start go to through the kernel. */
+const KERNEL_EXAMPLE = 'demo/hello';
+
+async function welcome(apiAddress: string): Promise<void> {
+  const { items } = await askApi(apiAddress, '/api/v1/services');
+  // The rows come from the API of this very program.
+  const row = (items as readonly ServiceRow[]).find(({ service }) => service === KERNEL_EXAMPLE);
+  const [clusterIp] = row?.kernel === 'programmed' ? row.addresses : [];
+  const kernel =
+    clusterIp === undefined
+      ? ''
+      : `  curl http://${clusterIp}/          by its ClusterIP, through the kernel\n  bin/sluice explain 127.0.0.1 ${clusterIp}:80\n`;
+  process.stdout.write(`
 Sluice is ready. Try, in another terminal:
 
   curl http://hello.localhost:8080/
   curl http://hello.localhost:8080/admin
   curl --insecure https://secure.localhost:8443/
+${kernel}  bin/sluice get services
   bin/sluice get routes
 
 Edit the manifests and the change is live. Ctrl-C ends it.
 
-`;
+`);
+}
 
 function startBackend({ name, port }: { readonly name: string; readonly port: number }): Promise<Server> {
   const server = createServer((request, response) => {

@@ -1,7 +1,8 @@
 import { Argument, Command, Option } from 'commander';
 import { stringify } from 'yaml';
-import { Fault, messageOf } from '../lib/fault.ts';
-import type { CertificateRow, FindingRow, RouteRow, ServiceRow } from '../observe/views.ts';
+import type { ServiceRow } from '../observe/service-rows.ts';
+import type { CertificateRow, FindingRow, RouteRow } from '../observe/views.ts';
+import { askApi, withApiAddress } from './api.ts';
 import { formatTable } from './table.ts';
 
 const EXAMPLES = `Examples:
@@ -33,13 +34,16 @@ const ROUTES: readonly Column<RouteRow>[] = [
 
 const SERVICES: readonly Column<ServiceRow>[] = [
   { heading: 'service', cell: (row) => row.service },
-  { heading: 'port', cell: (row) => String(row.port) },
-  { heading: 'protocol', cell: (row) => row.protocol },
+  { heading: 'port', cell: (row) => `${String(row.port)}/${row.protocol}` },
+  { heading: 'addresses', cell: (row) => row.addresses.join(',') || '-' },
+  { heading: 'node port', cell: (row) => (row.nodePort === 0 ? '-' : String(row.nodePort)) },
   { heading: 'ready', cell: (row) => String(row.ready.length) },
   { heading: 'draining', cell: (row) => String(row.draining.length) },
+  { heading: 'kernel', cell: (row) => row.kernel },
+  { heading: 'http', cell: (row) => row.http || '-', isWide: true },
   {
     heading: 'endpoints',
-    cell: (row) => [...row.ready, ...row.draining.map((item) => `${item} (draining)`)].join(','),
+    cell: (row) => [...row.ready, ...row.draining.map((item) => `${item} (draining)`)].join(',') || '-',
     isWide: true,
   },
 ];
@@ -64,36 +68,22 @@ const FINDINGS: readonly Column<FindingRow>[] = [
 
 /** `sluice get`: what a running Sluice serves, through its HTTP API. */
 export function getCommand(): Command {
-  return new Command('get')
+  const command = new Command('get')
     .description('Show what a running Sluice serves.')
     .addHelpText('before', EXAMPLES)
     .addArgument(new Argument('<what>').choices(['routes', 'services', 'certificates', 'findings']))
-    .addOption(new Option('-o, --output <format>').choices(['table', 'wide', 'json', 'yaml']).default('table'))
-    .option('--api-address <host:port>', 'the API of the running Sluice', '127.0.0.1:9901')
-    .action(async (what: string, flags: { readonly output: Output; readonly apiAddress: string }) => {
+    .addOption(new Option('-o, --output <format>').choices(['table', 'wide', 'json', 'yaml']).default('table'));
+  return withApiAddress(command).action(
+    async (what: string, flags: { readonly output: Output; readonly apiAddress: string }) => {
       const items = await fetchItems(flags.apiAddress, what);
       process.stdout.write(format(what, items, flags.output));
-    });
+    },
+  );
 }
 
 async function fetchItems(address: string, what: string): Promise<readonly unknown[]> {
-  try {
-    const response = await fetch(`http://${address}/api/v1/${what}`);
-    const body: unknown = await response.json();
-    const items: unknown = typeof body === 'object' && body !== null && 'items' in body ? body.items : undefined;
-    if (response.ok && Array.isArray(items)) return items.map((item: unknown) => item);
-    throw new Fault(
-      'api',
-      `${address} answered ${String(response.status)}; is that the API of Sluice? Say where it is with --api-address.`,
-    );
-  } catch (cause) {
-    if (cause instanceof Fault) throw cause;
-    throw new Fault(
-      'api',
-      `no Sluice answers on ${address} (${messageOf(cause)}). Start one with "sluice run", or say where it is with --api-address.`,
-      { cause },
-    );
-  }
+  const { items } = await askApi(address, `/api/v1/${what}`);
+  return Array.isArray(items) ? items.map((item: unknown) => item) : [];
 }
 
 function format(what: string, items: readonly unknown[], output: Output): string {

@@ -3,14 +3,17 @@ import { Fault } from '../lib/fault.ts';
 import { programVersion } from '../app/version.ts';
 import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
+import { explainCommand } from './explain.ts';
 import { getCommand } from './get.ts';
 import { runCommand } from './run.ts';
+import { uninstallCommand } from './uninstall.ts';
 
 const EXAMPLES = `Examples:
   sluice run --manifests ./manifests             serve the Ingresses of a folder on ports 8080 and 8443
   sluice run --kubeconfig ~/.kube/config         the same from a Kubernetes API server
   sluice check ./manifests                       what is wrong with the objects, before anything is served
   sluice get routes                              what a running Sluice serves
+  sluice explain 10.244.1.5 10.96.0.10:80        where the kernel sends a packet, and why
 
 `;
 
@@ -24,8 +27,16 @@ export async function main(argv: readonly string[]): Promise<void> {
     .addHelpText('before', EXAMPLES)
     .showHelpAfterError('(add --help for the options and examples)')
     .exitOverride();
-  for (const command of [runCommand(), checkCommand(), getCommand(), demoCommand(), versionCommand()])
-    program.addCommand(command);
+  const commands = [
+    runCommand(),
+    checkCommand(),
+    getCommand(),
+    explainCommand(),
+    demoCommand(),
+    uninstallCommand(),
+    versionCommand(),
+  ];
+  for (const command of commands) program.addCommand(command);
   try {
     await program.parseAsync([...argv]);
   } catch (thrown) {

@@ -1,21 +1,26 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { homedir, networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { RunOptions, SourceChoice } from '../app/options.ts';
 import { startProgram } from '../app/start.ts';
+import { ROLES } from '../app/role.ts';
 import { Fault } from '../lib/fault.ts';
-import { ipAddressOf, hostnameOf, isPort } from '../model/grammar.ts';
+import type { Cidr } from '../model/cidr.ts';
+import { ipAddressOf } from '../model/grammar.ts';
 import type { PublishedAddress } from '../model/service.ts';
+import { addressesOf, cidrsOf, countOf, keyArgument, portOf, publishedOf, secondsOf } from './arguments.ts';
+import { allocationOf, l4SettingsOf, nodeOptionsOf, withNodeFlags, type NodeFlags } from './node-flags.ts';
 
 const EXAMPLES = `Examples:
   sluice run --manifests ./manifests
   sluice run --manifests ./manifests --http-port 80 --https-port 443
   sluice run --kubeconfig ~/.kube/config --publish-status-address 192.0.2.10
   sluice run                                     in a pod, as its ServiceAccount
+  sluice run --role node --cluster-cidr 10.244.0.0/16 --takeover      in place of kube-proxy
 
 `;
 
-interface RunFlags {
+interface RunFlags extends NodeFlags {
   readonly manifests?: string;
   readonly kubeconfig?: string;
   readonly httpPort: number;
@@ -32,7 +37,7 @@ interface RunFlags {
   readonly sslRedirect: string;
   readonly publishService?: string;
   readonly publishStatusAddress?: readonly PublishedAddress[];
-  readonly trustedProxies: readonly string[];
+  readonly trustedProxies: readonly Cidr[];
   readonly http3: boolean;
   readonly haproxyPath?: string;
   readonly haproxyThreads?: number;
@@ -47,8 +52,8 @@ interface RunFlags {
 
 /** `sluice run`. */
 export function runCommand(): Command {
-  return withRunFlags(new Command('run'))
-    .description('Serve Ingresses from a folder of manifests or from a Kubernetes API server.')
+  return withNodeFlags(withRunFlags(new Command('run')))
+    .description('Serve the Services and Ingresses of a folder of manifests or of a Kubernetes API server.')
     .addHelpText('before', EXAMPLES)
     .action(async (flags: RunFlags) => {
       await startProgram(runOptions(flags), () => {});
@@ -118,8 +123,12 @@ export function runOptions(flags: RunFlags): RunOptions {
       ? { kind: 'cluster', kubeconfig: flags.kubeconfig }
       : { kind: 'manifests', directory: resolve(flags.manifests) };
   const isRoot = process.getuid?.() === 0;
+  const roles = flags.role ?? new Set(ROLES);
   return {
     source,
+    roles,
+    areRolesExplicit: flags.role !== undefined,
+    node: nodeOptionsOf(flags),
     compile: {
       mode: source.kind === 'manifests' ? 'standalone' : 'cluster',
       ingressClass: flags.ingressClass ?? 'sluice',
@@ -130,6 +139,8 @@ export function runOptions(flags: RunFlags): RunOptions {
       sslRedirect: flags.sslRedirect === 'true',
       publishService: flags.publishService,
       publishAddresses: flags.publishStatusAddress ?? (source.kind === 'cluster' ? nodeAddresses() : []),
+      l4: roles.has('node') ? l4SettingsOf(flags) : undefined,
+      allocation: source.kind === 'manifests' ? allocationOf(flags) : undefined,
     },
     engine: {
       bindAddresses: flags.bindAddress,
@@ -137,7 +148,7 @@ export function runOptions(flags: RunFlags): RunOptions {
       httpsPort: flags.httpsPort,
       publicHttpsPort: flags.publicHttpsPort ?? (source.kind === 'cluster' ? 443 : flags.httpsPort),
       isHttp3: flags.http3,
-      trustedProxies: flags.trustedProxies,
+      trustedProxies: flags.trustedProxies.map(({ text }) => text),
       hasAccessLog: flags.accessLog,
       threads: flags.haproxyThreads,
       maxConnections: flags.maxConnections,
@@ -145,7 +156,7 @@ export function runOptions(flags: RunFlags): RunOptions {
       user: isRoot ? ENGINE_USER : undefined,
     },
     haproxyPath: flags.haproxyPath,
-    stateDirectory: resolve(flags.stateDir ?? defaultStateDirectory(isRoot)),
+    stateDirectory: stateDirectoryOf(flags.stateDir),
     leaseNamespace: flags.leaseNamespace,
     apiAddress: flags.apiAddress,
     logFormat: flags.logFormat,
@@ -170,60 +181,9 @@ function nodeAddresses(): readonly PublishedAddress[] {
   return ip === undefined ? [] : [{ ip }];
 }
 
-function defaultStateDirectory(isRoot: boolean): string {
-  if (isRoot) return '/var/lib/sluice';
+/** Where state is kept: as said, or else where programs of this user keep it. */
+export function stateDirectoryOf(given: string | undefined): string {
+  if (given !== undefined) return resolve(given);
+  if (process.getuid?.() === 0) return '/var/lib/sluice';
   return join(process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'sluice');
-}
-
-function portOf(text: string): number {
-  const port = Number(text);
-  if (!isPort(port)) throw new InvalidArgumentError('Give a port from 1 to 65535.');
-  return port;
-}
-
-function countOf(text: string): number {
-  const count = Number(text);
-  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('Give a whole number from 1.');
-  return count;
-}
-
-function secondsOf(text: string): number {
-  const seconds = Number(text);
-  if (!Number.isFinite(seconds) || seconds < 0) throw new InvalidArgumentError('Give a number of seconds.');
-  return seconds;
-}
-
-function addressesOf(text: string): readonly string[] {
-  return text.split(',').map((item) => {
-    const address = ipAddressOf(item.trim());
-    if (address === undefined) throw new InvalidArgumentError(`"${item}" is not an IP address.`);
-    return address;
-  });
-}
-
-function cidrsOf(text: string): readonly string[] {
-  return text.split(',').map((item) => {
-    const [address = '', prefix, rest] = item.trim().split('/');
-    const ip = ipAddressOf(address);
-    const bits = prefix === undefined ? 0 : Number(prefix);
-    const isPrefix = prefix === undefined || (/^\d{1,3}$/.test(prefix) && bits <= (address.includes(':') ? 128 : 32));
-    if (ip === undefined || !isPrefix || rest !== undefined)
-      throw new InvalidArgumentError(`"${item}" is not a CIDR such as 192.0.2.0/24.`);
-    return prefix === undefined ? ip : `${ip}/${prefix}`;
-  });
-}
-
-function publishedOf(text: string): readonly PublishedAddress[] {
-  return text.split(',').map((item) => {
-    const ip = ipAddressOf(item.trim());
-    if (ip !== undefined) return { ip };
-    const hostname = hostnameOf(item.trim());
-    if (hostname === undefined) throw new InvalidArgumentError(`"${item}" is neither an IP address nor a host name.`);
-    return { hostname };
-  });
-}
-
-function keyArgument(text: string): string {
-  if (!/^[a-z0-9.-]+\/[a-z0-9.-]+$/.test(text)) throw new InvalidArgumentError('Give it as namespace/name.');
-  return text;
 }

@@ -6,10 +6,10 @@ import { hostnameOf, ipAddressOf, urlPathOf } from '../model/grammar.ts';
 import type { Ingress, IngressClass } from '../model/ingress.ts';
 import { SecretText } from '../model/secret-text.ts';
 import type { Secret } from '../model/secret.ts';
-import type { EndpointSlice, Service } from '../model/service.ts';
+import { DEFAULT_TRAFFIC, NO_PLACE, type EndpointSlice, type Service } from '../model/service.ts';
 import { Compiler } from './compiler.ts';
 import type { Plan } from './plan.ts';
-import { CONTROLLER_NAME, type CompileSettings } from './settings.ts';
+import { CONTROLLER_NAME, NO_NODE_FACTS, type CompileSettings } from './settings.ts';
 
 const SETTINGS: CompileSettings = {
   mode: 'cluster',
@@ -21,6 +21,8 @@ const SETTINGS: CompileSettings = {
   sslRedirect: true,
   publishService: 'ns/b',
   publishAddresses: [],
+  l4: undefined,
+  allocation: undefined,
 };
 
 function defined<T>(value: T | undefined): T {
@@ -54,10 +56,12 @@ const service = fc
         protocol: 'TCP',
         targetPort: undefined,
         appProtocol: h2c ? 'kubernetes.io/h2c' : undefined,
+        nodePort: undefined,
       },
     ],
     externalName: external ? 'name.test' : undefined,
     publishedAddresses: [{ ip: defined(ipAddressOf(ip)) }],
+    traffic: DEFAULT_TRAFFIC,
   }));
 
 const slice = fc
@@ -75,7 +79,13 @@ const slice = fc
       {
         ports: [{ name: 'http', port: 8080, protocol: 'TCP', appProtocol: undefined }],
         endpoints: [
-          { address: defined(ipAddressOf(`192.0.2.${String(last)}`)), ready, serving: true, terminating: !ready },
+          {
+            address: defined(ipAddressOf(`192.0.2.${String(last)}`)),
+            ready,
+            serving: true,
+            terminating: !ready,
+            placement: NO_PLACE,
+          },
         ],
       },
     ],
@@ -207,8 +217,10 @@ describe('Compiler', () => {
           let snapshot = EMPTY_SNAPSHOT;
           for (const [steps, nowMs] of batches) {
             snapshot = steps.reduce((current, apply) => apply(current), snapshot);
-            const plan = compiler.compile(snapshot, { nowMs });
-            expect(printed(plan)).toEqual(printed(new Compiler(SETTINGS).compile(snapshot, { nowMs })));
+            const plan = compiler.compile(snapshot, { nowMs, node: NO_NODE_FACTS });
+            expect(printed(plan)).toEqual(
+              printed(new Compiler(SETTINGS).compile(snapshot, { nowMs, node: NO_NODE_FACTS })),
+            );
           }
         },
       ),
@@ -221,8 +233,8 @@ describe('Compiler', () => {
       fc.property(fc.array(step, { maxLength: 20 }), (steps) => {
         const snapshot = steps.reduce((current, apply) => apply(current), EMPTY_SNAPSHOT);
         const compiler = new Compiler(SETTINGS);
-        const first = compiler.compile(snapshot, { nowMs: 1 });
-        const second = compiler.compile({ ...snapshot }, { nowMs: 1 });
+        const first = compiler.compile(snapshot, { nowMs: 1, node: NO_NODE_FACTS });
+        const second = compiler.compile({ ...snapshot }, { nowMs: 1, node: NO_NODE_FACTS });
         expect(second.l7.hosts).toBe(first.l7.hosts);
         expect(second.l7.backends).toBe(first.l7.backends);
         expect(second.l7.certificates).toBe(first.l7.certificates);

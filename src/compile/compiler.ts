@@ -5,6 +5,9 @@ import type { EndpointSlice } from '../model/service.ts';
 import { EMPTY_SNAPSHOT, type Snapshot } from '../model/snapshot.ts';
 import { DependencyIndex } from './dependency-index.ts';
 import { claimIngress } from './ingress-class.ts';
+import { Allocator, type Held } from './l4/allocation.ts';
+import { L4Compiler } from './l4/l4-compiler.ts';
+import type { L4Plan } from './l4/l4-plan.ts';
 import { L7Compiler } from './l7/l7-compiler.ts';
 import { programOfIngress, type IngressProgram } from './l7/ingress-route.ts';
 import type { Plan, StatusPlan } from './plan.ts';
@@ -19,6 +22,8 @@ import { ingressAddresses, sameAddresses } from './status.ts';
 export class Compiler {
   readonly #settings: CompileSettings;
   readonly #l7: L7Compiler;
+  readonly #l4: L4Compiler | undefined;
+  readonly #allocator: Allocator | undefined;
   #snapshot: Snapshot = EMPTY_SNAPSHOT;
   /** Programs of the Ingresses that are ours. */
   readonly #programs = new Map<string, IngressProgram>();
@@ -27,9 +32,13 @@ export class Compiler {
   #findings = PersistentMap.empty<readonly Finding[]>();
   #status: StatusPlan = { ingresses: PersistentMap.empty() };
 
-  constructor(settings: CompileSettings) {
+  /** `held` is what an earlier run allocated to Services, which keep it. */
+  constructor(settings: CompileSettings, held: Held = PersistentMap.empty()) {
     this.#settings = settings;
     this.#l7 = new L7Compiler(settings);
+    const { l4, allocation } = settings;
+    this.#l4 = l4 === undefined ? undefined : new L4Compiler(l4, allocation);
+    this.#allocator = allocation === undefined ? undefined : new Allocator(allocation, held);
   }
 
   compile(snapshot: Snapshot, facts: Facts): Plan {
@@ -50,15 +59,36 @@ export class Compiler {
       this.#setFindings(`admit:${key}`, after ?? []),
     );
     for (const [producer, findings] of l7.findings) this.#setFindings(producer, findings);
+    const l4 = this.#compileL4(dirtyServices, snapshot, facts);
     this.#compileStatus(dirtyIngresses, before, snapshot);
     this.#snapshot = snapshot;
     return {
       l7: l7.plan,
+      l4,
+      allocations: this.#allocations(),
       status: this.#status,
       findings: this.#findings,
       wantedSecrets: l7.wantedSecrets,
       wantedNames: l7.wantedNames,
     };
+  }
+
+  #compileL4(changed: ReadonlySet<string>, snapshot: Snapshot, facts: Facts): L4Plan | undefined {
+    const allocated = this.#allocator?.update(changed, snapshot.services);
+    for (const [producer, findings] of allocated?.findings ?? []) this.#setFindings(producer, findings);
+    const output = this.#l4?.compile({
+      snapshot,
+      node: facts.node,
+      changedServices: allocated === undefined ? changed : new Set([...changed, ...allocated.moved]),
+      allocations: this.#allocations(),
+      slicesOf: (service) => slicesOf(this.#slicesOfService, service, snapshot),
+    });
+    for (const [producer, findings] of output?.findings ?? []) this.#setFindings(producer, findings);
+    return output?.plan;
+  }
+
+  #allocations(): Held {
+    return this.#allocator?.allocations ?? PersistentMap.empty();
   }
 
   /** Services that changed themselves or through their slices or the answer of DNS. */

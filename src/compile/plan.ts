@@ -5,10 +5,16 @@ import type { HttpFilter, PathMatch } from '../model/http-route.ts';
 import type { ObjectRef } from '../model/object.ts';
 import type { Certificate } from '../model/secret.ts';
 import type { PublishedAddress } from '../model/service.ts';
+import type { Held } from './l4/allocation.ts';
+import type { L4Plan } from './l4/l4-plan.ts';
 
 /** What every plane has to bring about, computed from one Snapshot. Immutable; what has not changed is shared. */
 export interface Plan {
   readonly l7: L7Plan;
+  /** Undefined where this process programs no kernel. */
+  readonly l4: L4Plan | undefined;
+  /** Addresses and ports that were given to Services; empty where an API server does that. */
+  readonly allocations: Held;
   readonly status: StatusPlan;
   /** By producer (an object, a host, a certificate), so that a change replaces only its own. Never empty lists. */
   readonly findings: PersistentMap<readonly Finding[]>;

@@ -1,4 +1,6 @@
+import type { IpAddress } from '../model/grammar.ts';
 import type { PublishedAddress } from '../model/service.ts';
+import type { AllocationSettings, L4Settings } from './l4/l4-settings.ts';
 
 /** The IngressClass controller name that is ours. */
 export const CONTROLLER_NAME = 'sluice.dev/ingress';
@@ -21,10 +23,24 @@ export interface CompileSettings {
   /** `namespace/name` of the Service whose addresses are published on Ingresses; before `publishAddresses`. */
   readonly publishService: string | undefined;
   readonly publishAddresses: readonly PublishedAddress[];
+  /** Undefined where this process programs no kernel. */
+  readonly l4: L4Settings | undefined;
+  /** Undefined where an API server allocates. */
+  readonly allocation: AllocationSettings | undefined;
 }
 
 /** What changes with time and place rather than with objects. */
 export interface Facts {
   /** Milliseconds since 1970, advanced in steps by the caller: decides which certificates have expired. */
   readonly nowMs: number;
+  readonly node: NodeFacts;
 }
+
+/** What is observed of the machine itself. */
+export interface NodeFacts {
+  /** Addresses of its interfaces, without loopback and link-local ones, the primary one of each family first. */
+  readonly addresses: readonly IpAddress[];
+}
+
+/** The facts of a machine that nobody has looked at. */
+export const NO_NODE_FACTS: NodeFacts = { addresses: [] };

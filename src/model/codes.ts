@@ -194,6 +194,42 @@ export const FINDING_CODES = {
     title: 'A port is not a number from 1 to 65535.',
     remedy: 'Write a port number from 1 to 65535.',
   },
+  VirtualAddressConflict: {
+    code: 'SLU405',
+    severity: 'error',
+    title: 'Another, older Service already has this address and port; it is not served under it.',
+    remedy: 'Give one of the two another address or port.',
+  },
+  NodePortConflict: {
+    code: 'SLU406',
+    severity: 'error',
+    title: 'The node port is already allocated to another, older Service; it is not served under it.',
+    remedy: 'Give one of the two another nodePort, or none, so that a free one is chosen.',
+  },
+  NodePortOutOfRange: {
+    code: 'SLU407',
+    severity: 'error',
+    title: 'A node port is not in the valid range; it is not served.',
+    remedy: 'Choose one in the range, leave nodePort out, or run with another --service-node-port-range.',
+  },
+  NodePortUnavailable: {
+    code: 'SLU408',
+    severity: 'error',
+    title: 'No node port is left to give to a Service.',
+    remedy: 'Run with a larger --service-node-port-range.',
+  },
+  ClusterIpUnavailable: {
+    code: 'SLU409',
+    severity: 'error',
+    title: 'A Service cannot be given a ClusterIP of a family that it asks for.',
+    remedy: 'Run with a --service-cluster-ip-range of that family, or a larger one, or change ipFamilyPolicy.',
+  },
+  ExternalIpDenied: {
+    code: 'SLU410',
+    severity: 'error',
+    title: 'An external IP is not among those that the operator allows; it is not served.',
+    remedy: 'Ask the operator to run with --external-ips and a range that holds it, or use a LoadBalancer Service.',
+  },
   SourceForbidden: {
     code: 'SLU501',
     severity: 'error',

@@ -1,3 +1,5 @@
+import { ipNumberOf, ipTextOf } from '../lib/ip-number.ts';
+
 /**
  * The allow-list grammars of the strings that users write. What a grammar admits is safe for every
  * sink it can reach; the encoders of the planes check again (DESIGN, "What always holds" 6).
@@ -61,11 +63,14 @@ export function urlPathOf(text: string): UrlPath | undefined {
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 const IPV6_GROUP = /^[0-9a-fA-F]{1,4}$/;
 
-/** `text` as an IpAddress, or undefined. Zones (`%eth0`) and octal or short IPv4 forms are refused. */
+/**
+ * `text` as an IpAddress in its one canonical form, or undefined. Zones (`%eth0`) and octal or short
+ * IPv4 forms are refused.
+ */
 export function ipAddressOf(text: string): IpAddress | undefined {
   // The brand is given here, where the grammar has just been checked.
   if (IPV4.test(text)) return text as IpAddress;
-  return isIpv6(text) ? (text.toLowerCase() as IpAddress) : undefined;
+  return isIpv6(text) ? (ipTextOf(ipNumberOf(text)) as IpAddress) : undefined;
 }
 
 /** Whether an IpAddress is IPv6. */

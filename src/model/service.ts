@@ -1,3 +1,4 @@
+import type { Cidr } from './cidr.ts';
 import type { IpAddress } from './grammar.ts';
 import type { ObjectMeta } from './object.ts';
 
@@ -11,6 +12,8 @@ export interface ServicePort {
   /** A number, the name of a container port, or undefined: then it equals `port`. */
   readonly targetPort: number | string | undefined;
   readonly appProtocol: string | undefined;
+  /** `nodePort`; undefined where the object has none yet. */
+  readonly nodePort: number | undefined;
 }
 
 /** An address under which a load balancer publishes a Service. */
@@ -25,7 +28,63 @@ export interface Service {
   readonly externalName: string | undefined;
   /** `spec.externalIPs`, then `status.loadBalancer.ingress`. */
   readonly publishedAddresses: readonly PublishedAddress[];
+  readonly traffic: ServiceTraffic;
 }
+
+/** Whose endpoints take the traffic that a node receives: those of the cluster, or of that node alone. */
+export type TrafficPolicy = 'Cluster' | 'Local';
+
+/** A virtual address family as `spec.ipFamilies` names it. */
+export type IpFamily = 'IPv4' | 'IPv6';
+
+/** What decides how the kernel treats packets to a Service (core/v1 ServiceSpec, resolved to its defaults). */
+export interface ServiceTraffic {
+  /** `clusterIP: None`, or the label `service.kubernetes.io/headless`: no virtual address at all. */
+  readonly isHeadless: boolean;
+  /** As written; empty where none has been allocated yet. */
+  readonly clusterIps: readonly IpAddress[];
+  /** `ipFamilyPolicy` and `ipFamilies`, for whoever allocates. */
+  readonly families: FamilyWish;
+  readonly externalIps: readonly IpAddress[];
+  /** Of `status.loadBalancer.ingress`, those with ipMode VIP (KEP-1860): packets to them end here. */
+  readonly loadBalancerIps: readonly IpAddress[];
+  /** Undefined: any source may come in by the load balancer's addresses. */
+  readonly sourceRanges: readonly Cidr[] | undefined;
+  readonly externalPolicy: TrafficPolicy;
+  readonly internalPolicy: TrafficPolicy;
+  /** How long a client keeps its endpoint after its last new connection, in seconds; undefined without sessionAffinity. */
+  readonly affinityTimeoutS: number | undefined;
+  readonly distribution: 'PreferSameZone' | 'PreferSameNode' | undefined;
+  readonly healthCheckNodePort: number | undefined;
+  /** False for `allocateLoadBalancerNodePorts: false`. */
+  readonly wantsNodePorts: boolean;
+  /** The label `service.kubernetes.io/service-proxy-name`: another proxy's, unless it is our name. */
+  readonly proxyName: string | undefined;
+}
+
+/** Which families a Service wants addresses of, and whether it can do with fewer. */
+export interface FamilyWish {
+  readonly policy: 'SingleStack' | 'PreferDualStack' | 'RequireDualStack';
+  /** In order of preference; empty: the order of the cluster's ranges. */
+  readonly families: readonly IpFamily[];
+}
+
+/** What a Service has that says nothing about its traffic. */
+export const DEFAULT_TRAFFIC: ServiceTraffic = {
+  isHeadless: false,
+  clusterIps: [],
+  families: { policy: 'SingleStack', families: [] },
+  externalIps: [],
+  loadBalancerIps: [],
+  sourceRanges: undefined,
+  externalPolicy: 'Cluster',
+  internalPolicy: 'Cluster',
+  affinityTimeoutS: undefined,
+  distribution: undefined,
+  healthCheckNodePort: undefined,
+  wantsNodePorts: true,
+  proxyName: undefined,
+};
 
 /** One port of an EndpointSlice. Endpoints are matched to a Service port by this name and the protocol. */
 export interface EndpointPort {
@@ -44,7 +103,19 @@ export interface Endpoint {
   readonly ready: boolean;
   readonly serving: boolean;
   readonly terminating: boolean;
+  readonly placement: Placement;
 }
+
+/** Where an endpoint runs, and whom its hints are meant for (KEP-2433). Endpoints of one place share the object. */
+export interface Placement {
+  readonly nodeName: string | undefined;
+  readonly zone: string | undefined;
+  readonly forZones: readonly string[];
+  readonly forNodes: readonly string[];
+}
+
+/** The place of an endpoint that does not say. */
+export const NO_PLACE: Placement = { nodeName: undefined, zone: undefined, forZones: [], forNodes: [] };
 
 /** Endpoints with the ports that all of them have. */
 export interface EndpointSubset {

@@ -2,6 +2,7 @@ import { PersistentMap } from '../lib/persistent-map.ts';
 import type { Finding } from './finding.ts';
 import type { IpAddress } from './grammar.ts';
 import type { Ingress, IngressClass } from './ingress.ts';
+import type { Node } from './node.ts';
 import type { Secret } from './secret.ts';
 import type { EndpointSlice, Service } from './service.ts';
 
@@ -17,6 +18,7 @@ export interface Tables {
   readonly ingressClasses: IngressClass;
   readonly services: Service;
   readonly endpointSlices: EndpointSlice;
+  readonly nodes: Node;
   readonly secrets: Secret;
   readonly resolvedNames: ResolvedName;
   /** What admission found wrong, by `kind/namespace/name` or by the file that could not be read. */
@@ -35,6 +37,7 @@ export const EMPTY_SNAPSHOT: Snapshot = {
   ingressClasses: PersistentMap.empty(),
   services: PersistentMap.empty(),
   endpointSlices: PersistentMap.empty(),
+  nodes: PersistentMap.empty(),
   secrets: PersistentMap.empty(),
   resolvedNames: PersistentMap.empty(),
   findings: PersistentMap.empty(),

@@ -1,15 +1,21 @@
 import { serve, type ServerType } from '@hono/node-server';
 import { Hono } from 'hono';
 import { Fault, messageOf } from '../lib/fault.ts';
+import type { L4Plan } from '../compile/l4/l4-plan.ts';
 import type { Plan } from '../compile/plan.ts';
+import { ipAddressOf, isPort } from '../model/grammar.ts';
 import type { Metrics } from './metrics.ts';
-import { certificateRows, findingRows, findingsOf, routeRows, serviceRows } from './views.ts';
+import { explainPacket, type PacketQuestion } from './explain.ts';
+import { serviceRows } from './service-rows.ts';
+import { certificateRows, findingRows, findingsOf, routeRows } from './views.ts';
 
 /** What the API shows, read anew for each request. */
 export interface ApiSource {
   /** Empty when the program serves what the sources say; otherwise what is still missing. */
   readonly notReady: () => readonly string[];
   readonly plan: () => Plan | undefined;
+  /** What the kernel has; undefined where this process does not program it, or has not yet. */
+  readonly programmed: () => L4Plan | undefined;
   readonly metrics: Metrics;
   readonly version: string;
 }
@@ -22,6 +28,7 @@ const PATHS = [
   '/api/v1/services',
   '/api/v1/certificates',
   '/api/v1/findings',
+  '/api/v1/explain?client=IP&destination=IP&port=N&protocol=TCP',
   '/api/v1/version',
 ];
 
@@ -41,7 +48,17 @@ export function createApi(source: ApiSource): Hono {
     });
   });
   api.get('/api/v1/routes', (context) => context.json({ items: rows(source, routeRows) }));
-  api.get('/api/v1/services', (context) => context.json({ items: rows(source, serviceRows) }));
+  api.get('/api/v1/services', (context) =>
+    context.json({ items: rows(source, (plan) => serviceRows(plan, source.programmed())) }),
+  );
+  api.get('/api/v1/explain', (context) => {
+    const programmed = source.programmed();
+    if (programmed === undefined)
+      return context.json({ error: 'this Sluice does not program the kernel, or has not yet (role node)' }, 409);
+    const question = questionOf((name) => context.req.query(name));
+    if (typeof question === 'string') return context.json({ error: question }, 400);
+    return context.json(explainPacket(programmed, question));
+  });
   api.get('/api/v1/certificates', (context) => context.json({ items: rows(source, certificateRows) }));
   api.get('/api/v1/findings', (context) =>
     context.json({ items: rows(source, (plan) => findingRows(findingsOf(plan))) }),
@@ -49,6 +66,18 @@ export function createApi(source: ApiSource): Hono {
   api.get('/api/v1/version', (context) => context.json({ version: source.version }));
   api.notFound((context) => context.json({ error: 'no such path', paths: PATHS }, 404));
   return api;
+}
+
+/** The question in a query, or what is wrong with it. */
+function questionOf(query: (name: string) => string | undefined): PacketQuestion | string {
+  const client = ipAddressOf(query('client') ?? '');
+  const destination = ipAddressOf(query('destination') ?? '');
+  const port = Number(query('port'));
+  const protocol = query('protocol') ?? 'TCP';
+  if (client === undefined || destination === undefined) return 'client and destination must be IP addresses';
+  if (!isPort(port)) return 'port must be a number from 1 to 65535';
+  if (protocol !== 'TCP' && protocol !== 'UDP' && protocol !== 'SCTP') return 'protocol must be TCP, UDP or SCTP';
+  return { client, destination, port, protocol };
 }
 
 function rows<Row>(source: ApiSource, view: (plan: Plan) => readonly Row[]): readonly Row[] {

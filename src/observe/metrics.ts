@@ -51,6 +51,16 @@ export class Metrics {
     labelNames: ['reason'],
     registers: [this.#registry],
   });
+  readonly #repairs = new Counter({
+    name: 'sluice_kernel_repairs_total',
+    help: 'Times that another program had touched our nftables tables, and they were made anew.',
+    registers: [this.#registry],
+  });
+  readonly #refusals = new Counter({
+    name: 'sluice_kernel_refusals_total',
+    help: 'Services that the kernel refused to take.',
+    registers: [this.#registry],
+  });
   readonly #findings = new Gauge({
     name: 'sluice_findings',
     help: 'Objects with something wrong, by code.',
@@ -109,6 +119,14 @@ export class Metrics {
   /** The first start of a process is no reload; every later one is. */
   engineStarted(reason: string): void {
     if (reason !== 'started') this.#reloads.inc({ reason });
+  }
+
+  kernelRepaired(): void {
+    this.#repairs.inc();
+  }
+
+  serviceRefused(): void {
+    this.#refusals.inc();
   }
 
   findings(list: readonly Finding[]): void {

@@ -16,14 +16,6 @@ export interface RouteRow {
   readonly owner: string;
 }
 
-export interface ServiceRow {
-  readonly service: string;
-  readonly port: number;
-  readonly protocol: string;
-  readonly ready: readonly string[];
-  readonly draining: readonly string[];
-}
-
 export interface CertificateRow {
   readonly secret: string;
   readonly hosts: readonly string[];
@@ -55,7 +47,7 @@ export function routeRows(plan: Plan): readonly RouteRow[] {
         path: route.match.value,
         target:
           route.action.kind === 'refuse' ? `${String(route.action.status)} ${route.action.reason}` : targetOf(backend),
-        readyEndpoints: backend === undefined ? 0 : endpointsOf(backend, 'ready').length,
+        readyEndpoints: backend === undefined ? 0 : backend.servers.filter(({ state }) => state === 'ready').length,
         tls: host.certificate !== undefined,
         redirectsToHttps: route.filters.some((filter) => filter.type === 'RequestRedirect'),
         owner: route.owner,
@@ -66,24 +58,6 @@ export function routeRows(plan: Plan): readonly RouteRow[] {
 
 function targetOf(backend: BackendPlan | undefined): string {
   return backend === undefined ? '' : `${backend.namespace}/${backend.service}:${String(backend.port)}`;
-}
-
-export function serviceRows(plan: Plan): readonly ServiceRow[] {
-  return plan.l7.backends.sorted().map(([, backend]) => ({
-    service: `${backend.namespace}/${backend.service}`,
-    port: backend.port,
-    protocol: backend.protocol,
-    ready: endpointsOf(backend, 'ready'),
-    draining: endpointsOf(backend, 'draining'),
-  }));
-}
-
-function endpointsOf(backend: BackendPlan, state: 'ready' | 'draining'): readonly string[] {
-  return backend.servers
-    .filter((server) => server.state === state)
-    .map(({ address, port }) =>
-      address.includes(':') ? `[${address}]:${String(port)}` : `${address}:${String(port)}`,
-    );
 }
 
 export function certificateRows(plan: Plan): readonly CertificateRow[] {

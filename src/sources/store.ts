@@ -47,6 +47,8 @@ function applied(snapshot: Snapshot, change: Change): Snapshot {
       return withTable(snapshot, change.table, change.key, change.value);
     case 'endpointSlices':
       return withTable(snapshot, change.table, change.key, change.value);
+    case 'nodes':
+      return withTable(snapshot, change.table, change.key, change.value);
     case 'secrets':
       return withTable(snapshot, change.table, change.key, change.value);
     case 'resolvedNames':

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findHaproxy } from '../../src/app/haproxy.ts';
 import { STANDALONE_SETTINGS } from '../../src/app/check.ts';
+import { NO_NODE_FACTS } from '../../src/compile/settings.ts';
 import { Compiler } from '../../src/compile/compiler.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { hostnameOf, ipAddressOf, urlPathOf } from '../../src/model/grammar.ts';
-import type { EndpointSlice } from '../../src/model/service.ts';
+import { DEFAULT_TRAFFIC, NO_PLACE, type EndpointSlice } from '../../src/model/service.ts';
 import { SecretText } from '../../src/model/secret-text.ts';
 import { L7Plane } from '../../src/planes/l7/plane.ts';
 import { renderSkeleton } from '../../src/planes/l7/skeleton.ts';
@@ -52,6 +53,7 @@ function slice(n: number, version: number): EndpointSlice {
     ready: true,
     serving: true,
     terminating: false,
+    placement: NO_PLACE,
   }));
   return {
     meta: meta(`s${String(n)}-1`),
@@ -66,7 +68,14 @@ function objects(size: Size): Change[] {
   const changes: Change[] = [];
   for (let n = 0; n < size.services; n += 1) {
     const key = `bench/s${String(n)}`;
-    const port = { name: '', port: 80, protocol: 'TCP', targetPort: 8080, appProtocol: undefined } as const;
+    const port = {
+      name: '',
+      port: 80,
+      protocol: 'TCP',
+      targetPort: 8080,
+      appProtocol: undefined,
+      nodePort: undefined,
+    } as const;
     changes.push({
       table: 'services',
       key,
@@ -76,6 +85,7 @@ function objects(size: Size): Change[] {
         ports: [port],
         externalName: undefined,
         publishedAddresses: [],
+        traffic: DEFAULT_TRAFFIC,
       },
     });
     changes.push({ table: 'endpointSlices', key: `${key}-1`, value: slice(n, 0) });
@@ -161,7 +171,7 @@ async function measure(size: Size): Promise<Row> {
   const change = async (changes: readonly Change[]): Promise<number> => {
     const startMs = performance.now();
     store.commit(changes);
-    await plane.apply(compiler.compile(store.snapshot, { nowMs: 1 }).l7, signal);
+    await plane.apply(compiler.compile(store.snapshot, { nowMs: 1, node: NO_NODE_FACTS }).l7, signal);
     return performance.now() - startMs;
   };
   const all = objects(size);

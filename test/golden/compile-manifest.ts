@@ -1,3 +1,4 @@
+import { NO_NODE_FACTS } from '../../src/compile/settings.ts';
 import { Compiler } from '../../src/compile/compiler.ts';
 import type { Plan } from '../../src/compile/plan.ts';
 import type { CompileSettings } from '../../src/compile/settings.ts';
@@ -29,7 +30,7 @@ export function changesOf(text: string): readonly Change[] {
 export function compileChanges(changes: readonly Change[], settings: CompileSettings = STANDALONE_SETTINGS): Plan {
   const store = new Store();
   store.commit(changes);
-  return new Compiler(settings).compile(store.snapshot, { nowMs: GOLDEN_NOW_MS });
+  return new Compiler(settings).compile(store.snapshot, { nowMs: GOLDEN_NOW_MS, node: NO_NODE_FACTS });
 }
 
 /** A plan as a person reads it: what HAProxy is given, without the fixed skeleton and keys, then status and Findings. */

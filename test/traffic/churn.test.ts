@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { STANDALONE_SETTINGS } from '../../src/app/check.ts';
 import { findHaproxy } from '../../src/app/haproxy.ts';
+import { NO_NODE_FACTS } from '../../src/compile/settings.ts';
 import { Compiler } from '../../src/compile/compiler.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { L7Plane } from '../../src/planes/l7/plane.ts';
@@ -80,7 +81,7 @@ describe('ten thousand changes', () => {
     const apply = async (text: string, isRemoved = false): Promise<void> => {
       const changes = changesOf(text);
       store.commit(isRemoved ? changes.map((change) => ({ ...change, value: undefined })) : changes);
-      await plane.apply(compiler.compile(store.snapshot, { nowMs: 0 }).l7, signal);
+      await plane.apply(compiler.compile(store.snapshot, { nowMs: 0, node: NO_NODE_FACTS }).l7, signal);
     };
     for (const [index, host] of STEADY.entries()) {
       await apply(

@@ -34,7 +34,7 @@ describe('what the documentation tells to type', () => {
     expect(output).toContain('SLU208');
   });
 
-  it('make run prints a URL that answers', async () => {
+  it('make run prints URLs that answer, one of them by a ClusterIP through the kernel', async () => {
     const script = `
 cd ${ROOT}
 make run > "$OLDPWD/out" 2>&1 &
@@ -43,11 +43,13 @@ cat "$OLDPWD/out"
 url=$(grep -o 'http://hello[^ ]*' "$OLDPWD/out" | head -n 1)
 curl --silent --show-error --fail "$url"
 curl --silent --show-error --fail --insecure https://secure.localhost:8443/
+cluster_ip=$(grep -o 'http://127[^ ]*' "$OLDPWD/out" | head -n 1)
+curl --silent --show-error --fail "$cluster_ip"
 kill $!
 wait $! || true
 `;
     const { code, output } = await runAsPerson(script);
     expect(code, output).toBe(0);
-    expect(output.match(/Hello from/g)).toHaveLength(2);
+    expect(output.match(/Hello from/g)).toHaveLength(3);
   });
 });

@@ -125,6 +125,9 @@ export class Lab {
         join(this.root, 'state'),
         '--bind-address',
         '127.0.0.1',
+        // Not the node: many labs share one machine, whose kernel is none of theirs.
+        '--role',
+        'gateway,controller',
         '--http-port',
         String(this.httpPort),
         '--https-port',

@@ -1,7 +1,7 @@
-import type { IpAddress } from '../../model/grammar.ts';
 import { ipAddressOf } from '../../model/grammar.ts';
-import type { Endpoint, EndpointPort, EndpointSlice, Service, ServicePort } from '../../model/service.ts';
+import type { EndpointSlice, Service, ServicePort } from '../../model/service.ts';
 import type { ResolvedName } from '../../model/snapshot.ts';
+import { endpointsOf } from '../endpoints.ts';
 import type { BackendId, BackendPlan, BackendProtocol, ServerPlan } from '../plan.ts';
 
 /** `appProtocol` values that mean HTTP/2 without TLS (KEP-3726; `grpc` is what gRPC users write). */
@@ -61,57 +61,16 @@ function externalServers(
 }
 
 /**
- * The servers of one Service port from all its slices, merged and de-duplicated.
- *
  * While an endpoint is ready, terminating ones drain. With none ready, those that still serve while
- * terminating take the traffic (KEP-1669). Legacy Endpoints count only where there are no slices,
- * because in a cluster they are mirrored into slices.
+ * terminating take the traffic (KEP-1669).
  */
 function sliceServers(port: ServicePort, slices: readonly EndpointSlice[]): readonly ServerPlan[] {
-  const modern = slices.filter((slice) => slice.kind === 'EndpointSlice');
-  const found = new Map<string, Candidate>();
-  for (const { ports, endpoints } of (modern.length > 0 ? modern : slices).flatMap((slice) => slice.subsets)) {
-    for (const slicePort of ports) {
-      if (slicePort.name !== port.name || slicePort.protocol !== 'TCP') continue;
-      for (const endpoint of endpoints) collect(found, endpoint, slicePort);
-    }
-  }
-  const candidates = [...found.values()];
-  const ready = candidates.filter((candidate) => candidate.ready);
-  const terminating = candidates.filter((candidate) => !candidate.ready && candidate.serving && candidate.terminating);
-  const servers =
-    ready.length > 0
-      ? [...ready.map((item) => serverOf(item, 'ready')), ...terminating.map((item) => serverOf(item, 'draining'))]
-      : terminating.map((item) => serverOf(item, 'ready'));
-  return servers.sort(byAddress);
-}
-
-interface Candidate {
-  readonly address: IpAddress;
-  readonly port: number;
-  readonly ready: boolean;
-  readonly serving: boolean;
-  readonly terminating: boolean;
-}
-
-/** An address in two slices, as while the slices are rebalanced, is one server; the more able entry counts. */
-function collect(found: Map<string, Candidate>, endpoint: Endpoint, slicePort: EndpointPort): void {
-  const key = `${endpoint.address} ${String(slicePort.port)}`;
-  const known = found.get(key);
-  if (known !== undefined && rank(known) >= rank(endpoint)) return;
-  const { address, ready, serving, terminating } = endpoint;
-  found.set(key, { address, port: slicePort.port, ready, serving, terminating });
-}
-
-function rank(item: { readonly ready: boolean; readonly serving: boolean }): number {
-  return item.ready ? 2 : item.serving ? 1 : 0;
-}
-
-function serverOf(candidate: Candidate, state: ServerPlan['state']): ServerPlan {
-  return { address: candidate.address, port: candidate.port, state };
-}
-
-function byAddress(a: ServerPlan, b: ServerPlan): number {
-  if (a.address !== b.address) return a.address < b.address ? -1 : 1;
-  return a.port - b.port;
+  const candidates = endpointsOf(port, slices);
+  const hasReady = candidates.some((candidate) => candidate.ready);
+  return candidates.flatMap((candidate) => {
+    const { address, port: number, ready, serving, terminating } = candidate;
+    if (ready) return [{ address, port: number, state: 'ready' }];
+    if (!serving || !terminating) return [];
+    return [{ address, port: number, state: hasReady ? 'draining' : 'ready' }];
+  });
 }

@@ -159,7 +159,14 @@ function findPort(service: Service, wanted: ServicePortRef): ServicePort | undef
 /** An ExternalName Service needs no ports (core/v1 ServiceSpec): the number in the route is the port to connect to. */
 function externalPort(service: Service, wanted: ServicePortRef): ServicePort | undefined {
   if (service.type !== 'ExternalName' || service.ports.length > 0 || 'name' in wanted) return undefined;
-  return { name: '', port: wanted.number, protocol: 'TCP', targetPort: undefined, appProtocol: undefined };
+  return {
+    name: '',
+    port: wanted.number,
+    protocol: 'TCP',
+    targetPort: undefined,
+    appProtocol: undefined,
+    nodePort: undefined,
+  };
 }
 
 function describePorts(service: Service): string {

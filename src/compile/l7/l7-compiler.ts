@@ -6,7 +6,7 @@ import type { HttpRoute } from '../../model/http-route.ts';
 import { byAge, nameOf, type ObjectRef } from '../../model/object.ts';
 import { DependencyIndex } from '../dependency-index.ts';
 import { ANY_HOST, type CertificateId, type HostPlan, type L7Plan } from '../plan.ts';
-import type { CompileSettings, Facts } from '../settings.ts';
+import type { CompileSettings } from '../settings.ts';
 import { BackendTable } from './backend-table.ts';
 import { backendId, protocolOf } from './backend.ts';
 import { CertificateTable } from './certificate-table.ts';
@@ -38,7 +38,7 @@ export class L7Compiler {
   readonly #secretsOfIngress = new DependencyIndex();
   readonly #backends = new BackendTable();
   readonly #certificates = new CertificateTable();
-  #facts: Facts = { nowMs: 0 };
+  #nowMs = 0;
   #isFirst = true;
   #hosts = PersistentMap.empty<HostPlan>();
   #wantedSecrets = PersistentMap.empty<true>();
@@ -50,7 +50,7 @@ export class L7Compiler {
   compile(input: L7Input): L7Output {
     const findings = new Map<string, readonly Finding[]>();
     const dirtyHosts = this.#dirtyHosts(input);
-    this.#facts = input.facts;
+    this.#nowMs = input.facts.nowMs;
     for (const host of dirtyHosts) this.#compileHost(host, input, findings);
     for (const [producer, found] of this.#backends.compile(input)) findings.set(producer, found);
     const defaultCertificate = this.#defaultCertificate(input, findings);
@@ -85,7 +85,7 @@ export class L7Compiler {
     const fallback = this.#settings.defaultBackendService;
     if (fallback !== undefined && (this.#isFirst || input.changedServices.has(fallback))) dirty.add(ANY_HOST);
     this.#isFirst = false;
-    if (this.#facts.nowMs !== input.facts.nowMs) {
+    if (this.#nowMs !== input.facts.nowMs) {
       for (const host of this.#hostsOfIngress.inputs()) addHost(dirty, host, this.#hosts);
     }
     return dirty;
@@ -143,7 +143,7 @@ export class L7Compiler {
         findings.push(finding('CertificateConflict', owner, claim.field, message));
         continue;
       }
-      const found = certificateFor(claim, owner, input.snapshot.secrets.get(claim.secret), this.#facts);
+      const found = certificateFor(claim, owner, input.snapshot.secrets.get(claim.secret), input.facts);
       findings.push(...found.findings);
       if (found.certificate !== undefined) winner ??= { owner, secret: claim.secret };
     }

@@ -98,7 +98,7 @@ const PROBE_TABLE = 'sluice-probe';
  * @throws Fault `kernel-permission` where this process may not, `kernel-features` with everything that is missing and the options of
  * the kernel that bring it. Neither is retryable. Also what {@link Nft.check} throws for other reasons.
  */
-export async function probeKernel(nft: Nft, signal: AbortSignal): Promise<void> {
+export async function probeKernel(nft: Nft, signal?: AbortSignal): Promise<void> {
   for (const features of FEATURES) {
     const missing: string[] = [];
     for (const feature of features) {
@@ -112,7 +112,7 @@ export async function probeKernel(nft: Nft, signal: AbortSignal): Promise<void> 
   }
 }
 
-async function whyMissing(nft: Nft, feature: Feature, signal: AbortSignal): Promise<string | undefined> {
+async function whyMissing(nft: Nft, feature: Feature, signal: AbortSignal | undefined): Promise<string | undefined> {
   for (const { family } of (feature.families ?? FAMILIES).map((number) => WORDS[number])) {
     try {
       await nft.check(probe(feature, family), signal);

@@ -5,6 +5,7 @@ import type { Change } from '../store.ts';
 import { admitEndpoints, admitEndpointSlice } from './endpoints.ts';
 import { Field, Findings, isRecord, shown } from './field.ts';
 import { admitIngress, admitIngressClass } from './ingress.ts';
+import { admitNode } from './node.ts';
 import { admitSecret } from './secret.ts';
 import { admitService } from './service.ts';
 
@@ -47,6 +48,7 @@ const KINDS: readonly KindEntry[] = [
     admit: admitEndpointSlice,
   },
   { kind: 'Endpoints', apiVersions: ['v1'], isNamespaced: true, admit: admitEndpoints },
+  { kind: 'Node', apiVersions: ['v1'], isNamespaced: false, admit: admitNode },
   { kind: 'Secret', apiVersions: ['v1'], isNamespaced: true, admit: admitSecret },
 ];
 

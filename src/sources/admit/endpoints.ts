@@ -1,8 +1,16 @@
-import { ipAddressOf, isDnsSubdomain, isPort } from '../../model/grammar.ts';
+import { isDnsSubdomain, isPort } from '../../model/grammar.ts';
 import { keyOf, type ObjectMeta } from '../../model/object.ts';
-import type { Endpoint, EndpointPort, EndpointSlice, EndpointSubset } from '../../model/service.ts';
+import {
+  NO_PLACE,
+  type Endpoint,
+  type EndpointPort,
+  type EndpointSlice,
+  type EndpointSubset,
+  type Placement,
+} from '../../model/service.ts';
 import type { Change } from '../store.ts';
-import { shown, type Field } from './field.ts';
+import { admitIpAddress } from './address.ts';
+import type { Field } from './field.ts';
 import { protocolOf } from './service.ts';
 
 const SERVICE_LABEL = 'kubernetes.io/service-name';
@@ -12,6 +20,7 @@ export function admitEndpointSlice(raw: Field, meta: ObjectMeta): Change | undef
   const service = raw.at('metadata').at('labels').at(SERVICE_LABEL).text();
   const addressType = raw.at('addressType').text() ?? 'IPv4';
   if (service === undefined || !isDnsSubdomain(service) || addressType === 'FQDN') return undefined;
+  const places = new Map<string, Placement>();
   const value: EndpointSlice = {
     meta,
     kind: 'EndpointSlice',
@@ -19,7 +28,10 @@ export function admitEndpointSlice(raw: Field, meta: ObjectMeta): Change | undef
     subsets: [
       {
         ports: raw.at('ports').items().flatMap(admitPort),
-        endpoints: raw.at('endpoints').items().flatMap(admitEndpoint),
+        endpoints: raw
+          .at('endpoints')
+          .items()
+          .flatMap((endpoint) => admitEndpoint(endpoint, places)),
       },
     ],
   };
@@ -36,23 +48,39 @@ function admitPort(field: Field): readonly EndpointPort[] {
   return [{ name: field.at('name').text() ?? '', port, protocol, appProtocol: field.at('appProtocol').text() }];
 }
 
-function admitEndpoint(field: Field): readonly Endpoint[] {
+function admitEndpoint(field: Field, places: Map<string, Placement>): readonly Endpoint[] {
   const conditions = field.at('conditions');
   const ready = conditions.at('ready').boolean() ?? true;
   const serving = conditions.at('serving').boolean() ?? ready;
   const terminating = conditions.at('terminating').boolean() ?? false;
+  const placement = admitPlacement(field, places);
   return field
     .at('addresses')
     .items()
-    .flatMap((address) => endpointAt(address, { ready, serving, terminating }));
+    .flatMap((address) => endpointAt(address, { ready, serving, terminating, placement }));
 }
 
+/** Endpoints of one place share one object: a hundred thousand of them stand on a few hundred nodes. */
+function admitPlacement(field: Field, places: Map<string, Placement>): Placement {
+  const namesOf = (list: Field): readonly string[] => list.items().flatMap((item) => item.at('name').text() ?? []);
+  const hints = field.at('hints');
+  const place: Placement = {
+    nodeName: field.at('nodeName').text(),
+    // v1beta1 had the zone among the topology labels (KEP-2030).
+    zone: field.at('zone').text() ?? field.at('topology').at('topology.kubernetes.io/zone').text(),
+    forZones: namesOf(hints.at('forZones')),
+    forNodes: namesOf(hints.at('forNodes')),
+  };
+  const key = JSON.stringify(place);
+  const known = places.get(key) ?? (key === NOWHERE ? NO_PLACE : place);
+  places.set(key, known);
+  return known;
+}
+
+const NOWHERE = JSON.stringify(NO_PLACE);
+
 function endpointAt(field: Field, conditions: Omit<Endpoint, 'address'>): readonly Endpoint[] {
-  const text = field.text();
-  const address = text === undefined ? undefined : ipAddressOf(text);
-  if (address !== undefined) return [{ address, ...conditions }];
-  if (text !== undefined) field.add('AddressInvalid', `${shown(text)} is not an IP address`);
-  return [];
+  return admitIpAddress(field).map((address) => ({ address, ...conditions }));
 }
 
 const READY = { ready: true, serving: true, terminating: false };
@@ -73,10 +101,15 @@ function admitSubset(subset: Field): EndpointSubset {
   const ready = subset
     .at('addresses')
     .items()
-    .flatMap((item) => endpointAt(item.at('ip'), READY));
+    .flatMap((item) => endpointAt(item.at('ip'), { ...READY, placement: placeOf(item) }));
   const notReady = subset
     .at('notReadyAddresses')
     .items()
-    .flatMap((item) => endpointAt(item.at('ip'), NOT_READY));
+    .flatMap((item) => endpointAt(item.at('ip'), { ...NOT_READY, placement: placeOf(item) }));
   return { ports: subset.at('ports').items().flatMap(admitPort), endpoints: [...ready, ...notReady] };
+}
+
+function placeOf(address: Field): Placement {
+  const nodeName = address.at('nodeName').text();
+  return nodeName === undefined ? NO_PLACE : { ...NO_PLACE, nodeName };
 }

@@ -1,8 +1,10 @@
-import { hostnameOf, ipAddressOf, isPort } from '../../model/grammar.ts';
+import { hostnameOf, ipAddressOf, isDnsLabel, isPort } from '../../model/grammar.ts';
 import { keyOf, type ObjectMeta } from '../../model/object.ts';
 import type { PublishedAddress, Service, ServicePort, TransportProtocol } from '../../model/service.ts';
 import type { Change } from '../store.ts';
+import { admitIpAddress } from './address.ts';
 import { shown, type Field } from './field.ts';
+import { admitOptionalPort, admitTraffic } from './service-traffic.ts';
 
 /** Admits a Service (core/v1). */
 export function admitService(raw: Field, meta: ObjectMeta): Change {
@@ -17,6 +19,7 @@ export function admitService(raw: Field, meta: ObjectMeta): Change {
       ...spec.at('externalIPs').items().flatMap(admitAddress),
       ...raw.at('status').at('loadBalancer').at('ingress').items().flatMap(admitPublished),
     ],
+    traffic: admitTraffic(raw, type),
   };
   return { table: 'services', key: keyOf(meta), value };
 }
@@ -35,14 +38,18 @@ function admitPort(field: Field): readonly ServicePort[] {
     return [];
   }
   const protocol = protocolOf(field.at('protocol'));
-  if (protocol === undefined) return [];
+  const name = field.at('name').text() ?? '';
+  const isNamed = name === '' || isDnsLabel(name);
+  if (!isNamed) field.at('name').add('PortInvalid', `${shown(name)} is not the name of a port`);
+  if (protocol === undefined || !isNamed) return [];
   return [
     {
-      name: field.at('name').text() ?? '',
+      name,
       port,
       protocol,
       targetPort: field.at('targetPort').numberOrText(),
       appProtocol: field.at('appProtocol').text(),
+      nodePort: admitOptionalPort(field.at('nodePort')),
     },
   ];
 }
@@ -63,11 +70,7 @@ function admitExternalName(field: Field): string | undefined {
 }
 
 function admitAddress(field: Field): readonly PublishedAddress[] {
-  const text = field.text();
-  const ip = text === undefined ? undefined : ipAddressOf(text);
-  if (ip !== undefined) return [{ ip }];
-  if (text !== undefined) field.add('AddressInvalid', `${shown(text)} is not an IP address`);
-  return [];
+  return admitIpAddress(field).map((ip) => ({ ip }));
 }
 
 function admitPublished(field: Field): readonly PublishedAddress[] {

@@ -5,11 +5,12 @@ import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { Source, SourceState, Wants } from '../source.ts';
 import type { Store } from '../store.ts';
 import { Mirror } from './mirror.ts';
-import { FOLLOWED, SECRETS } from './resources.ts';
+import { followedFor, SECRETS, type Interest } from './resources.ts';
 
 export interface ClusterSourceOptions {
   readonly client: KubeClient;
   readonly store: Store;
+  readonly interest: Interest;
 }
 
 /** A selection that is being followed. */
@@ -23,6 +24,7 @@ interface Following {
 export class ClusterSource implements Source {
   readonly name = 'cluster';
   readonly #options: ClusterSourceOptions;
+  readonly #followed: readonly Selection[];
   readonly #kinds: Following[] = [];
   readonly #secrets = new Map<string, Following>();
   #wantedSecrets = PersistentMap.empty<true>();
@@ -32,6 +34,7 @@ export class ClusterSource implements Source {
 
   constructor(options: ClusterSourceOptions) {
     this.#options = options;
+    this.#followed = followedFor(options.interest);
   }
 
   get state(): SourceState {
@@ -51,7 +54,7 @@ export class ClusterSource implements Source {
   async run(signal: AbortSignal, onState: () => void): Promise<void> {
     this.#signal = signal;
     this.#onState = onState;
-    for (const resource of FOLLOWED) this.#kinds.push(this.#follow({ resource }));
+    for (const selection of this.#followed) this.#kinds.push(this.#follow(selection));
     for (const key of this.#wantedSecrets.keys()) this.#followSecret(key);
     await Promise.all(this.#kinds.map(({ ended }) => ended));
     await Promise.all([...this.#secrets.values()].map(({ ended }) => ended));
@@ -92,7 +95,7 @@ export class ClusterSource implements Source {
     const states = [...this.#kinds, ...this.#secrets.values()].map(({ mirror }) => mirror.reflection);
     const stale = states.find((state) => state.kind === 'stale');
     if (stale !== undefined) return { kind: 'stale', sinceMs: stale.sinceMs, reason: stale.cause.message };
-    const isSyncing = states.length < FOLLOWED.length || states.some((state) => state.kind === 'syncing');
+    const isSyncing = states.length < this.#followed.length || states.some((state) => state.kind === 'syncing');
     return { kind: isSyncing ? 'syncing' : 'synced' };
   }
 }

@@ -1,0 +1,57 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Plan } from '../compile/plan.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Finding } from '../model/finding.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import { Runner } from '../planes/runner.ts';
+import { StatusPlane, type StatusWant } from '../planes/status/plane.ts';
+import type { Role } from './role.ts';
+import { KubeStatusWriter } from './status-writer.ts';
+
+export interface ControllerOptions {
+  readonly client: KubeClient;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Where the Lease of the leader lives. */
+  readonly leaseNamespace: string;
+  /** The uid of the object of a Finding, so that its Events are found under it. */
+  readonly uidOf: (finding: Finding) => string | undefined;
+}
+
+/** Writes status and Events, for as long as this process leads. Nothing waits for it. */
+export class Controller implements Role {
+  readonly name = 'controller';
+  readonly #runner: Runner<StatusWant>;
+  readonly #elect: (signal: AbortSignal) => Promise<void>;
+
+  constructor({ client, logger, metrics, leaseNamespace, uidOf }: ControllerOptions) {
+    const plane = new StatusPlane(new KubeStatusWriter(client, hostname(), logger, uidOf));
+    this.#runner = new Runner(plane, logger, metrics);
+    const elector = client.leaderElector({
+      lease: { namespace: leaseNamespace, name: 'sluice-leader' },
+      // A new identity for every start: a process that was killed must not be taken for its successor.
+      identity: `${hostname()}_${randomUUID()}`,
+      onStartedLeading: () => plane.lead(true),
+      onStoppedLeading: () => plane.lead(false),
+    });
+    this.#elect = (signal) => elector.run(signal);
+  }
+
+  want({ status, findings }: Plan): void {
+    this.#runner.want({ status, findings });
+  }
+
+  notReady(): readonly string[] {
+    return [];
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#runner.run(signal), this.#elect(signal)]);
+  }
+
+  release(): Promise<void> {
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { L7Plan, Plan } from '../compile/plan.ts';
+import { Fault } from '../lib/fault.ts';
+import type { Logger } from '../lib/logger.ts';
+import { sleep } from '../lib/sleep.ts';
+import { AccessLogServer } from '../observe/access-log.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import { L7Plane } from '../planes/l7/plane.ts';
+import { findEngine, type EnginePaths } from '../planes/l7/process.ts';
+import { selfSignedPem } from '../planes/l7/self-signed.ts';
+import { renderSkeleton } from '../planes/l7/skeleton.ts';
+import { Runner } from '../planes/runner.ts';
+import { findHaproxy } from './haproxy.ts';
+import type { RunOptions } from './options.ts';
+import { notApplied, type Role } from './role.ts';
+
+/** How long sources may take before what was served last is served again meanwhile, in milliseconds. */
+const LAST_GOOD_AFTER_MS = 1_500;
+
+/** The longest path of a Unix socket, less what HAProxy appends while it binds (unix(7)). */
+const MAX_SOCKET_PATH = 90;
+
+/** HTTP and HTTPS through HAProxy. */
+export class Gateway implements Role {
+  readonly name = 'gateway';
+  readonly #plane: L7Plane;
+  readonly #paths: EnginePaths;
+  readonly #runner: Runner<L7Plan>;
+  readonly #accessLog: AccessLogServer | undefined;
+  readonly #logger: Logger;
+  #hasPlan = false;
+
+  private constructor(
+    plane: L7Plane,
+    paths: EnginePaths,
+    accessLog: AccessLogServer | undefined,
+    logger: Logger,
+    metrics: Metrics,
+  ) {
+    this.#plane = plane;
+    this.#paths = paths;
+    this.#accessLog = accessLog;
+    this.#logger = logger;
+    this.#runner = new Runner(plane, logger, metrics);
+  }
+
+  /** Finds HAProxy and listens for its log. @throws Fault when it cannot. */
+  static async create(options: RunOptions, logger: Logger, metrics: Metrics): Promise<Gateway> {
+    const { engine, stateDirectory, keepsServing, drainMs } = options;
+    const paths = await enginePaths(options);
+    const accessLog = await startAccessLog(options, metrics);
+    const plane = new L7Plane({
+      paths,
+      skeleton: renderSkeleton(engine, { admin: paths.adminSocket, accessLog: accessLogName(stateDirectory) }),
+      selfSignedPem: await selfSignedPem(stateDirectory),
+      logger,
+      onStart: (reason) => metrics.engineStarted(reason),
+      keepsServing,
+      drainMs,
+    });
+    return new Gateway(plane, paths, accessLog, logger, metrics);
+  }
+
+  want(plan: Plan): void {
+    this.#hasPlan = true;
+    this.#runner.want(plan.l7);
+  }
+
+  notReady(): readonly string[] {
+    return notApplied(this.#runner);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#serveLastGood(signal);
+    await this.#runner.run(signal);
+  }
+
+  async release(): Promise<void> {
+    await this.#plane.release();
+    await this.#accessLog?.close();
+  }
+
+  /** While the sources are slow, or away, what was served last is served again. A running HAProxy is left alone. */
+  async #serveLastGood(signal: AbortSignal): Promise<void> {
+    const deadlineMs = performance.now() + LAST_GOOD_AFTER_MS;
+    while (!this.#hasPlan && !signal.aborted && performance.now() < deadlineMs) await sleep(5, signal);
+    if (this.#hasPlan || signal.aborted || (await findEngine(this.#paths)) !== undefined) return;
+    if (await this.#plane.serveLastGood(signal))
+      this.#logger.warn('the sources are not there yet; serving what was served last');
+  }
+}
+
+async function enginePaths({ stateDirectory, haproxyPath }: RunOptions): Promise<EnginePaths> {
+  const adminSocket = join(stateDirectory, 'admin.sock');
+  if (adminSocket.length > MAX_SOCKET_PATH) {
+    throw new Fault(
+      'state-directory',
+      `the path ${stateDirectory} is too long for a Unix socket; choose a shorter one with --state-dir`,
+      { retryable: false },
+    );
+  }
+  return { haproxy: await findHaproxy(haproxyPath, process.env), stateDirectory, adminSocket };
+}
+
+/** One name per state directory, so that a restarted Sluice is found again by the HAProxy that it left. */
+function accessLogName(stateDirectory: string): string {
+  return `sluice-${createHash('sha256').update(stateDirectory).digest('hex').slice(0, 16)}`;
+}
+
+async function startAccessLog(options: RunOptions, metrics: Metrics): Promise<AccessLogServer | undefined> {
+  if (!options.engine.hasAccessLog) return undefined;
+  const server = new AccessLogServer({
+    name: accessLogName(options.stateDirectory),
+    format: options.logFormat,
+    output: options.hasAccessLog ? process.stdout : undefined,
+    onEntry: (entry) => metrics.request(entry),
+    onDropped: (lines) => metrics.accessLogDropped(lines),
+  });
+  await server.listen();
+  return server;
+}

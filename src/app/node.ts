@@ -1,0 +1,154 @@
+import { join } from 'node:path';
+import type { L4Plan, ServicePlan } from '../compile/l4/l4-plan.ts';
+import type { Plan } from '../compile/plan.ts';
+import { Fault } from '../lib/fault.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import { Conntrack } from '../planes/l4/conntrack.ts';
+import { probeKernel } from '../planes/l4/kernel-features.ts';
+import { applyKernelSettings } from '../planes/l4/kernel-settings.ts';
+import { findKubeProxy, removeKubeProxy } from '../planes/l4/kube-proxy.ts';
+import { LocalhostNodePorts } from '../planes/l4/localhost-node-ports.ts';
+import { NftMonitor } from '../planes/l4/nft-monitor.ts';
+import { Nft } from '../planes/l4/nft.ts';
+import { L4Plane } from '../planes/l4/plane.ts';
+import { ANCHORS } from '../planes/l4/ruleset.ts';
+import { Runner } from '../planes/runner.ts';
+import { NodeHealth } from './node-health.ts';
+import { NodeLock } from './node-possible.ts';
+import type { NodeOptions } from './options.ts';
+import { notApplied, type Role } from './role.ts';
+
+/** What the node role tells the objects of a cluster; nothing where there is no API server. */
+export interface NodeEvents {
+  /** Our tables were touched by another program, and have been made anew. */
+  repaired(reason: string): void;
+  /** The kernel refused a Service. */
+  refused(service: ServicePlan, message: string): void;
+}
+
+export interface NodeParts {
+  readonly options: NodeOptions;
+  readonly stateDirectory: string;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly events: NodeEvents | undefined;
+}
+
+/** Service traffic in the kernel of this machine, and what balancers outside ask about it. */
+export class NodeRole implements Role {
+  readonly name = 'node';
+  readonly #plane: L4Plane;
+  readonly #runner: Runner<L4Plan>;
+  readonly #monitor: NftMonitor;
+  readonly #health: NodeHealth | undefined;
+  readonly #localhost: LocalhostNodePorts | undefined;
+  readonly #lock: NodeLock;
+  readonly #programmed = Promise.withResolvers<void>();
+
+  private constructor(parts: NodeParts, nft: Nft, lock: NodeLock) {
+    const { options, logger, metrics, events } = parts;
+    this.#lock = lock;
+    this.#plane = new L4Plane({
+      nft,
+      conntrack: new Conntrack(),
+      logger,
+      onProgrammed: () => {
+        this.#programmed.resolve();
+        return takeOver(options, logger);
+      },
+      onRefused: (service, message) => {
+        metrics.serviceRefused();
+        logger.error('the kernel refused a Service; the rest is served', {
+          service: `${service.namespace}/${service.name}`,
+          error: message,
+        });
+        events?.refused(service, message);
+      },
+    });
+    this.#runner = new Runner(this.#plane, logger, metrics);
+    this.#monitor = new NftMonitor({
+      nft,
+      logger,
+      anchors: ANCHORS,
+      isProgrammed: () => this.#plane.programmed !== undefined,
+      onForeign: (reason) => {
+        metrics.kernelRepaired();
+        events?.repaired(reason);
+        this.#plane.disturb(reason);
+      },
+    });
+    this.#health =
+      options.healthzAddress === undefined ? undefined : new NodeHealth(options.healthzAddress, this.#runner);
+    this.#localhost = options.servesLocalhostNodePorts ? new LocalhostNodePorts(logger) : undefined;
+  }
+
+  /** @throws Fault when this machine cannot or should not be programmed, or the health port is taken. */
+  static async create(parts: NodeParts): Promise<NodeRole> {
+    const lock = await NodeLock.take();
+    const nft = await Nft.open(join(parts.stateDirectory, 'bin'));
+    try {
+      await probeKernel(nft);
+      await refuseBesideKubeProxy(parts.options);
+      await applyKernelSettings(parts.options.changesKernelSettings, parts.logger);
+      const role = new NodeRole(parts, nft, lock);
+      await role.#health?.listen();
+      return role;
+    } catch (thrown) {
+      nft.close();
+      await lock.release();
+      throw thrown;
+    }
+  }
+
+  want(plan: Plan): void {
+    if (plan.l4 === undefined) return;
+    this.#runner.want(plan.l4);
+    this.#health?.update(plan.l4.node);
+    this.#localhost?.update(plan.l4.services);
+  }
+
+  notReady(): readonly string[] {
+    return notApplied(this.#runner);
+  }
+
+  /** What the kernel has, for whoever compares it with what it should have. */
+  get programmed(): L4Plan | undefined {
+    return this.#plane.programmed;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#runner.run(signal), this.#watch(signal)]);
+  }
+
+  /** From the first program on: nft 1.0.6 crashes when it watches tables being replaced. */
+  async #watch(signal: AbortSignal): Promise<void> {
+    signal.addEventListener('abort', () => this.#programmed.resolve(), { once: true });
+    await this.#programmed.promise;
+    await this.#monitor.run(signal);
+  }
+
+  async release(): Promise<void> {
+    await this.#health?.close();
+    await this.#localhost?.close();
+    await this.#plane.release();
+    await this.#lock.release();
+  }
+}
+
+async function refuseBesideKubeProxy(options: NodeOptions): Promise<void> {
+  const found = options.takesOver ? [] : await findKubeProxy();
+  if (found.length === 0) return;
+  const message = `kube-proxy programs this machine (${found.join('; ')}), and two cannot`;
+  throw new Fault(
+    'kube-proxy',
+    `${message}. Stop it, or run with --takeover to replace it without losing a connection.`,
+    { retryable: false },
+  );
+}
+
+/** Only once ours is in place does theirs go, so that there is no moment without either. */
+async function takeOver(options: NodeOptions, logger: Logger): Promise<void> {
+  if (!options.takesOver) return;
+  for (const line of await removeKubeProxy()) logger.info('removed from kube-proxy', { what: line });
+}

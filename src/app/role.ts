@@ -1,0 +1,36 @@
+import type { PlaneState } from '../planes/runner.ts';
+import type { L4Plan } from '../compile/l4/l4-plan.ts';
+import type { Plan } from '../compile/plan.ts';
+
+/** The parts of the program that can run apart: on other machines, with other rights. */
+export type RoleName = 'node' | 'gateway' | 'controller';
+
+export const ROLES: readonly RoleName[] = ['node', 'gateway', 'controller'];
+
+/** One part of the program: it brings its share of every plan about. */
+export interface Role {
+  readonly name: RoleName;
+  /** The newest plan; never one of half a world. */
+  want(plan: Plan): void;
+  /** What is still missing before this part serves what the plan says; empty when nothing is. */
+  notReady(): readonly string[];
+  /** What the kernel has, of the role that programs it. */
+  readonly programmed?: L4Plan | undefined;
+  /** Runs until `signal` is aborted. Throws what is a bug, or a Fault where it cannot start. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Leaves the world as the operator wants it, after `run` has ended. */
+  release(): Promise<void>;
+}
+
+/** Why the plane behind `runner` is not ready; empty when it is. */
+export function notApplied(runner: { readonly name: string; readonly state: PlaneState }): readonly string[] {
+  const { name, state } = runner;
+  switch (state.kind) {
+    case 'applied':
+      return [];
+    case 'failing':
+      return [`${name}: ${state.fault.message}`];
+    case 'waiting':
+      return [`${name}: nothing applied yet`];
+  }
+}

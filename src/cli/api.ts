@@ -1,0 +1,30 @@
+import type { Command } from 'commander';
+import { Fault, messageOf } from '../lib/fault.ts';
+import { isRecord } from '../lib/is-record.ts';
+
+/** Adds `--api-address` to a command that asks a running Sluice. */
+export function withApiAddress(command: Command): Command {
+  return command.option('--api-address <host:port>', 'the API of the running Sluice', '127.0.0.1:9901');
+}
+
+/** Asks the API of a running Sluice for a JSON object. @throws Fault that says what to do when nobody answers, or somebody else. */
+export async function askApi(address: string, path: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    const response = await fetch(`http://${address}${path}`);
+    const body: unknown = await response.json();
+    if (isRecord(body) && response.ok) return body;
+    const reason = isRecord(body) && typeof body['error'] === 'string' ? body['error'] : undefined;
+    throw new Fault(
+      'api',
+      reason ??
+        `${address} answered ${String(response.status)}; is that the API of Sluice? Say where it is with --api-address.`,
+    );
+  } catch (cause) {
+    if (cause instanceof Fault) throw cause;
+    throw new Fault(
+      'api',
+      `no Sluice answers on ${address} (${messageOf(cause)}). Start one with "sluice run", or say where it is with --api-address.`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,95 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { ipAddressOf, isPort, type IpAddress } from '../model/grammar.ts';
+import type { TransportProtocol } from '../model/service.ts';
+import type { PacketAnswer } from '../observe/explain.ts';
+import { askApi, withApiAddress } from './api.ts';
+
+const EXAMPLES = `Examples:
+  sluice explain 10.244.1.5 10.96.0.10:80
+  sluice explain 192.0.2.7 192.0.2.10:30053/udp
+  sluice explain fd00::5 '[fd00:10:96::a]:443'
+
+`;
+
+/** Where a packet goes. */
+interface Destination {
+  readonly address: IpAddress;
+  readonly port: number;
+  readonly protocol: TransportProtocol;
+}
+
+/** `sluice explain`: what the kernel of the node that Sluice runs on does with a packet, and why. */
+export function explainCommand(): Command {
+  return withApiAddress(
+    new Command('explain')
+      .description('Say what the kernel of this node does with a new connection, and why.')
+      .addHelpText('before', EXAMPLES)
+      .argument('<client-ip>', 'address of the client', clientOf)
+      .argument('<address:port[/protocol]>', 'what it connects to; the protocol is tcp unless given', destinationOf)
+      .addOption(new Option('-o, --output <format>').choices(['text', 'json']).default('text')),
+  ).action(
+    async (client: IpAddress, to: Destination, flags: { readonly output: string; readonly apiAddress: string }) => {
+      const query = new URLSearchParams({
+        client,
+        destination: to.address,
+        port: String(to.port),
+        protocol: to.protocol,
+      });
+      // The answer comes from the API of the same program, whose type this is.
+      const answer = (await askApi(flags.apiAddress, `/api/v1/explain?${query.toString()}`)) as unknown as PacketAnswer;
+      process.stdout.write(
+        flags.output === 'json' ? `${JSON.stringify(answer, undefined, 2)}\n` : formatAnswer(client, to, answer),
+      );
+    },
+  );
+}
+
+function formatAnswer(client: string, to: Destination, answer: PacketAnswer): string {
+  const target = `${hostPort(to.address, to.port)}/${to.protocol.toLowerCase()}`;
+  const lines = [
+    `${client} to ${target}: ${outcomeText(answer)}`,
+    ...answer.endpoints.map(
+      ({ address, port, isMasqueraded }) => `  ${hostPort(address, port)}${isMasqueraded ? '  (masqueraded)' : ''}`,
+    ),
+    `  client:  ${answer.client}`,
+    ...(answer.service === '' ? [] : [`  Service: ${answer.service}`]),
+    ...answer.because.map((reason) => `  because: ${reason}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function outcomeText({ outcome, endpoints }: PacketAnswer): string {
+  switch (outcome) {
+    case 'endpoints':
+      return endpoints.length === 1
+        ? 'goes to its one endpoint'
+        : `goes to one of ${String(endpoints.length)} endpoints`;
+    case 'dropped':
+      return 'is dropped';
+    case 'refused':
+      return 'is refused';
+    case 'untouched':
+      return 'passes untouched';
+  }
+}
+
+function hostPort(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${String(port)}` : `${address}:${String(port)}`;
+}
+
+function clientOf(text: string): IpAddress {
+  const address = ipAddressOf(text);
+  if (address === undefined) throw new InvalidArgumentError('Give an IP address.');
+  return address;
+}
+
+function destinationOf(text: string): Destination {
+  const [, inBrackets, plain, digits = '', name = 'tcp'] =
+    /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d+)(?:\/(tcp|udp|sctp))?$/i.exec(text) ?? [];
+  const address = ipAddressOf(inBrackets ?? plain ?? '');
+  const port = Number(digits);
+  if (address === undefined || !isPort(port))
+    throw new InvalidArgumentError('Give ADDRESS:PORT or ADDRESS:PORT/udp, with an IPv6 address in brackets.');
+  const protocol = name.toUpperCase();
+  return { address, port, protocol: protocol === 'UDP' || protocol === 'SCTP' ? protocol : 'TCP' };
+}

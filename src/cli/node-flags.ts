@@ -1,0 +1,186 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { hostname } from 'node:os';
+import type { NodeOptions } from '../app/options.ts';
+import { ROLES, type RoleName } from '../app/role.ts';
+import type { AllocationSettings, ExternalIpPolicy, L4Settings, LocalDetection } from '../compile/l4/l4-settings.ts';
+import { Fault } from '../lib/fault.ts';
+import type { Cidr } from '../model/cidr.ts';
+import { isDnsSubdomain } from '../model/grammar.ts';
+import { cidrsOf, interfaceOf, portRangeOf } from './arguments.ts';
+
+const DETECTION_MODES = ['ClusterCIDR', 'NodeCIDR', 'BridgeInterface', 'InterfaceNamePrefix'] as const;
+
+/** Flags about Service traffic in the kernel, named as kube-proxy names its own where it has them. */
+export interface NodeFlags {
+  /** Undefined: all that this machine allows. */
+  readonly role?: ReadonlySet<RoleName>;
+  readonly nodeName?: string;
+  readonly zone?: string;
+  readonly clusterCidr: readonly Cidr[];
+  readonly detectLocalMode: (typeof DETECTION_MODES)[number];
+  readonly podBridgeInterface?: string;
+  readonly podInterfaceNamePrefix?: string;
+  readonly masqueradeAll: boolean;
+  readonly nodeportAddresses: 'primary' | readonly Cidr[];
+  readonly localhostNodeports: boolean;
+  readonly externalIps: ExternalIpPolicy;
+  readonly serviceClusterIpRange?: readonly Cidr[];
+  readonly serviceNodePortRange?: AllocationSettings['nodePorts'];
+  readonly serviceProxyName?: string;
+  readonly healthzAddress: string;
+  readonly kernelSettings: boolean;
+  readonly takeover: boolean;
+}
+
+/** What the flags are when nobody gives any. */
+export const NODE_FLAG_DEFAULTS: NodeFlags = {
+  clusterCidr: [],
+  detectLocalMode: 'ClusterCIDR',
+  masqueradeAll: false,
+  nodeportAddresses: 'primary',
+  localhostNodeports: false,
+  externalIps: { kind: 'deny' },
+  healthzAddress: '0.0.0.0:10256',
+  kernelSettings: true,
+  takeover: false,
+};
+
+/** kubeadm's ranges, and those that kube-apiserver has unless it is told otherwise. */
+const DEFAULT_ALLOCATION: AllocationSettings = {
+  clusterIpRanges: cidrsOf('10.96.0.0/12,fd00:10:96::/112'),
+  nodePorts: { first: 30_000, last: 32_767 },
+};
+
+/** Adds the flags to `sluice run`. */
+export function withNodeFlags(command: Command): Command {
+  const defaults = NODE_FLAG_DEFAULTS;
+  return command
+    .option('--role <name,...>', `of ${ROLES.join(', ')} (default: all that this machine allows)`, rolesOf)
+    .option('--node-name <name>', 'the Node object that this machine is (default: its host name)', nodeNameOf)
+    .option('--zone <name>', 'zone of this machine (default: topology.kubernetes.io/zone of its Node)')
+    .option('--cluster-cidr <cidr,...>', 'where pods have their addresses', cidrsOf, defaults.clusterCidr)
+    .addOption(
+      new Option('--detect-local-mode <mode>', 'how pods of this node are told')
+        .choices(DETECTION_MODES)
+        .default(defaults.detectLocalMode),
+    )
+    .option('--pod-bridge-interface <name>', 'for --detect-local-mode BridgeInterface', interfaceOf)
+    .option('--pod-interface-name-prefix <prefix>', 'for --detect-local-mode InterfaceNamePrefix', interfaceOf)
+    .option('--masquerade-all', 'replace the source of everything that comes in by a ClusterIP', defaults.masqueradeAll)
+    .option(
+      '--nodeport-addresses <primary|cidr,...>',
+      'addresses of this machine that node ports answer on',
+      nodePortAddressesOf,
+      defaults.nodeportAddresses,
+    )
+    .option('--localhost-nodeports', 'TCP node ports answer on 127.0.0.1 and ::1 too', defaults.localhostNodeports)
+    .option(
+      '--external-ips <allow|deny|cidr,...>',
+      'which spec.externalIPs are served: any user could take over an address by them',
+      externalIpsOf,
+      defaults.externalIps,
+    )
+    .option(
+      '--service-cluster-ip-range <cidr[,cidr]>',
+      'with --manifests: where ClusterIPs are taken from (default: 10.96.0.0/12,fd00:10:96::/112)',
+      clusterIpRangesOf,
+    )
+    .option(
+      '--service-node-port-range <first-last>',
+      'with --manifests: where node ports are taken from (default: 30000-32767)',
+      portRangeOf,
+    )
+    .option('--service-proxy-name <name>', 'serve the Services with this service.kubernetes.io/service-proxy-name')
+    .option(
+      '--healthz-address <host:port|none>',
+      'where balancers ask for /healthz of this node',
+      healthzAddressOf,
+      defaults.healthzAddress,
+    )
+    .option('--no-kernel-settings', 'leave nf_conntrack_tcp_be_liberal as it is')
+    .option('--takeover', 'replace an active kube-proxy, without losing a connection', defaults.takeover);
+}
+
+/** The settings that compile needs. @throws Fault for flags that contradict. */
+export function l4SettingsOf(flags: NodeFlags): L4Settings {
+  return {
+    nodeName: flags.nodeName ?? hostname().toLowerCase(),
+    zone: flags.zone,
+    localDetection: detectionOf(flags),
+    masqueradesAll: flags.masqueradeAll,
+    nodePortAddresses: flags.nodeportAddresses,
+    externalIps: flags.externalIps,
+    proxyName: flags.serviceProxyName,
+  };
+}
+
+/** Where addresses and ports come from that no API server gives. */
+export function allocationOf(flags: NodeFlags): AllocationSettings {
+  return {
+    clusterIpRanges: flags.serviceClusterIpRange ?? DEFAULT_ALLOCATION.clusterIpRanges,
+    nodePorts: flags.serviceNodePortRange ?? DEFAULT_ALLOCATION.nodePorts,
+  };
+}
+
+/** What the node role is told beyond that. */
+export function nodeOptionsOf(flags: NodeFlags): NodeOptions {
+  return {
+    healthzAddress: flags.healthzAddress === 'none' ? undefined : flags.healthzAddress,
+    servesLocalhostNodePorts: flags.localhostNodeports,
+    changesKernelSettings: flags.kernelSettings,
+    takesOver: flags.takeover,
+  };
+}
+
+function detectionOf(flags: NodeFlags): LocalDetection {
+  switch (flags.detectLocalMode) {
+    case 'ClusterCIDR':
+      return { mode: 'ClusterCIDR', cidrs: flags.clusterCidr };
+    case 'NodeCIDR':
+      return { mode: 'NodeCIDR' };
+    case 'BridgeInterface':
+      if (flags.podBridgeInterface === undefined) throw needs('BridgeInterface', '--pod-bridge-interface');
+      return { mode: 'BridgeInterface', interface: flags.podBridgeInterface };
+    case 'InterfaceNamePrefix':
+      if (flags.podInterfaceNamePrefix === undefined) throw needs('InterfaceNamePrefix', '--pod-interface-name-prefix');
+      return { mode: 'InterfaceNamePrefix', prefix: flags.podInterfaceNamePrefix };
+  }
+}
+
+function needs(mode: string, flag: string): Fault {
+  return new Fault('usage', `--detect-local-mode ${mode} needs ${flag}`, { retryable: false });
+}
+
+function rolesOf(text: string): ReadonlySet<RoleName> {
+  const roles = text.split(',').map((item) => {
+    const role = ROLES.find((name) => name === item.trim());
+    if (role === undefined) throw new InvalidArgumentError(`"${item}" is none of ${ROLES.join(', ')}.`);
+    return role;
+  });
+  return new Set(roles);
+}
+
+function nodeNameOf(text: string): string {
+  if (!isDnsSubdomain(text)) throw new InvalidArgumentError('Give the name of a Node object.');
+  return text;
+}
+
+function nodePortAddressesOf(text: string): NodeFlags['nodeportAddresses'] {
+  return text === 'primary' ? text : cidrsOf(text);
+}
+
+function externalIpsOf(text: string): ExternalIpPolicy {
+  return text === 'allow' || text === 'deny' ? { kind: text } : { kind: 'ranges', cidrs: cidrsOf(text) };
+}
+
+function clusterIpRangesOf(text: string): readonly Cidr[] {
+  const ranges = cidrsOf(text);
+  const families = new Set(ranges.map(({ family }) => family));
+  if (families.size !== ranges.length) throw new InvalidArgumentError('Give one range a family.');
+  return ranges;
+}
+
+function healthzAddressOf(text: string): string {
+  if (text !== 'none' && !/^\S+:\d{1,5}$/.test(text)) throw new InvalidArgumentError('Give it as HOST:PORT, or none.');
+  return text;
+}

@@ -1,0 +1,162 @@
+import { hostCidr, cidrHas, withoutNested, type Cidr } from '../../model/cidr.ts';
+import { finding, type Finding } from '../../model/finding.ts';
+import { isIpv6Address, type IpAddress } from '../../model/grammar.ts';
+import type { ObjectRef } from '../../model/object.ts';
+import type { Service, ServicePort } from '../../model/service.ts';
+import { HEALTH_CHECK, NOTHING_ALLOCATED, nodePortKey, type Allocation } from './allocation.ts';
+import type { Frontend } from './l4-plan.ts';
+import type { AllocationSettings, ExternalIpPolicy, L4Settings } from './l4-settings.ts';
+
+/** A {@link Frontend} before it is known what its endpoints are, with what it lays claim to. */
+export interface FrontendWish {
+  readonly kind: Frontend['kind'];
+  readonly address: IpAddress | undefined;
+  readonly port: number;
+  readonly family: 4 | 6;
+  readonly servicePort: ServicePort;
+  readonly sourceRanges: readonly Cidr[] | undefined;
+  readonly claim: Claim;
+  /** JSON path in the Service, for the Finding of whoever comes too late. */
+  readonly field: string;
+}
+
+/** What only one Service can have: an address with a port and protocol, or a node port. */
+export type Claim = string;
+
+/** The claim to an address and port. */
+function addressClaim(address: IpAddress, port: ServicePort): Claim {
+  return `${address} ${port.protocol} ${String(port.port)}`;
+}
+
+/** The claim to a whole ClusterIP, whose unused ports are refused. */
+export function clusterIpClaim(address: IpAddress): Claim {
+  return `cluster-ip ${address}`;
+}
+
+function nodePortClaim(protocol: string, port: number): Claim {
+  return `node-port ${protocol} ${String(port)}`;
+}
+
+/** Everything that a Service wants to be reached under on this node, in one order. */
+export interface ServiceWish {
+  readonly clusterIps: readonly IpAddress[];
+  readonly frontends: readonly FrontendWish[];
+  readonly healthCheckPort: number | undefined;
+  readonly claims: readonly Claim[];
+  readonly findings: readonly Finding[];
+}
+
+/** What a node port's claim is when it is the health check's. */
+export function healthCheckClaim(port: number): Claim {
+  return nodePortClaim('TCP', port);
+}
+
+/**
+ * Whether a Service is this program's to serve: not ExternalName, not headless, and not handed to
+ * another proxy by label (core/v1, `service.kubernetes.io/service-proxy-name`).
+ */
+export function isServed(service: Service, settings: L4Settings): boolean {
+  return (
+    service.type !== 'ExternalName' && !service.traffic.isHeadless && service.traffic.proxyName === settings.proxyName
+  );
+}
+
+/** What a Service asks for, with what it was given where it did not say. Pure. */
+export function wishOf(
+  service: Service,
+  allocation: Allocation = NOTHING_ALLOCATED,
+  settings: L4Settings,
+  allocating: AllocationSettings | undefined,
+): ServiceWish {
+  const { traffic } = service;
+  const clusterIps = traffic.clusterIps.length > 0 ? traffic.clusterIps : allocation.clusterIps;
+  const findings: Finding[] = [];
+  const externalIps = admittedExternalIps(service, settings.externalIps, findings);
+  const frontends = service.ports.flatMap((port, index) => [
+    ...clusterIps.map((address) => wish('ClusterIP', address, port, undefined, 'spec.clusterIP')),
+    ...traffic.loadBalancerIps.map((address) =>
+      wish('LoadBalancer', address, port, rangesFor(address, traffic), 'status.loadBalancer.ingress'),
+    ),
+    ...externalIps.map((address) => wish('ExternalIP', address, port, undefined, 'spec.externalIPs')),
+    ...nodePortWishes(service, port, index, allocation, allocating, findings),
+  ]);
+  const healthCheckPort =
+    service.type === 'LoadBalancer' && traffic.externalPolicy === 'Local'
+      ? (traffic.healthCheckNodePort ?? allocation.nodePorts[HEALTH_CHECK])
+      : undefined;
+  const claims = new Set([...clusterIps.map(clusterIpClaim), ...frontends.map(({ claim }) => claim)]);
+  if (healthCheckPort !== undefined) claims.add(healthCheckClaim(healthCheckPort));
+  return { clusterIps, frontends, healthCheckPort, claims: [...claims], findings };
+}
+
+function wish(
+  kind: Frontend['kind'],
+  address: IpAddress,
+  servicePort: ServicePort,
+  sourceRanges: readonly Cidr[] | undefined,
+  field: string,
+): FrontendWish {
+  const family = isIpv6Address(address) ? 6 : 4;
+  const claim = addressClaim(address, servicePort);
+  return { kind, address, port: servicePort.port, family, servicePort, sourceRanges, claim, field };
+}
+
+/** A node port answers in every family in which the Service has a ClusterIP. */
+function nodePortWishes(
+  service: Service,
+  servicePort: ServicePort,
+  index: number,
+  allocation: Allocation,
+  allocating: AllocationSettings | undefined,
+  findings: Finding[],
+): readonly FrontendWish[] {
+  if (service.type !== 'NodePort' && service.type !== 'LoadBalancer') return [];
+  const port = servicePort.nodePort ?? allocation.nodePorts[nodePortKey(servicePort)];
+  if (port === undefined) return [];
+  const field = `spec.ports[${String(index)}].nodePort`;
+  if (allocating !== undefined && (port < allocating.nodePorts.first || port > allocating.nodePorts.last)) {
+    const { first, last } = allocating.nodePorts;
+    const message = `${String(port)} is not in the valid range ${String(first)}-${String(last)}`;
+    findings.push(finding('NodePortOutOfRange', refOf(service), field, message));
+    return [];
+  }
+  const addresses = service.traffic.clusterIps.length > 0 ? service.traffic.clusterIps : allocation.clusterIps;
+  const families = new Set(addresses.map((address) => (isIpv6Address(address) ? 6 : 4)));
+  const claim = nodePortClaim(servicePort.protocol, port);
+  return [...families].map((family) => ({
+    kind: 'NodePort',
+    address: undefined,
+    port,
+    family,
+    servicePort,
+    sourceRanges: undefined,
+    claim,
+    field,
+  }));
+}
+
+/** The ranges of the address' family; without any there is no filter (core/v1 loadBalancerSourceRanges). */
+function rangesFor(address: IpAddress, traffic: Service['traffic']): readonly Cidr[] | undefined {
+  const ranges = traffic.sourceRanges?.filter((range) => (range.family === 6) === isIpv6Address(address)) ?? [];
+  if (ranges.length === 0) return undefined;
+  // A node that holds the address itself may send from it (kube-proxy does the same).
+  const own = traffic.loadBalancerIps.filter((ip) => isIpv6Address(ip) === isIpv6Address(address)).map(hostCidr);
+  return withoutNested([...ranges, ...own]);
+}
+
+function admittedExternalIps(service: Service, policy: ExternalIpPolicy, findings: Finding[]): readonly IpAddress[] {
+  const isAllowed = (address: IpAddress): boolean =>
+    policy.kind === 'allow' || (policy.kind === 'ranges' && policy.cidrs.some((cidr) => cidrHas(cidr, address)));
+  const { externalIps } = service.traffic;
+  for (const [index, address] of externalIps.entries()) {
+    if (isAllowed(address)) continue;
+    const message = `${address} is not among the addresses that --external-ips allows`;
+    findings.push(finding('ExternalIpDenied', refOf(service), `spec.externalIPs[${String(index)}]`, message));
+  }
+  return externalIps.filter(isAllowed);
+}
+
+/** The Service itself, as Findings name it. */
+export function refOf(service: Service): ObjectRef {
+  return { kind: 'Service', namespace: service.meta.namespace, name: service.meta.name };
+}

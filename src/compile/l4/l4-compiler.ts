@@ -1,0 +1,129 @@
+import { PersistentMap } from '../../lib/persistent-map.ts';
+import type { Finding } from '../../model/finding.ts';
+import type { EndpointSlice, Service } from '../../model/service.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import { DependencyIndex } from '../dependency-index.ts';
+import type { NodeFacts } from '../settings.ts';
+import { NOTHING_ALLOCATED, type Held } from './allocation.ts';
+import { ClaimTable } from './claim-table.ts';
+import { isServed, refOf, wishOf, type ServiceWish } from './frontends.ts';
+import type { L4Plan, NodePlan, ServicePlan } from './l4-plan.ts';
+import type { AllocationSettings, L4Settings } from './l4-settings.ts';
+import { nodePlanOf, sameNodePlan } from './node-plan.ts';
+import { compileService } from './service-plan.ts';
+
+/** What has changed since the last compile, and how to look up the rest. */
+export interface L4Input {
+  readonly snapshot: Snapshot;
+  readonly node: NodeFacts;
+  /** Services that changed themselves, through their slices, or in what they were given. */
+  readonly changedServices: ReadonlySet<string>;
+  readonly allocations: Held;
+  readonly slicesOf: (service: string) => readonly EndpointSlice[];
+}
+
+/** The plan, and the Findings of every Service that was computed again (an empty list clears them). */
+export interface L4Output {
+  readonly plan: L4Plan;
+  readonly findings: ReadonlyMap<string, readonly Finding[]>;
+}
+
+/** The incremental part of L4: computes again the Services that a change reaches, and those that a conflict ties to them. */
+export class L4Compiler {
+  readonly #settings: L4Settings;
+  readonly #allocating: AllocationSettings | undefined;
+  readonly #claims = new ClaimTable();
+  /** Service -> addresses that may have to be masqueraded from themselves. */
+  readonly #hairpinsOf = new DependencyIndex();
+  readonly #wishes = new Map<string, ServiceWish>();
+  #services = PersistentMap.empty<ServicePlan>();
+  #hairpins = PersistentMap.empty<true>();
+  #node: NodePlan | undefined;
+  #zone: string | undefined;
+  #plan: L4Plan | undefined;
+
+  constructor(settings: L4Settings, allocating: AllocationSettings | undefined) {
+    this.#settings = settings;
+    this.#allocating = allocating;
+  }
+
+  compile(input: L4Input): L4Output {
+    const dirty = new Set(input.changedServices);
+    if (this.#nodeChanged(input)) for (const key of input.snapshot.services.keys()) dirty.add(key);
+    // Whoever is added on the way has not changed its own claims, so that looking at it again finds nobody new.
+    for (const key of dirty) for (const other of this.#claim(key, input)) dirty.add(other);
+    const findings = new Map<string, readonly Finding[]>();
+    for (const key of dirty) findings.set(`l4:${key}`, this.#compileService(key, input));
+    return { plan: this.#currentPlan(), findings };
+  }
+
+  /** The same object again when nothing is different, so that planes have nothing to compare. */
+  #currentPlan(): L4Plan {
+    const node = this.#node ?? nodePlanOf(undefined, { addresses: [] }, this.#settings);
+    const before = this.#plan;
+    if (before?.services === this.#services && before.hairpins === this.#hairpins && before.node === node)
+      return before;
+    this.#plan = { services: this.#services, hairpins: this.#hairpins, node };
+    return this.#plan;
+  }
+
+  /** Whether something changed that every Service depends on: where the node stands, how it tells its pods. */
+  #nodeChanged({ snapshot, node: facts }: L4Input): boolean {
+    const node = snapshot.nodes.get(this.#settings.nodeName);
+    const next = nodePlanOf(node, facts, this.#settings);
+    const zone = this.#settings.zone ?? node?.zone;
+    const before = this.#node;
+    if (before === undefined || !sameNodePlan(before, next)) this.#node = next;
+    const isSame = before !== undefined && before.localPods.kind === next.localPods.kind && zone === this.#zone;
+    this.#zone = zone;
+    return !isSame;
+  }
+
+  #claim(key: string, { snapshot, allocations }: L4Input): ReadonlySet<string> {
+    const service = snapshot.services.get(key);
+    if (service === undefined || !isServed(service, this.#settings)) {
+      this.#wishes.delete(key);
+      return this.#claims.set(key, []);
+    }
+    const wish = wishOf(service, allocations.get(key) ?? NOTHING_ALLOCATED, this.#settings, this.#allocating);
+    this.#wishes.set(key, wish);
+    return this.#claims.set(key, wish.claims);
+  }
+
+  #compileService(key: string, input: L4Input): readonly Finding[] {
+    const service = input.snapshot.services.get(key);
+    const wish = this.#wishes.get(key);
+    if (service === undefined || wish === undefined) {
+      this.#services = this.#services.delete(key);
+      this.#setHairpins(key, []);
+      return [];
+    }
+    const find = (other: string): Service | undefined => input.snapshot.services.get(other);
+    const compiled = compileService(service, wish, input.slicesOf(key), {
+      chooser: {
+        nodeName: this.#settings.nodeName,
+        zone: this.#zone,
+        derivesHints: this.#allocating !== undefined,
+      },
+      masqueradesAll: this.#settings.masqueradesAll,
+      knowsLocalPods: this.#node?.localPods.kind !== 'unknown',
+      holderOf: (claim) => {
+        const holder = this.#claims.holder(claim, service, find);
+        return holder === undefined ? undefined : refOf(holder);
+      },
+    });
+    const before = this.#services.get(key);
+    if (before === undefined || JSON.stringify(before) !== JSON.stringify(compiled.plan))
+      this.#services = this.#services.set(key, compiled.plan);
+    this.#setHairpins(key, compiled.hairpins);
+    return compiled.findings;
+  }
+
+  #setHairpins(key: string, addresses: readonly string[]): void {
+    const before = this.#hairpinsOf.inputsOf(key);
+    this.#hairpinsOf.set(key, addresses);
+    for (const address of before)
+      if (this.#hairpinsOf.ownersOf(address).size === 0) this.#hairpins = this.#hairpins.delete(address);
+    for (const address of addresses) this.#hairpins = this.#hairpins.set(address, true);
+  }
+}

@@ -1,0 +1,64 @@
+import { cidrHas, withoutNested, type Cidr } from '../../model/cidr.ts';
+import { isIpv6Address, type IpAddress } from '../../model/grammar.ts';
+import type { Node } from '../../model/node.ts';
+import type { NodeFacts } from '../settings.ts';
+import type { LocalPods, NodePlan } from './l4-plan.ts';
+import type { L4Settings, LocalDetection } from './l4-settings.ts';
+
+/** What holds for the node, from its object (if there is one), its interfaces, and what the operator decided. Pure. */
+export function nodePlanOf(node: Node | undefined, facts: NodeFacts, settings: L4Settings): NodePlan {
+  return {
+    name: settings.nodeName,
+    addresses: [...new Set([...facts.addresses, ...(node?.internalIps ?? [])])].sort(),
+    nodePortAddresses: nodePortAddresses(node, facts, settings.nodePortAddresses),
+    localPods: localPods(settings.localDetection, node),
+    masqueradesAll: settings.masqueradesAll,
+    isEligible: node?.isLeaving !== true,
+  };
+}
+
+/**
+ * Where node ports answer. `primary` is the node's own address of each family, as kube-proxy's
+ * nftables mode has it. Ranges choose among the addresses of the interfaces; a family without a range
+ * has all of them (kube-proxy, NodePortAddresses), never a loopback address.
+ */
+function nodePortAddresses(
+  node: Node | undefined,
+  { addresses }: NodeFacts,
+  wanted: L4Settings['nodePortAddresses'],
+): readonly IpAddress[] {
+  const families = [false, true];
+  if (wanted === 'primary') {
+    const known = [...(node?.internalIps ?? []), ...addresses];
+    return families.flatMap((isV6) => known.find((address) => isIpv6Address(address) === isV6) ?? []).sort();
+  }
+  return families
+    .flatMap((isV6) => {
+      const ranges = wanted.filter((range) => (range.family === 6) === isV6);
+      const own = addresses.filter((address) => isIpv6Address(address) === isV6);
+      return ranges.length === 0 ? own : own.filter((address) => ranges.some((range) => cidrHas(range, address)));
+    })
+    .sort();
+}
+
+function localPods(detection: LocalDetection, node: Node | undefined): LocalPods {
+  switch (detection.mode) {
+    case 'ClusterCIDR':
+      return fromCidrs(detection.cidrs);
+    case 'NodeCIDR':
+      return fromCidrs(node?.podCidrs ?? []);
+    case 'BridgeInterface':
+      return { kind: 'bridge', interface: detection.interface };
+    case 'InterfaceNamePrefix':
+      return { kind: 'interface-prefix', prefix: detection.prefix };
+  }
+}
+
+function fromCidrs(cidrs: readonly Cidr[]): LocalPods {
+  return cidrs.length === 0 ? { kind: 'unknown' } : { kind: 'cidrs', cidrs: withoutNested(cidrs) };
+}
+
+/** Whether two node plans say the same. */
+export function sameNodePlan(a: NodePlan, b: NodePlan): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,198 @@
+import { describe, expect, it } from 'vitest';
+import { PersistentMap } from '../lib/persistent-map.ts';
+import { cidrOf, type Cidr } from '../model/cidr.ts';
+import { ipAddressOf, type IpAddress } from '../model/grammar.ts';
+import type { FrontendAction, Frontend, L4Plan, ServicePlan } from '../compile/l4/l4-plan.ts';
+import { explainPacket, type PacketAnswer } from './explain.ts';
+
+function ip(text: string): IpAddress {
+  const address = ipAddressOf(text);
+  if (address === undefined) throw new Error(`${text} is no address`);
+  return address;
+}
+
+function cidr(text: string): Cidr {
+  const range = cidrOf(text);
+  if (range === undefined) throw new Error(`${text} is no range`);
+  return range;
+}
+
+const HERE = { address: ip('10.244.1.7'), port: 8080 };
+const THERE = { address: ip('10.244.2.9'), port: 8080 };
+
+function frontend(kind: Frontend['kind'], address: string | undefined, port: number, action: FrontendAction): Frontend {
+  return { kind, address: address === undefined ? undefined : ip(address), port, action, sourceRanges: undefined };
+}
+
+const INSIDE: FrontendAction = {
+  kind: 'balance',
+  list: 'cluster',
+  masquerade: 'all-but-local-pods',
+  hasShortCircuit: false,
+};
+const OUTSIDE: FrontendAction = { kind: 'balance', list: 'cluster', masquerade: 'everybody', hasShortCircuit: false };
+const LOCAL: FrontendAction = { kind: 'balance', list: 'local', masquerade: 'nobody', hasShortCircuit: true };
+
+function plan(...frontends: readonly Frontend[]): L4Plan {
+  const service: ServicePlan = {
+    namespace: 'shop',
+    name: 'web',
+    clusterIps: [ip('10.96.0.10')],
+    healthCheck: undefined,
+    ports: [
+      {
+        name: 'http',
+        protocol: 'TCP',
+        family: 4,
+        frontends,
+        cluster: [HERE, THERE],
+        local: [HERE],
+        serving: [],
+        affinityTimeoutS: undefined,
+      },
+    ],
+  };
+  return {
+    services: PersistentMap.from([['shop/web', service]]),
+    hairpins: PersistentMap.empty(),
+    node: {
+      name: 'node-a',
+      addresses: [ip('192.0.2.10')],
+      nodePortAddresses: [ip('192.0.2.10')],
+      localPods: { kind: 'cidrs', cidrs: [cidr('10.244.1.0/24')] },
+      masqueradesAll: false,
+      isEligible: true,
+    },
+  };
+}
+
+const CLUSTER_IP = frontend('ClusterIP', '10.96.0.10', 80, INSIDE);
+const NODE_PORT = frontend('NodePort', undefined, 30_080, OUTSIDE);
+
+interface Case {
+  readonly name: string;
+  readonly plan: L4Plan;
+  readonly client: string;
+  readonly to: readonly [address: string, port: number];
+  readonly outcome: PacketAnswer['outcome'];
+  /** Endpoints, with `!` behind those that see the node's address. */
+  readonly endpoints: readonly string[];
+  readonly because?: string;
+}
+
+const cases: readonly Case[] = [
+  {
+    name: 'a pod keeps its source',
+    plan: plan(CLUSTER_IP),
+    client: '10.244.1.5',
+    to: ['10.96.0.10', 80],
+    outcome: 'endpoints',
+    endpoints: ['10.244.1.7', '10.244.2.9'],
+  },
+  {
+    name: 'a pod that may reach itself is masqueraded there only',
+    plan: plan(CLUSTER_IP),
+    client: '10.244.1.7',
+    to: ['10.96.0.10', 80],
+    outcome: 'endpoints',
+    endpoints: ['10.244.1.7!', '10.244.2.9'],
+    because: 'depends on the endpoint',
+  },
+  {
+    name: 'the node is no pod',
+    plan: plan(CLUSTER_IP),
+    client: '192.0.2.10',
+    to: ['10.96.0.10', 80],
+    outcome: 'endpoints',
+    endpoints: ['10.244.1.7!', '10.244.2.9!'],
+  },
+  {
+    name: 'an unused port of a ClusterIP is refused',
+    plan: plan(CLUSTER_IP),
+    client: '10.244.1.5',
+    to: ['10.96.0.10', 81],
+    outcome: 'refused',
+    endpoints: [],
+    because: 'has no port 81/TCP',
+  },
+  {
+    name: 'a node port on the address of the node',
+    plan: plan(CLUSTER_IP, NODE_PORT),
+    client: '198.51.100.7',
+    to: ['192.0.2.10', 30_080],
+    outcome: 'endpoints',
+    endpoints: ['10.244.1.7!', '10.244.2.9!'],
+  },
+  {
+    name: 'a node port on another address',
+    plan: plan(CLUSTER_IP, NODE_PORT),
+    client: '198.51.100.7',
+    to: ['192.0.2.11', 30_080],
+    outcome: 'untouched',
+    endpoints: [],
+    because: 'answers on 192.0.2.10',
+  },
+  {
+    name: 'policy Local from outside',
+    plan: plan(frontend('LoadBalancer', '192.0.2.80', 80, LOCAL)),
+    client: '198.51.100.7',
+    to: ['192.0.2.80', 80],
+    outcome: 'endpoints',
+    endpoints: ['10.244.1.7'],
+    because: 'the usable endpoints on this node',
+  },
+  {
+    name: 'policy Local from a pod of this node',
+    plan: plan(frontend('LoadBalancer', '192.0.2.80', 80, LOCAL)),
+    client: '10.244.1.5',
+    to: ['192.0.2.80', 80],
+    outcome: 'endpoints',
+    endpoints: ['10.244.1.7', '10.244.2.9'],
+    because: 'the client is on this node',
+  },
+  {
+    name: 'policy Local without an endpoint here',
+    plan: plan(frontend('LoadBalancer', '192.0.2.80', 80, { kind: 'drop', hasShortCircuit: true })),
+    client: '198.51.100.7',
+    to: ['192.0.2.80', 80],
+    outcome: 'dropped',
+    endpoints: [],
+    because: 'no endpoint of shop/web:http is usable on this node',
+  },
+  {
+    name: 'no endpoint at all',
+    plan: plan(frontend('ClusterIP', '10.96.0.10', 80, { kind: 'reject' })),
+    client: '10.244.1.5',
+    to: ['10.96.0.10', 80],
+    outcome: 'refused',
+    endpoints: [],
+    because: 'no endpoint of shop/web:http is ready',
+  },
+  {
+    name: 'a source that loadBalancerSourceRanges keeps out',
+    plan: plan({ ...frontend('LoadBalancer', '192.0.2.80', 80, OUTSIDE), sourceRanges: [cidr('203.0.113.0/24')] }),
+    client: '198.51.100.7',
+    to: ['192.0.2.80', 80],
+    outcome: 'dropped',
+    endpoints: [],
+    because: 'lets in 203.0.113.0/24 only',
+  },
+  {
+    name: 'an address that is nobody’s',
+    plan: plan(CLUSTER_IP),
+    client: '10.244.1.5',
+    to: ['192.0.2.99', 80],
+    outcome: 'untouched',
+    endpoints: [],
+    because: 'no Service of this node has',
+  },
+];
+
+describe('explaining a packet', () => {
+  it.each(cases)('$name', ({ plan: given, client, to, outcome, endpoints, because = '' }) => {
+    const answer = explainPacket(given, { client: ip(client), destination: ip(to[0]), port: to[1], protocol: 'TCP' });
+    expect(answer.outcome).toBe(outcome);
+    expect(answer.endpoints.map((item) => `${item.address}${item.isMasqueraded ? '!' : ''}`)).toEqual(endpoints);
+    expect(answer.because.join('; ')).toContain(because);
+  });
+});

@@ -1,0 +1,209 @@
+import { cidrHas, type Cidr } from '../model/cidr.ts';
+import { isIpv6Address, type IpAddress } from '../model/grammar.ts';
+import type { TransportProtocol } from '../model/service.ts';
+import type { EndpointAddress, Frontend, L4Plan, ServicePlan, ServicePortPlan } from '../compile/l4/l4-plan.ts';
+
+/** A first packet of which somebody wants to know what becomes of it. */
+export interface PacketQuestion {
+  readonly client: IpAddress;
+  readonly destination: IpAddress;
+  readonly port: number;
+  readonly protocol: TransportProtocol;
+}
+
+/** What the kernel of this node does with a new connection, and why. */
+export interface PacketAnswer {
+  /** What the client is to this node. */
+  readonly client: string;
+  /** `namespace/name:port` and by which of its addresses; empty where no Service is meant. */
+  readonly service: string;
+  readonly outcome: 'endpoints' | 'dropped' | 'refused' | 'untouched';
+  /** Each is as likely as the others. */
+  readonly endpoints: readonly ExplainedEndpoint[];
+  /** The reasons, in the words of the objects. */
+  readonly because: readonly string[];
+}
+
+export interface ExplainedEndpoint {
+  readonly address: IpAddress;
+  readonly port: number;
+  /** Whether the endpoint sees the node's address instead of the client's. */
+  readonly isMasqueraded: boolean;
+}
+
+type ClientKind = 'node' | 'local-pod' | 'elsewhere';
+
+/** A frontend with all that belongs to it. */
+interface Found {
+  readonly service: ServicePlan;
+  readonly port: ServicePortPlan;
+  readonly frontend: Frontend;
+}
+
+/** Answers from the plan that the kernel was given, so that the answer is what the rules do. Pure. */
+export function explainPacket(plan: L4Plan, question: PacketQuestion): PacketAnswer {
+  const client = clientOf(plan, question.client);
+  const found = findFrontend(plan, question);
+  const base = { client: client.text, service: '', endpoints: [] };
+  if (found === undefined) return { ...base, ...withoutFrontend(plan, question) };
+  const service = `${nameOf(found)} by its ${KIND_NAMES[found.frontend.kind]}`;
+  const ranges = found.frontend.sourceRanges;
+  if (ranges !== undefined && !ranges.some((range) => cidrHas(range, question.client))) {
+    const because = [`loadBalancerSourceRanges lets in ${rangesText(ranges)} only`];
+    return { ...base, service, outcome: 'dropped', because };
+  }
+  return { ...base, service, ...balanced(plan, question, found, client.kind) };
+}
+
+const KIND_NAMES: Readonly<Record<Frontend['kind'], string>> = {
+  ClusterIP: 'ClusterIP',
+  ExternalIP: 'external IP',
+  LoadBalancer: 'load balancer address',
+  NodePort: 'node port',
+};
+
+function clientOf({ node, hairpins }: L4Plan, client: IpAddress): { readonly kind: ClientKind; readonly text: string } {
+  const isLoopback = client.startsWith('127.') || client === '::1';
+  if (isLoopback || node.addresses.includes(client)) return { kind: 'node', text: `this node, ${node.name}` };
+  const { localPods } = node;
+  switch (localPods.kind) {
+    case 'unknown':
+      return { kind: 'elsewhere', text: 'not this node; its pods cannot be told from others (see --cluster-cidr)' };
+    case 'cidrs': {
+      const range = localPods.cidrs.find((cidr) => cidrHas(cidr, client));
+      if (range !== undefined) return { kind: 'local-pod', text: `a pod (${range.text})` };
+      return { kind: 'elsewhere', text: `not this node, and no pod (${rangesText(localPods.cidrs)})` };
+    }
+    case 'bridge':
+    case 'interface-prefix': {
+      const how = localPods.kind === 'bridge' ? localPods.interface : `${localPods.prefix}*`;
+      if (hairpins.has(client)) return { kind: 'local-pod', text: `a pod of this node, if it comes in by ${how}` };
+      return { kind: 'elsewhere', text: `not a pod of this node, unless it comes in by ${how}` };
+    }
+  }
+}
+
+function findFrontend(plan: L4Plan, { destination, port, protocol }: PacketQuestion): Found | undefined {
+  const family = isIpv6Address(destination) ? 6 : 4;
+  const isNodePortAddress = plan.node.nodePortAddresses.includes(destination);
+  let nodePort: Found | undefined;
+  for (const service of plan.services.values()) {
+    for (const item of service.ports) {
+      if (item.protocol !== protocol || item.family !== family) continue;
+      const frontend = item.frontends.find(
+        ({ address, port: number }) => number === port && (address === destination || address === undefined),
+      );
+      if (frontend === undefined) continue;
+      // An address of its own goes before a node port of the same number.
+      if (frontend.address !== undefined) return { service, port: item, frontend };
+      if (isNodePortAddress) nodePort = { service, port: item, frontend };
+    }
+  }
+  return nodePort;
+}
+
+function withoutFrontend(
+  plan: L4Plan,
+  { destination, port, protocol }: PacketQuestion,
+): Pick<PacketAnswer, 'outcome' | 'because'> {
+  const owner = [...plan.services.values()].find((service) => service.clusterIps.includes(destination));
+  if (owner !== undefined) {
+    const ports = owner.ports.map((item) => `${String(clusterPort(item) ?? '')}/${item.protocol}`);
+    const because = [
+      `${destination} is a ClusterIP of ${owner.namespace}/${owner.name}, which has no port ${String(port)}/${protocol}`,
+      `it has ${[...new Set(ports)].join(', ')}`,
+    ];
+    return { outcome: 'refused', because };
+  }
+  return {
+    outcome: 'untouched',
+    because: [
+      `no Service of this node has ${destination} port ${String(port)}/${protocol}`,
+      ...nodePortHint(plan, port),
+    ],
+  };
+}
+
+function clusterPort({ frontends }: ServicePortPlan): number | undefined {
+  return frontends.find((frontend) => frontend.kind === 'ClusterIP')?.port;
+}
+
+function nodePortHint(plan: L4Plan, port: number): readonly string[] {
+  for (const service of plan.services.values()) {
+    if (service.ports.some(({ frontends }) => frontends.some((item) => item.kind === 'NodePort' && item.port === port)))
+      return [
+        `${String(port)} is a node port of ${service.namespace}/${service.name}, which answers on ${plan.node.nodePortAddresses.join(', ')}`,
+      ];
+  }
+  return [];
+}
+
+function balanced(
+  plan: L4Plan,
+  { client }: PacketQuestion,
+  found: Found,
+  kind: ClientKind,
+): Pick<PacketAnswer, 'outcome' | 'endpoints' | 'because'> {
+  const { frontend, port } = found;
+  const { action } = frontend;
+  const policy = frontend.kind === 'ClusterIP' ? 'internalTrafficPolicy' : 'externalTrafficPolicy';
+  if (action.kind === 'reject') {
+    return {
+      outcome: 'refused',
+      endpoints: [],
+      because: [`no endpoint of ${nameOf(found)} is ready, or serving while it terminates`],
+    };
+  }
+  const isShortCut = action.hasShortCircuit && kind !== 'elsewhere';
+  if (action.kind === 'drop' && !isShortCut) {
+    const because = [
+      `${policy} is Local, and no endpoint of ${nameOf(found)} is usable on this node, ${plan.node.name}`,
+    ];
+    return { outcome: 'dropped', endpoints: [], because };
+  }
+  const list = isShortCut || action.kind === 'drop' ? 'cluster' : action.list;
+  const endpoints = port[list].map((endpoint) => ({
+    ...endpoint,
+    isMasqueraded: isMasqueraded(plan, found, endpoint, client, kind),
+  }));
+  const why = isShortCut
+    ? `${policy} is Local, but the client is on this node, so that all usable endpoints count`
+    : `${policy} is ${list === 'local' ? 'Local: the usable endpoints on this node' : 'Cluster: the usable endpoints, narrowed by their hints'}`;
+  const affinity =
+    port.affinityTimeoutS === undefined
+      ? []
+      : [`sessionAffinity ClientIP: the client keeps its endpoint for ${String(port.affinityTimeoutS)} s`];
+  return { outcome: 'endpoints', endpoints, because: [why, ...sourceReason(endpoints), ...affinity] };
+}
+
+function isMasqueraded(
+  { node }: L4Plan,
+  { frontend }: Found,
+  endpoint: EndpointAddress,
+  client: IpAddress,
+  kind: ClientKind,
+): boolean {
+  // What ends on the node itself never leaves it, and leaving is where sources are replaced.
+  if (node.addresses.includes(endpoint.address) || endpoint.address.startsWith('127.')) return false;
+  if (endpoint.address === client) return true;
+  const { action } = frontend;
+  if (action.kind === 'reject') return false;
+  if (action.hasShortCircuit) return kind === 'node';
+  if (action.kind === 'drop') return false;
+  return action.masquerade === 'everybody' || (action.masquerade === 'all-but-local-pods' && kind !== 'local-pod');
+}
+
+function sourceReason(endpoints: readonly ExplainedEndpoint[]): readonly string[] {
+  if (endpoints.every(({ isMasqueraded: is }) => !is)) return ['the endpoint sees the address of the client'];
+  if (endpoints.every(({ isMasqueraded: is }) => is))
+    return ['the endpoint sees the address of this node, so that its answers come back this way'];
+  return ['whether the endpoint sees the address of the client or of this node depends on the endpoint'];
+}
+
+function nameOf({ service, port }: Found): string {
+  return `${service.namespace}/${service.name}${port.name === '' ? '' : `:${port.name}`}`;
+}
+
+function rangesText(ranges: readonly Cidr[]): string {
+  return ranges.map(({ text }) => text).join(', ');
+}

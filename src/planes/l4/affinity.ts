@@ -1,0 +1,166 @@
+import { invariant } from '../../lib/invariant.ts';
+import type { EndpointAddress, Frontend, ServicePlan, ServicePortPlan } from '../../compile/l4/l4-plan.ts';
+import { baseChainCommands, chainCommands, declaredChain, setCommand, type Declaration } from './declaration.ts';
+import { AFFINITY_SETS, AFFINITY_TABLE, PROTOCOL_WORDS, PROTOCOLS, WORDS, type Family } from './names.ts';
+
+/**
+ * Frontends of one Service port that hold a client to one endpoint together: a client that comes by
+ * the ClusterIP one time and by a node port the next finds the same one (core/v1 sessionAffinity is of
+ * the Service, not of an address). Frontends under another traffic policy are a group of their own,
+ * since the endpoint of one may be forbidden to the other.
+ */
+export interface AffinityGroup {
+  readonly family: Family;
+  /** Unique, and readable in a listing: `shop/web/tcp/http`. */
+  readonly id: string;
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  readonly timeoutS: number;
+  readonly frontends: readonly Frontend[];
+  /** All that a client may be held to. */
+  readonly endpoints: readonly EndpointAddress[];
+}
+
+/** The affinity groups of a Service. */
+export function affinityGroups(service: ServicePlan): readonly AffinityGroup[] {
+  return service.ports.flatMap((port) => {
+    const { affinityTimeoutS: timeoutS, family } = port;
+    if (timeoutS === undefined) return [];
+    const protocol = PROTOCOL_WORDS[port.protocol];
+    const name = `${service.namespace}/${service.name}/${protocol}${port.name === '' ? '' : `/${port.name}`}`;
+    return (['cluster', 'local', 'external-local'] as const).flatMap((policy) => {
+      const frontends = port.frontends.filter((frontend) => policyOf(frontend) === policy);
+      if (frontends.length === 0) return [];
+      const id = policy === 'cluster' ? name : `${name}/${policy}`;
+      return [{ family, id, protocol, timeoutS, frontends, endpoints: endpointsOf(port, policy) }];
+    });
+  });
+}
+
+type GroupPolicy = 'cluster' | 'local' | 'external-local';
+
+function policyOf({ action }: Frontend): GroupPolicy | undefined {
+  if (action.kind === 'reject') return undefined;
+  if (action.hasShortCircuit) return 'external-local';
+  return action.kind === 'drop' ? undefined : action.list;
+}
+
+/** With a short circuit, pods of the node have other endpoints than clients outside, which are other clients. */
+function endpointsOf(port: ServicePortPlan, policy: GroupPolicy): readonly EndpointAddress[] {
+  return policy === 'external-local' ? [...port.cluster, ...port.local] : port[policy];
+}
+
+/**
+ * The map from clients of a group to the address of their endpoint, one for each port that endpoints
+ * have: nft 1.0.6 aborts where a packet is to write an IPv6 address together with a port.
+ */
+export function clientsMap({ id }: AffinityGroup, endpointPort: number): string {
+  return `clients-${id}/${String(endpointPort)}`;
+}
+
+/** The ports of a group's endpoints, sorted: almost always one. */
+export function endpointPorts({ endpoints }: AffinityGroup): readonly number[] {
+  return [...new Set(endpoints.map(({ port }) => port))].sort((a, b) => a - b);
+}
+
+/** The table of a family. */
+export function affinityTable(family: Family): string {
+  return `${WORDS[family].family} ${AFFINITY_TABLE}`;
+}
+
+/** The most clients that a group remembers, so that a flood of made-up sources fills a bounded piece of memory. */
+const MAX_CLIENTS = 65_536;
+
+/** The chain that sends a client where it went last, if it is known; the next table decides otherwise. */
+export function recallDeclarations(group: AffinityGroup): readonly Declaration[] {
+  const ip = WORDS[group.family].family;
+  const rules = endpointPorts(group).map(
+    (port) =>
+      `meta l4proto ${group.protocol} dnat ${ip} to ${ip} saddr map @${clientsMap(group, port)} : ${String(port)}`,
+  );
+  const chain = { name: recallChain(group), rules };
+  return [...clientsMaps(group), declaredChain(affinityTable(group.family), chain, true)];
+}
+
+/** The chain that remembers where a client went. */
+export function rememberDeclarations(group: AffinityGroup): readonly Declaration[] {
+  const ip = WORDS[group.family].family;
+  const rules = endpointPorts(group).map(
+    (port) =>
+      `${group.protocol} dport ${String(port)} update @${clientsMap(group, port)} { ${ip} saddr timeout ${String(group.timeoutS)}s : ${ip} daddr }`,
+  );
+  const chain = { name: rememberChain(group), rules };
+  return [...clientsMaps(group), declaredChain(affinityTable(group.family), chain, true)];
+}
+
+/** Names say what the rules depend on, so that a chain never has to change its rules while packets go through it. */
+export function recallChain(group: AffinityGroup): string {
+  return `recall-${group.id}/${portsText(group)}`;
+}
+
+export function rememberChain(group: AffinityGroup): string {
+  return `remember-${group.id}/${String(group.timeoutS)}s/${portsText(group)}`;
+}
+
+function portsText(group: AffinityGroup): string {
+  return endpointPorts(group).join('-');
+}
+
+function clientsMaps(group: AffinityGroup): readonly Declaration[] {
+  invariant(/^[a-z0-9./-]+$/.test(group.id), `${JSON.stringify(group.id)} is made of names`);
+  const ip = WORDS[group.family].family;
+  const table = affinityTable(group.family);
+  return endpointPorts(group).map((port) => {
+    const name = clientsMap(group, port);
+    const more = `flags dynamic,timeout; size ${String(MAX_CLIENTS)};`;
+    const command = setCommand(table, { name, typeOf: `${ip} saddr`, data: `${ip} daddr`, more });
+    return { id: `map ${table} ${name}`, commands: [command], isOwned: true };
+  });
+}
+
+/** The fixed part of the table of a family. What clients had stays in it; the rest is told anew. */
+export function renderAffinityBase(family: Family): readonly string[] {
+  const ip = WORDS[family].family;
+  const table = affinityTable(family);
+  const vip = `${ip} daddr . meta l4proto . th dport`;
+  const port = 'meta l4proto . th dport';
+  const { recalled, recalledNodePorts, remembered, rememberedNodePorts, nodePortIps } = AFFINITY_SETS;
+  const maps = [
+    { name: recalled, typeOf: vip, data: 'verdict' },
+    { name: recalledNodePorts, typeOf: port, data: 'verdict' },
+    { name: remembered, typeOf: vip, data: 'verdict' },
+    { name: rememberedNodePorts, typeOf: port, data: 'verdict' },
+  ];
+  const recall = [`${vip} vmap @${recalled}`, `${ip} daddr @${nodePortIps} ${port} vmap @${recalledNodePorts}`];
+  const chains = [
+    { name: 'prerouting', hook: 'prerouting', priority: -101, rules: recall, comment: 'clients that are known' },
+    { name: 'output', hook: 'output', priority: -101, rules: recall, comment: 'the same, on the node itself' },
+    ...(['input', 'postrouting'] as const).map((hook) => ({
+      name: hook,
+      hook,
+      priority: 90,
+      rules: ['ct status dnat jump remember'],
+      comment: 'before sources are replaced',
+    })),
+  ] as const;
+  return [
+    `add table ${table}`,
+    ...[...maps, { name: nodePortIps, typeOf: `${ip} daddr` }].map((set) => setCommand(table, set)),
+    ...maps.map(({ name }) => `flush map ${table} ${name}`),
+    `flush set ${table} ${nodePortIps}`,
+    ...chainCommands(table, 'remember', rememberRules(family)),
+    ...chains.flatMap((chain) => baseChainCommands(table, chain)),
+  ];
+}
+
+/** `ct original proto-dst` has no type before the protocol is known, hence a rule for each (nft(8), CONNTRACK EXPRESSIONS). */
+function rememberRules(family: Family): readonly string[] {
+  const to = `ct original ${WORDS[family].family} daddr`;
+  const port = 'meta l4proto . ct original proto-dst';
+  const { remembered, rememberedNodePorts, nodePortIps } = AFFINITY_SETS;
+  return [
+    ...PROTOCOLS.map((protocol) => `meta l4proto ${protocol} ${to} . ${port} vmap @${remembered}`),
+    ...PROTOCOLS.map(
+      (protocol) => `${to} @${nodePortIps} meta l4proto ${protocol} ${port} vmap @${rememberedNodePorts}`,
+    ),
+  ];
+}

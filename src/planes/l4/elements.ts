@@ -1,0 +1,208 @@
+import { invariant } from '../../lib/invariant.ts';
+import type { EndpointAddress, Frontend, NodePlan, ServicePlan, ServicePortPlan } from '../../compile/l4/l4-plan.ts';
+import {
+  affinityGroups,
+  affinityTable,
+  recallChain,
+  recallDeclarations,
+  rememberChain,
+  rememberDeclarations,
+  type AffinityGroup,
+} from './affinity.ts';
+import { balanceChain, externalLocalChain, type BalanceChain, type KeySpace } from './balance-chain.ts';
+import { declaredChain, type Declaration } from './declaration.ts';
+import {
+  AFFINITY_SETS,
+  AFFINITY_TABLE,
+  LOCAL_SLOTS,
+  ofProtocol,
+  PROTOCOL_WORDS,
+  REFUSE,
+  SETS,
+  TABLE,
+  WORDS,
+  type Family,
+  type ProtocolWord,
+} from './names.ts';
+import { fromLocalPod } from './ruleset.ts';
+
+/** One element of a set or map. */
+export interface Element {
+  /** The set or map it is in, as nft names it: `ip sluice services`. */
+  readonly set: string;
+  readonly key: string;
+  /** Undefined in a set. */
+  readonly value: string | undefined;
+  /** For people who list the table. */
+  readonly comment?: string;
+  /** What must be there before, in this order: the chain that the value goes to, and what that one needs. */
+  readonly needs?: readonly Declaration[];
+}
+
+/** The elements that stand for one Service. No two Services share one, since compile has settled who has what. */
+export function serviceElements(service: ServicePlan, node: NodePlan): readonly Element[] {
+  const clusterIps = service.clusterIps.map((address) =>
+    element(address.includes(':') ? 6 : 4, SETS.clusterIps, address),
+  );
+  return [
+    ...clusterIps,
+    ...service.ports.flatMap((port) => portElements(service, port, node)),
+    ...affinityGroups(service).flatMap(affinityElements),
+  ];
+}
+
+/** The elements that stand for the node itself. */
+export function nodeElements(node: NodePlan): readonly Element[] {
+  const addresses = node.nodePortAddresses.flatMap((address) => {
+    const family = address.includes(':') ? 6 : 4;
+    const set = `${WORDS[family].family} ${AFFINITY_TABLE} ${AFFINITY_SETS.nodePortIps}`;
+    return [element(family, SETS.nodePortIps, address), { set, key: text(address), value: undefined }];
+  });
+  const cidrs = node.localPods.kind === 'cidrs' ? node.localPods.cidrs : [];
+  return [...addresses, ...cidrs.map((cidr) => element(cidr.family, SETS.podCidrs, cidr.text))];
+}
+
+/** The element for an endpoint that may reach itself. */
+export function hairpinElement(address: string): Element {
+  return element(address.includes(':') ? 6 : 4, SETS.hairpins, `${text(address)} . ${text(address)}`);
+}
+
+function portElements(service: ServicePlan, port: ServicePortPlan, node: NodePlan): readonly Element[] {
+  const name = port.name === '' ? '' : `:${port.name}`;
+  const comment = `${service.namespace}/${service.name}${name}`;
+  return port.frontends.flatMap((frontend) => frontendElements(frontend, port, node, comment));
+}
+
+function frontendElements(
+  frontend: Frontend,
+  port: ServicePortPlan,
+  node: NodePlan,
+  comment: string,
+): readonly Element[] {
+  const { family } = port;
+  const space: KeySpace = frontend.address === undefined ? 'node-port' : 'address';
+  const key = frontendKey(frontend, PROTOCOL_WORDS[port.protocol]);
+  const names = SETS_OF[space];
+  const endpoints = ofProtocol(names.endpoints, PROTOCOL_WORDS[port.protocol]);
+  const elements: Element[] = [verdict(names.verdicts, key, actionChain(frontend, port, node, space), family, comment)];
+  const { action } = frontend;
+  if (action.kind === 'reject') return [...elements, ...restrictions(frontend, family, key)];
+  if (action.hasShortCircuit) {
+    const chain = balanceChain(space, family, 'cluster', port.cluster.length);
+    elements.push(verdict(names.shortCircuits, key, chain, family), element(family, names.masqueradedOwn, key));
+  }
+  if (action.hasShortCircuit || (action.kind === 'balance' && action.list === 'cluster'))
+    elements.push(...slots(port.cluster, endpoints, key, 0, family));
+  if (action.kind === 'balance' && action.list === 'local')
+    elements.push(...slots(port.local, endpoints, key, LOCAL_SLOTS, family));
+  // Of ClusterIPs the ruleset knows itself when to masquerade.
+  if (action.kind === 'balance' && action.masquerade === 'everybody' && frontend.kind !== 'ClusterIP')
+    elements.push(element(family, names.masqueraded, key));
+  return [...elements, ...restrictions(frontend, family, key)];
+}
+
+const SETS_OF = {
+  address: {
+    verdicts: SETS.services,
+    shortCircuits: SETS.shortCircuits,
+    endpoints: SETS.endpoints,
+    masqueraded: SETS.masqueraded,
+    masqueradedOwn: SETS.masqueradedOwn,
+  },
+  'node-port': {
+    verdicts: SETS.nodePorts,
+    shortCircuits: SETS.nodePortShortCircuits,
+    endpoints: SETS.nodePortEndpoints,
+    masqueraded: SETS.masqueradedNodePorts,
+    masqueradedOwn: SETS.masqueradedOwnNodePorts,
+  },
+} as const;
+
+/** The key under which a frontend stands in the maps of its key space. */
+export function frontendKey({ address, port }: Frontend, protocol: ProtocolWord): string {
+  const rest = `${protocol} . ${String(port)}`;
+  return address === undefined ? rest : `${text(address)} . ${rest}`;
+}
+
+function actionChain(
+  { action }: Frontend,
+  port: ServicePortPlan,
+  node: NodePlan,
+  space: KeySpace,
+): BalanceChain | 'drop' | typeof REFUSE {
+  const { family } = port;
+  if (action.kind === 'reject') return REFUSE;
+  if (action.hasShortCircuit)
+    return externalLocalChain(space, family, port.local.length, fromLocalPod(node.localPods, family));
+  if (action.kind === 'drop') return 'drop';
+  return balanceChain(space, family, action.list, port[action.list].length);
+}
+
+function verdict(
+  set: string,
+  key: string,
+  target: BalanceChain | 'drop' | typeof REFUSE,
+  family: Family,
+  comment?: string,
+): Element {
+  const table = `${WORDS[family].family} ${TABLE}`;
+  const noted = comment === undefined ? {} : { comment };
+  if (target === 'drop') return { set: `${table} ${set}`, key, value: 'drop', ...noted };
+  if (target === REFUSE) return { set: `${table} ${set}`, key, value: `goto ${REFUSE}`, ...noted };
+  return { set: `${table} ${set}`, key, value: `goto ${target.name}`, needs: declarationsOf(table, target), ...noted };
+}
+
+/** A chain and those that it goes to, which come first. They are shared by Services, and stay. */
+function declarationsOf(table: string, chain: BalanceChain): readonly Declaration[] {
+  return [...(chain.needs ?? []), chain].map((needed) => declaredChain(table, needed, false));
+}
+
+function slots(
+  endpoints: readonly EndpointAddress[],
+  set: string,
+  key: string,
+  first: number,
+  family: Family,
+): readonly Element[] {
+  invariant(endpoints.length <= LOCAL_SLOTS, 'a Service port has fewer endpoints than there are slots');
+  return endpoints.map(({ address, port }, index) => ({
+    set: `${WORDS[family].family} ${TABLE} ${set}`,
+    key: `${key} . ${String(first + index)}`,
+    value: `${text(address)} . ${String(port)}`,
+  }));
+}
+
+/** What makes the clients of a group be looked for, and remembered. */
+function affinityElements(group: AffinityGroup): readonly Element[] {
+  const table = affinityTable(group.family);
+  const recall = { value: `goto ${recallChain(group)}`, needs: recallDeclarations(group) };
+  const remember = { value: `goto ${rememberChain(group)}`, needs: rememberDeclarations(group) };
+  return group.frontends.flatMap((frontend) => {
+    const key = frontendKey(frontend, group.protocol);
+    const isNodePort = frontend.address === undefined;
+    const recalled = isNodePort ? AFFINITY_SETS.recalledNodePorts : AFFINITY_SETS.recalled;
+    const remembered = isNodePort ? AFFINITY_SETS.rememberedNodePorts : AFFINITY_SETS.remembered;
+    return [
+      { set: `${table} ${recalled}`, key, ...recall },
+      { set: `${table} ${remembered}`, key, ...remember },
+    ];
+  });
+}
+
+function restrictions(frontend: Frontend, family: Family, key: string): readonly Element[] {
+  if (frontend.sourceRanges === undefined) return [];
+  return [
+    element(family, SETS.restricted, key),
+    ...frontend.sourceRanges.map((range) => element(family, SETS.allowedSources, `${key} . ${range.text}`)),
+  ];
+}
+
+function element(family: Family, set: string, key: string): Element {
+  return { set: `${WORDS[family].family} ${TABLE} ${set}`, key, value: undefined };
+}
+
+/** An address as nft reads it; checked again although it has a brand, because it becomes syntax here. */
+function text(address: string): string {
+  invariant(/^[0-9a-f.:]+$/.test(address), `${JSON.stringify(address)} is an address`);
+  return address;
+}

@@ -1,0 +1,92 @@
+import { createServer, type Server } from 'node:http';
+import { PersistentMap } from '../../lib/persistent-map.ts';
+import { messageOf } from '../../lib/fault.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { ServicePlan } from '../../compile/l4/l4-plan.ts';
+
+/** The server of one Service. */
+interface Check {
+  readonly server: Server;
+  readonly port: number;
+  service: ServicePlan;
+}
+
+/**
+ * The HTTP servers of healthCheckNodePort, by which a balancer outside learns which nodes have ready
+ * endpoints (core/v1 ServiceSpec.healthCheckNodePort). The answer has the form of kube-proxy's, which
+ * balancers' templates expect.
+ */
+export class HealthChecks {
+  readonly #checks = new Map<string, Check>();
+  readonly #logger: Logger;
+  readonly #isHealthy: () => boolean;
+  #services = PersistentMap.empty<ServicePlan>();
+
+  /** `isHealthy` tells whether the kernel has what it should have. */
+  constructor(logger: Logger, isHealthy: () => boolean) {
+    this.#logger = logger;
+    this.#isHealthy = isHealthy;
+  }
+
+  /** Starts, stops and updates what differs from the last call. A port that is taken is told and tried again at the next change. */
+  async update(services: PersistentMap<ServicePlan>): Promise<void> {
+    const changed: (readonly [string, ServicePlan | undefined])[] = [];
+    PersistentMap.diff(this.#services, services, (key, _, after) => changed.push([key, after]));
+    this.#services = services;
+    // What goes frees ports for what comes.
+    for (const [key, service] of changed) {
+      const check = this.#checks.get(key);
+      if (check === undefined) continue;
+      if (service?.healthCheck?.port === check.port) check.service = service;
+      else await this.#stop(key, check);
+    }
+    for (const [key, service] of changed)
+      if (service?.healthCheck !== undefined && !this.#checks.has(key)) await this.#start(key, service);
+  }
+
+  async close(): Promise<void> {
+    for (const [key, check] of this.#checks) await this.#stop(key, check);
+    this.#services = PersistentMap.empty();
+  }
+
+  async #start(key: string, service: ServicePlan): Promise<void> {
+    const port = service.healthCheck?.port;
+    if (port === undefined) return;
+    const server = createServer((_, response) => {
+      const { status, body } = this.#answer(check.service);
+      response.writeHead(status, {
+        'content-type': 'application/json',
+        'x-content-type-options': 'nosniff',
+        'x-load-balancing-endpoint-weight': String(check.service.healthCheck?.readyEndpoints ?? 0),
+      });
+      response.end(body);
+    });
+    const check: Check = { server, port, service };
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen({ port, host: '::', ipv6Only: false }, () => resolve());
+      });
+      this.#checks.set(key, check);
+    } catch (thrown) {
+      this.#logger.error('cannot listen on a healthCheckNodePort; balancers will not send traffic for it here', {
+        service: key,
+        port,
+        error: messageOf(thrown),
+      });
+    }
+  }
+
+  async #stop(key: string, { server }: Check): Promise<void> {
+    this.#checks.delete(key);
+    server.closeAllConnections();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+
+  #answer({ namespace, name, healthCheck }: ServicePlan): { readonly status: number; readonly body: string } {
+    const localEndpoints = healthCheck?.readyEndpoints ?? 0;
+    const serviceProxyHealthy = this.#isHealthy();
+    const body = JSON.stringify({ service: { namespace, name }, localEndpoints, serviceProxyHealthy }, undefined, '\t');
+    return { status: localEndpoints > 0 && serviceProxyHealthy ? 200 : 503, body };
+  }
+}

@@ -1,0 +1,278 @@
+import { crash } from '../../lib/crash.ts';
+import { Fault, messageOf } from '../../lib/fault.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { PersistentMap } from '../../lib/persistent-map.ts';
+import { Turns } from '../../lib/turns.ts';
+import type { L4Plan, ServicePlan } from '../../compile/l4/l4-plan.ts';
+import type { Applied, Plane } from '../plane.ts';
+import type { Conntrack } from './conntrack.ts';
+import { HealthChecks } from './health-check.ts';
+import { FAMILIES, type Family } from './names.ts';
+import type { Nft } from './nft.ts';
+import { NftRefusedFault } from './nft-refusal.ts';
+import {
+  clientsMapsOf,
+  decodeClients,
+  disturbedMaps,
+  forget,
+  mapArguments,
+  staleClients,
+  strayDeclarations,
+  tableArguments,
+  type ClientsMap,
+  type HeldClient,
+  type ServiceTransition,
+} from './stale-affinity.ts';
+import { staleFlows, touchesUdp } from './stale-flows.ts';
+import { renderAll, renderChange, renderServiceChange, type Transaction } from './transaction.ts';
+
+export interface L4PlaneOptions {
+  readonly nft: Nft;
+  readonly conntrack: Conntrack;
+  readonly logger: Logger;
+  /** Called after the first program is in place. */
+  readonly onProgrammed: () => Promise<void>;
+  /** Called when the kernel refuses a Service that it ought to take, with why. */
+  readonly onRefused: (service: ServicePlan, message: string) => void;
+}
+
+/** How long what nothing goes to any more is left, in milliseconds. */
+const COLLECT_AFTER_MS = 2_000;
+
+/**
+ * Service traffic in the kernel. What the kernel has is known, not read: our tables are replaced as a
+ * whole at the start, and whenever somebody else has touched them; in between only what differs is sent.
+ */
+export class L4Plane implements Plane<L4Plan> {
+  readonly name = 'l4';
+  readonly #options: L4PlaneOptions;
+  readonly #logger: Logger;
+  readonly #healthChecks: HealthChecks;
+  readonly #turns = new Turns();
+  /** What the kernel has; undefined when that is not known. */
+  #applied: L4Plan | undefined;
+  /** Chains, sets and maps that are there beyond the fixed ones: `chain ip sluice cluster-3`. */
+  #present = new Set<string>();
+  /** Those among them that nothing goes to any more. */
+  readonly #leftovers = new Set<string>();
+  #collecting: NodeJS.Timeout | undefined;
+  #disturbed: (reason: string) => void = () => {};
+
+  constructor(options: L4PlaneOptions) {
+    this.#options = options;
+    this.#logger = options.logger.with({ plane: 'l4' });
+    this.#healthChecks = new HealthChecks(this.#logger, () => this.#applied !== undefined);
+  }
+
+  /** The Services as the kernel has them; undefined before it has any. */
+  get programmed(): L4Plan | undefined {
+    return this.#applied;
+  }
+
+  onDisturbed(listener: (reason: string) => void): void {
+    this.#disturbed = listener;
+  }
+
+  /** To be called when our tables are not as we left them: they are made anew. */
+  disturb(reason: string): void {
+    this.#applied = undefined;
+    this.#disturbed(reason);
+  }
+
+  apply(want: L4Plan, signal: AbortSignal): Promise<Applied> {
+    return this.#turns.take(() => this.#apply(want, signal));
+  }
+
+  /** Traffic goes on as it is programmed: a restart, or an upgrade, must cut nothing. `sluice uninstall` ends it. */
+  async release(): Promise<void> {
+    clearTimeout(this.#collecting);
+    await this.#healthChecks.close();
+    this.#options.nft.close();
+  }
+
+  async #apply(want: L4Plan, signal: AbortSignal): Promise<Applied> {
+    const before = this.#applied;
+    const change = before === undefined ? undefined : renderChange(before, want, this.#present);
+    const changes =
+      before === undefined || change === undefined
+        ? await this.#replaceAll(want, signal)
+        : await this.#change(before, want, change, signal);
+    await this.#forgetStale(before, this.#applied ?? want, signal);
+    await this.#healthChecks.update(want.services);
+    return { changes };
+  }
+
+  async #replaceAll(want: L4Plan, signal: AbortSignal): Promise<number> {
+    const isFirst = this.#applied === undefined;
+    for (const affinity of ['keep', 'forget'] as const) {
+      const all = renderAll(want, affinity);
+      try {
+        await this.#send(all, signal);
+        this.#present = new Set(all.needed);
+        this.#applied = want;
+        if (isFirst) await this.#options.onProgrammed();
+        return all.changes;
+      } catch (thrown) {
+        if (!(thrown instanceof NftRefusedFault)) throw thrown;
+        this.#logger.error('the kernel refused the whole', { error: thrown.message, affinity });
+      }
+    }
+    return this.#replaceOneByOne(want, signal);
+  }
+
+  /** The kernel took not everything at once: it gets the node's part, then Service by Service, so that one bad one is found. */
+  async #replaceOneByOne(want: L4Plan, signal: AbortSignal): Promise<number> {
+    const bare: L4Plan = { ...want, services: PersistentMap.empty() };
+    const base = renderAll(bare, 'forget');
+    await this.#send(base, signal);
+    this.#present = new Set(base.needed);
+    this.#applied = bare;
+    const changes = await this.#changeOneByOne(bare, want, signal);
+    await this.#options.onProgrammed();
+    return base.changes + changes;
+  }
+
+  async #change(before: L4Plan, want: L4Plan, change: Transaction, signal: AbortSignal): Promise<number> {
+    if (change.commands.length === 0) {
+      this.#applied = want;
+      return 0;
+    }
+    try {
+      await this.#send(change, signal);
+      this.#applied = want;
+      return change.changes;
+    } catch (thrown) {
+      if (!(thrown instanceof NftRefusedFault)) {
+        this.#applied = undefined;
+        throw thrown;
+      }
+      this.#logger.error('the kernel refused a change; trying Service by Service', { error: thrown.message });
+      return this.#changeOneByOne(before, want, signal);
+    }
+  }
+
+  /** Each Service in a transaction of its own: what is refused stays as it was, and the rest goes on. */
+  async #changeOneByOne(before: L4Plan, want: L4Plan, signal: AbortSignal): Promise<number> {
+    const shared = renderChange(before, { ...want, services: before.services }, this.#present);
+    if (shared !== undefined) await this.#send(shared, signal);
+    let { services } = before;
+    let changes = shared?.changes ?? 0;
+    const transitions = transitionsOf(before, want);
+    for (const [key, { before: left, after: right }] of transitions) {
+      const change = renderServiceChange(left, right, want.node, this.#present);
+      try {
+        await this.#send(change, signal);
+        services = right === undefined ? services.delete(key) : services.set(key, right);
+        changes += change.changes;
+      } catch (thrown) {
+        if (!(thrown instanceof NftRefusedFault)) throw thrown;
+        const service = right ?? left;
+        if (service !== undefined) this.#options.onRefused(service, thrown.message);
+      }
+    }
+    this.#applied = { ...want, services };
+    return changes;
+  }
+
+  async #send(transaction: Transaction, signal: AbortSignal): Promise<void> {
+    if (transaction.commands.length === 0) return;
+    await this.#options.nft.apply(transaction.commands.join('\n'), signal);
+    for (const id of transaction.needed) {
+      this.#present.add(id);
+      this.#leftovers.delete(id);
+    }
+    this.#leave(transaction.leftovers);
+  }
+
+  /** After the rules are in place, what the kernel remembers of the old ones goes. */
+  async #forgetStale(before: L4Plan | undefined, after: L4Plan, signal: AbortSignal): Promise<void> {
+    const transitions = [...transitionsOf(before, after).values()];
+    if (before === undefined) await this.#forgetAllStaleClients(after, signal);
+    else await this.#forgetStaleClients(transitions.flatMap(disturbedMaps), signal);
+    const udp = transitions.filter(touchesUdp);
+    if (udp.length > 0) await this.#forgetFlows(udp, after);
+  }
+
+  /** After a start: what an earlier run remembered is kept as far as it still holds. */
+  async #forgetAllStaleClients(after: L4Plan, signal: AbortSignal): Promise<void> {
+    const services = [...after.services.values()];
+    for (const family of FAMILIES) {
+      const listed = await this.#options.nft.listJson(tableArguments(family));
+      const maps = services.flatMap(clientsMapsOf).filter((map) => map.family === family);
+      await this.#forget(staleClients(decodeClients(listed), maps), family, signal);
+      this.#leave(strayDeclarations(listed, services, family));
+    }
+  }
+
+  async #forgetStaleClients(maps: readonly ClientsMap[], signal: AbortSignal): Promise<void> {
+    for (const map of maps) {
+      const held = decodeClients(await this.#options.nft.listJson(mapArguments(map)));
+      await this.#forget(staleClients(held, [map]), map.family, signal);
+    }
+  }
+
+  async #forget(clients: readonly HeldClient[], family: Family, signal: AbortSignal): Promise<void> {
+    for (const client of clients) {
+      try {
+        await this.#options.nft.apply(forget(client, family), signal);
+      } catch (thrown) {
+        // It has timed out since it was listed.
+        if (!(thrown instanceof NftRefusedFault)) throw thrown;
+      }
+    }
+  }
+
+  /** What nothing goes to any more is deleted a little later: the kernel before 6.2 lets go of it only after a while. */
+  #leave(ids: readonly string[]): void {
+    for (const id of ids) this.#leftovers.add(id);
+    if (this.#leftovers.size === 0) return;
+    this.#collecting ??= setTimeout(() => {
+      this.#collecting = undefined;
+      this.#turns.take(() => this.#collect()).catch(crash);
+    }, COLLECT_AFTER_MS).unref();
+  }
+
+  async #collect(): Promise<void> {
+    // Chains first: a map is held by the rules that use it.
+    const ids = [...this.#leftovers].sort();
+    for (const id of ids) {
+      try {
+        await this.#options.nft.apply(`delete ${id}`);
+        this.#present.delete(id);
+        this.#leftovers.delete(id);
+      } catch (thrown) {
+        if (!(thrown instanceof Fault)) throw thrown;
+        // In use, or gone with its table. It costs a little memory, and the next start finds it.
+        this.#logger.debug('cannot delete what is left over', { what: id, error: messageOf(thrown) });
+        this.#leftovers.delete(id);
+      }
+    }
+  }
+
+  async #forgetFlows(transitions: readonly ServiceTransition[], { node }: L4Plan): Promise<void> {
+    try {
+      for (const family of FAMILIES) {
+        const flows = await this.#options.conntrack.listUdp(family);
+        await this.#options.conntrack.delete(staleFlows(flows, transitions, node, family));
+      }
+    } catch (thrown) {
+      // New flows go where they should in any case, so this is no reason to hold anything else up.
+      if (!(thrown instanceof Fault)) throw thrown;
+      this.#logger.error(
+        'cannot forget UDP flows to endpoints that are gone; clients that never pause keep going there',
+        {
+          code: thrown.code,
+          error: messageOf(thrown),
+        },
+      );
+    }
+  }
+}
+
+function transitionsOf(before: L4Plan | undefined, after: L4Plan): ReadonlyMap<string, ServiceTransition> {
+  const result = new Map<string, ServiceTransition>();
+  PersistentMap.diff(before?.services ?? PersistentMap.empty<ServicePlan>(), after.services, (key, left, right) => {
+    result.set(key, { before: left, after: right });
+  });
+  return result;
+}

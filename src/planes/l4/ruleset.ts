@@ -1,0 +1,152 @@
+import { invariant } from '../../lib/invariant.ts';
+import type { LocalPods, NodePlan } from '../../compile/l4/l4-plan.ts';
+import { renderAffinityBase } from './affinity.ts';
+import { baseChainCommands, chainCommands, setCommand, type BaseChain, type SetDeclaration } from './declaration.ts';
+import { AFFINITY_TABLE, FAMILIES, ofProtocol, PROTOCOLS, REFUSE, SETS, TABLE, WORDS, type Family } from './names.ts';
+
+/** Endpoints are found by number; the modulus here only tells nft the type of that number. */
+const SLOT = 'numgen random mod 65536';
+
+/**
+ * The fixed part of a family's tables, as commands that each make one thing. All base chains are of
+ * type nat, which only the first packet of a connection visits: what is established costs nothing.
+ */
+export function renderBase(family: Family, node: NodePlan): readonly string[] {
+  const table = `${WORDS[family].family} ${TABLE}`;
+  return [
+    `add table ${table}`,
+    ...mainSets(family).map((set) => setCommand(table, set)),
+    ...chainCommands(table, REFUSE, ['meta l4proto tcp reject with tcp reset', 'reject']),
+    ...chainCommands(table, 'services', serviceRules(family)),
+    ...chainCommands(table, 'masquerading', masqueradingRules(family, node)),
+    ...mainChains(family).flatMap((chain) => baseChainCommands(table, chain)),
+    ...renderAffinityBase(family),
+  ];
+}
+
+/** Parts of every ruleset that other rules use, by which can be seen whether our tables are whole. */
+export const ANCHORS = FAMILIES.flatMap((family) => [
+  { kind: 'chain', family, table: TABLE, name: 'services' } as const,
+  { kind: 'map', family, table: TABLE, name: SETS.services } as const,
+  { kind: 'chain', family, table: AFFINITY_TABLE, name: 'remember' } as const,
+]);
+
+function mainSets(family: Family): readonly SetDeclaration[] {
+  const ip = WORDS[family].family;
+  const vip = `${ip} daddr . meta l4proto . th dport`;
+  const port = 'meta l4proto . th dport';
+  return [
+    { name: SETS.services, typeOf: vip, data: 'verdict', more: 'counter;' },
+    { name: SETS.nodePorts, typeOf: port, data: 'verdict', more: 'counter;' },
+    { name: SETS.shortCircuits, typeOf: vip, data: 'verdict' },
+    { name: SETS.nodePortShortCircuits, typeOf: port, data: 'verdict' },
+    ...endpointMaps(SETS.endpoints, `${vip} . ${SLOT}`, family),
+    ...endpointMaps(SETS.nodePortEndpoints, `${port} . ${SLOT}`, family),
+    { name: SETS.clusterIps, typeOf: `${ip} daddr` },
+    { name: SETS.nodePortIps, typeOf: `${ip} daddr` },
+    { name: SETS.podCidrs, typeOf: `${ip} saddr`, more: 'flags interval;' },
+    { name: SETS.masqueraded, typeOf: vip },
+    { name: SETS.masqueradedNodePorts, typeOf: port },
+    { name: SETS.masqueradedOwn, typeOf: vip },
+    { name: SETS.masqueradedOwnNodePorts, typeOf: port },
+    { name: SETS.hairpins, typeOf: `${ip} saddr . ${ip} daddr` },
+    { name: SETS.restricted, typeOf: vip },
+    { name: SETS.allowedSources, typeOf: `${vip} . ${ip} saddr`, more: 'flags interval;' },
+  ];
+}
+
+/** A map to endpoints for each protocol. */
+function endpointMaps(name: string, typeOf: string, family: Family): readonly SetDeclaration[] {
+  return PROTOCOLS.map((protocol) => ({
+    name: ofProtocol(name, protocol),
+    typeOf,
+    data: `${WORDS[family].family} daddr . ${protocol} dport`,
+  }));
+}
+
+function mainChains(family: Family): readonly BaseChain[] {
+  const vip = `${WORDS[family].family} daddr . meta l4proto . th dport`;
+  const sources = [`${vip} @${SETS.restricted} ${vip} . ${WORDS[family].family} saddr != @${SETS.allowedSources} drop`];
+  const services = ['jump services'];
+  const masquerading = ['ct status dnat jump masquerading'];
+  return [
+    { name: 'sources', hook: 'prerouting', priority: -110, rules: sources, comment: 'loadBalancerSourceRanges' },
+    { name: 'own-sources', hook: 'output', priority: -110, rules: sources, comment: 'the same, from the node itself' },
+    { name: 'prerouting', hook: 'prerouting', priority: -100, rules: services, comment: 'packets that come in' },
+    { name: 'output', hook: 'output', priority: -100, rules: services, comment: 'packets of the node itself' },
+    { name: 'postrouting', hook: 'postrouting', priority: 100, rules: masquerading, comment: 'sources to replace' },
+  ];
+}
+
+function serviceRules(family: Family): readonly string[] {
+  const ip = WORDS[family].family;
+  return [
+    `${ip} daddr . meta l4proto . th dport vmap @${SETS.services}`,
+    `${ip} daddr @${SETS.nodePortIps} meta l4proto . th dport vmap @${SETS.nodePorts}`,
+    // Ports that a Service does not have (KEP-3866): refused here, or the packet would look for the address elsewhere.
+    `${ip} daddr @${SETS.clusterIps} goto ${REFUSE}`,
+  ];
+}
+
+/**
+ * Which connections get the node's address as their source, told by where they were meant to go: no
+ * packet mark, which other programs use too (kube-proxy's 0x4000, Calico, Cilium).
+ */
+function masqueradingRules(family: Family, node: NodePlan): readonly string[] {
+  const ip = WORDS[family].family;
+  const to = `ct original ${ip} daddr`;
+  const isForeign = notFromLocalPod(node.localPods, family);
+  const clusterIps = node.masqueradesAll
+    ? [`${to} @${SETS.clusterIps} masquerade fully-random`]
+    : isForeign === undefined
+      ? []
+      : [`${to} @${SETS.clusterIps} ${isForeign} masquerade fully-random`];
+  const ofVip = (set: string, more: string): readonly string[] =>
+    eachProtocol(
+      (protocol) => `${more}${protocol} ${to} . meta l4proto . ct original proto-dst @${set} masquerade fully-random`,
+    );
+  const ofNodePort = (set: string, more: string): readonly string[] =>
+    eachProtocol(
+      (protocol) =>
+        `${to} @${SETS.nodePortIps} ${more}${protocol} meta l4proto . ct original proto-dst @${set} masquerade fully-random`,
+    );
+  return [
+    // The node to itself: its source is right already, and lo has no address to give.
+    'oifname "lo" return',
+    ...clusterIps,
+    ...ofVip(SETS.masqueraded, ''),
+    ...ofNodePort(SETS.masqueradedNodePorts, ''),
+    ...ofVip(SETS.masqueradedOwn, 'fib saddr type local '),
+    ...ofNodePort(SETS.masqueradedOwnNodePorts, 'fib saddr type local '),
+    `${ip} saddr . ${ip} daddr @${SETS.hairpins} masquerade fully-random`,
+  ];
+}
+
+/** `ct original proto-dst` has no type before the protocol is known, hence a rule for each (nft(8), CONNTRACK EXPRESSIONS). */
+function eachProtocol(rule: (match: string) => string): readonly string[] {
+  return PROTOCOLS.map((protocol) => rule(`meta l4proto ${protocol}`));
+}
+
+/** What matches packets from pods of this node; undefined where that cannot be told. */
+export function fromLocalPod(localPods: LocalPods, family: Family): string | undefined {
+  switch (localPods.kind) {
+    case 'unknown':
+      return undefined;
+    case 'cidrs':
+      return `${WORDS[family].family} saddr @${SETS.podCidrs}`;
+    case 'bridge':
+      return `iifname ${interfaceName(localPods.interface)}`;
+    case 'interface-prefix':
+      return `iifname ${interfaceName(`${localPods.prefix}*`)}`;
+  }
+}
+
+function notFromLocalPod(localPods: LocalPods, family: Family): string | undefined {
+  return fromLocalPod(localPods, family)?.replace(/ (?=[@"])/, ' != ');
+}
+
+/** A quoted interface name; the operator's flag has been checked, and is checked again where it becomes a rule. */
+function interfaceName(name: string): string {
+  invariant(/^[A-Za-z0-9._-]{1,15}\*?$/.test(name), `${JSON.stringify(name)} is the name of an interface`);
+  return `"${name}"`;
+}

@@ -1,0 +1,170 @@
+import { PersistentMap } from '../../lib/persistent-map.ts';
+import { invariant } from '../../lib/invariant.ts';
+import type { L4Plan, NodePlan, ServicePlan } from '../../compile/l4/l4-plan.ts';
+import { hairpinElement, nodeElements, serviceElements, type Element } from './elements.ts';
+import { AFFINITY_TABLE, FAMILIES, TABLE, WORDS, type Family } from './names.ts';
+import { renderBase } from './ruleset.ts';
+
+/** Commands that the kernel takes all together or not at all. */
+export interface Transaction {
+  readonly commands: readonly string[];
+  /** Elements added and removed. */
+  readonly changes: number;
+  /** Chains, sets and maps that its elements need, those that were there already included: `chain ip sluice cluster-3`. */
+  readonly needed: readonly string[];
+  /** What belongs to a Service that does not go there any more. Older kernels refuse to delete it in the same transaction. */
+  readonly leftovers: readonly string[];
+}
+
+/** Elements in one command: one a line costs twice as much to read. */
+const ELEMENTS_PER_COMMAND = 500;
+
+/**
+ * Everything from nothing, in place of whatever stands in our tables. Pure; equal plans give equal
+ * commands. Clients keep their endpoints over a restart of ours, unless affinity is to be forgotten,
+ * as when its map has another form than ours.
+ */
+export function renderAll(plan: L4Plan, affinity: 'keep' | 'forget'): Transaction {
+  const elements = [
+    ...nodeElements(plan.node),
+    ...plan.services.sorted().flatMap(([, service]) => serviceElements(service, plan.node)),
+    ...plan.hairpins.sorted().map(([address]) => hairpinElement(address)),
+  ];
+  const declared = declarations(elements, new Set());
+  const commands = [
+    ...FAMILIES.flatMap((family) => replaceTables(family, affinity)),
+    ...FAMILIES.flatMap((family) => renderBase(family, plan.node)),
+    ...declared.commands,
+    ...commandsOf('add', elements),
+  ];
+  return { commands, changes: elements.length, needed: declared.ids, leftovers: [] };
+}
+
+/** A table that is not there cannot be deleted, and `destroy` is too new for nft 1.0.6: added first, it always is. */
+function replaceTables(family: Family, affinity: 'keep' | 'forget'): readonly string[] {
+  return [TABLE, ...(affinity === 'keep' ? [] : [AFFINITY_TABLE])].flatMap((name) => {
+    const table = `${WORDS[family].family} ${name}`;
+    return [`add table ${table}`, `delete table ${table}`];
+  });
+}
+
+/**
+ * From one plan to the next, visiting only what differs. Undefined where the rules themselves change,
+ * so that everything is to be made anew. `present` are the chains, sets and maps that are there beyond the fixed ones.
+ */
+export function renderChange(before: L4Plan, after: L4Plan, present: ReadonlySet<string>): Transaction | undefined {
+  if (!sameRules(before.node, after.node)) return undefined;
+  const change = new ElementChange();
+  if (before.node !== after.node) change.replace(nodeElements(before.node), nodeElements(after.node));
+  PersistentMap.diff(before.services, after.services, (_, left, right) => {
+    change.replace(elementsOf(left, before.node), elementsOf(right, after.node));
+  });
+  PersistentMap.diff(before.hairpins, after.hairpins, (address, left, right) => {
+    change.replace(
+      left === undefined ? [] : [hairpinElement(address)],
+      right === undefined ? [] : [hairpinElement(address)],
+    );
+  });
+  return change.transaction(present);
+}
+
+/** From one version of a Service to the next, alone: for finding the one that the kernel refuses. */
+export function renderServiceChange(
+  before: ServicePlan | undefined,
+  after: ServicePlan | undefined,
+  node: NodePlan,
+  present: ReadonlySet<string>,
+): Transaction {
+  const change = new ElementChange();
+  change.replace(elementsOf(before, node), elementsOf(after, node));
+  return change.transaction(present);
+}
+
+function sameRules(a: NodePlan, b: NodePlan): boolean {
+  return (
+    a === b ||
+    (a.masqueradesAll === b.masqueradesAll &&
+      a.localPods.kind === b.localPods.kind &&
+      (a.localPods.kind === 'cidrs' || JSON.stringify(a.localPods) === JSON.stringify(b.localPods)))
+  );
+}
+
+function elementsOf(service: ServicePlan | undefined, node: NodePlan): readonly Element[] {
+  return service === undefined ? [] : serviceElements(service, node);
+}
+
+/** Gathers what goes and what comes. An element that only changes its value does both, which one transaction may. */
+class ElementChange {
+  readonly #removed: Element[] = [];
+  readonly #added: Element[] = [];
+  readonly #leftovers = new Set<string>();
+
+  replace(before: readonly Element[], after: readonly Element[]): void {
+    const kept = new Map(before.map((item) => [identityOf(item), item]));
+    for (const item of after) {
+      const known = kept.get(identityOf(item));
+      kept.delete(identityOf(item));
+      if (known?.value === item.value && known !== undefined) continue;
+      if (known !== undefined) this.#removed.push(known);
+      this.#added.push(item);
+    }
+    this.#removed.push(...kept.values());
+    for (const id of ownedBy(before)) this.#leftovers.add(id);
+    for (const id of ownedBy(after)) this.#leftovers.delete(id);
+  }
+
+  transaction(known: ReadonlySet<string>): Transaction {
+    const declared = declarations(this.#added, known);
+    return {
+      commands: [...declared.commands, ...commandsOf('delete', this.#removed), ...commandsOf('add', this.#added)],
+      changes: this.#removed.length + this.#added.length,
+      needed: declared.ids,
+      leftovers: [...this.#leftovers],
+    };
+  }
+}
+
+/** What belongs to the Service of these elements alone. */
+function ownedBy(elements: readonly Element[]): readonly string[] {
+  return elements.flatMap(({ needs = [] }) => needs.filter(({ isOwned }) => isOwned).map(({ id }) => id));
+}
+
+function identityOf({ set, key }: Element): string {
+  return `${set} ${key}`;
+}
+
+/** What elements need, each after what it needs itself, and the commands for what is not there yet. */
+function declarations(
+  elements: readonly Element[],
+  present: ReadonlySet<string>,
+): { readonly commands: readonly string[]; readonly ids: readonly string[] } {
+  const needed = new Map<string, readonly string[]>();
+  for (const { id, commands } of elements.flatMap(({ needs = [] }) => needs))
+    if (!needed.has(id)) needed.set(id, present.has(id) ? [] : commands);
+  return { commands: [...needed.values()].flat(), ids: [...needed.keys()] };
+}
+
+function commandsOf(verb: 'add' | 'delete', elements: readonly Element[]): readonly string[] {
+  const bySet = Map.groupBy(elements, (item) => item.set);
+  return [...bySet].flatMap(([set, items]) =>
+    chunksOf(items).map((chunk) => `${verb} element ${set} { ${chunk.map((item) => written(item, verb)).join(', ')} }`),
+  );
+}
+
+function chunksOf(items: readonly Element[]): readonly (readonly Element[])[] {
+  const chunks: (readonly Element[])[] = [];
+  for (let start = 0; start < items.length; start += ELEMENTS_PER_COMMAND)
+    chunks.push(items.slice(start, start + ELEMENTS_PER_COMMAND));
+  return chunks;
+}
+
+function written({ key, value, comment }: Element, verb: 'add' | 'delete'): string {
+  const noted = comment === undefined || verb === 'delete' ? '' : ` comment "${checkedComment(comment)}"`;
+  return value === undefined ? `${key}${noted}` : `${key}${noted} : ${value}`;
+}
+
+/** A comment is quoted, and cannot be longer than 128 bytes (nft(8)). */
+function checkedComment(comment: string): string {
+  invariant(/^[A-Za-z0-9./:-]*$/.test(comment), `${JSON.stringify(comment)} is a name`);
+  return comment.slice(0, 127);
+}

@@ -1,0 +1,230 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { nft, run, useOwnNamespace } from './own-namespace.ts';
+
+useOwnNamespace();
+
+const SLUICE = fileURLToPath(new URL('../../bin/sluice', import.meta.url));
+const API = '127.0.0.1:9901';
+const DEADLINE_MS = 20_000;
+
+const WEB = `apiVersion: v1
+kind: Service
+metadata: { name: web, namespace: shop }
+spec: { clusterIP: 10.96.0.10, ports: [{ name: http, port: 80 }] }
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: web-1, namespace: shop, labels: { kubernetes.io/service-name: web } }
+addressType: IPv4
+ports: [{ name: http, port: 8080 }]
+endpoints: [{ addresses: [10.244.1.7] }]
+`;
+
+interface Sluice {
+  readonly child: ChildProcess;
+  readonly output: () => string;
+}
+
+let root: string;
+let running: Sluice[] = [];
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'sluice-roles-'));
+  await mkdir(join(root, 'manifests'));
+  await writeFile(join(root, 'manifests', 'web.yaml'), WEB);
+});
+
+afterEach(async () => {
+  for (const { child } of running) await stop(child);
+  running = [];
+  await rm(root, { recursive: true });
+});
+
+function sluice(command: string, args: readonly string[], before: readonly string[] = []): Sluice {
+  const [program = SLUICE, ...rest] = [...before, SLUICE, command, ...args];
+  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const started = { child, output: () => output };
+  running.push(started);
+  return started;
+}
+
+function runSluice(args: readonly string[], before: readonly string[] = []): Sluice {
+  const flags = ['--manifests', join(root, 'manifests'), '--state-dir', join(root, 'state'), '--api-address', API];
+  return sluice('run', [...flags, '--node-name', 'node-a', '--log-format', 'json', ...args], before);
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGTERM');
+  await once(child, 'close');
+}
+
+async function ended({ child }: Sluice): Promise<number | null> {
+  if (child.exitCode === null) await once(child, 'close');
+  return child.exitCode;
+}
+
+async function until(what: string, started: Sluice, check: () => boolean | Promise<boolean>): Promise<void> {
+  const deadlineMs = performance.now() + DEADLINE_MS;
+  while (!(await check())) {
+    if (performance.now() > deadlineMs) throw new Error(`no ${what} in time; Sluice said:\n${started.output()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function ready(started: Sluice): Promise<void> {
+  await until('readiness', started, async () => {
+    const response = await fetch(`http://${API}/readyz`).catch(() => undefined);
+    return response?.ok === true;
+  });
+}
+
+function rules(): string {
+  return run('nft', ['list', 'ruleset']);
+}
+
+describe('role node', () => {
+  test('programs Services, starts no HAProxy, and leaves its rules behind until it is uninstalled', async () => {
+    const started = runSluice(['--role', 'node']);
+    await ready(started);
+    expect(rules()).toContain('10.96.0.10 . tcp . 80');
+    expect(started.output()).not.toContain('HAProxy');
+    await stop(started.child);
+    expect(rules()).toContain('10.96.0.10 . tcp . 80');
+    const uninstalled = sluice('uninstall', ['--state-dir', join(root, 'state')]);
+    expect(await ended(uninstalled)).toBe(0);
+    expect(uninstalled.output()).toContain('ip sluice');
+    expect(rules()).toBe('');
+  });
+
+  test('explains a packet from what the kernel was given', async () => {
+    const started = runSluice(['--role', 'node']);
+    await ready(started);
+    const explained = sluice('explain', ['10.244.1.5', '10.96.0.10:80', '--api-address', API]);
+    expect(await ended(explained)).toBe(0);
+    expect(explained.output()).toContain('goes to its one endpoint\n  10.244.1.7:8080');
+  });
+
+  test('shows every Service port with what the kernel has', async () => {
+    const started = runSluice(['--role', 'node']);
+    await ready(started);
+    const shown = sluice('get', ['services', '-o', 'wide', '--api-address', API]);
+    expect(await ended(shown)).toBe(0);
+    expect(shown.output()).toMatch(/shop\/web +80\/TCP +10\.96\.0\.10 .*programmed .*10\.244\.1\.7:8080/);
+  });
+
+  test('makes its tables anew when another program flushes them', async () => {
+    const started = runSluice(['--role', 'node']);
+    await ready(started);
+    nft('flush ruleset');
+    await until('repair', started, () => rules().includes('10.96.0.10 . tcp . 80'));
+    const metrics = await (await fetch(`http://${API}/metrics`)).text();
+    expect(metrics).toMatch(/sluice_kernel_repairs_total [1-9]/);
+  });
+
+  test('leaves other tables alone, also when it is uninstalled', async () => {
+    nft('table ip other { chain c { type filter hook input priority 0; tcp dport 22 accept; }; }');
+    const started = runSluice(['--role', 'node']);
+    await ready(started);
+    await stop(started.child);
+    await ended(sluice('uninstall', ['--state-dir', join(root, 'state')]));
+    expect(rules()).toContain('tcp dport 22 accept');
+    expect(rules()).not.toContain('sluice');
+  });
+
+  test('does not start where another Sluice does the same', async () => {
+    const first = runSluice(['--role', 'node']);
+    await ready(first);
+    const second = runSluice(['--role', 'node', '--api-address', '127.0.0.1:9911', '--healthz-address', 'none']);
+    expect(await ended(second)).toBe(1);
+    expect(second.output()).toContain('another Sluice programs this machine already');
+  });
+
+  test('does not start beside kube-proxy, and says what to do', async () => {
+    nft('table ip kube-proxy { chain services { } ; }');
+    const started = runSluice(['--role', 'node']);
+    expect(await ended(started)).toBe(1);
+    expect(started.output()).toContain('--takeover');
+    expect(rules()).not.toContain('sluice');
+  });
+
+  test('takes over from kube-proxy when told to', async () => {
+    nft('table ip kube-proxy { chain services { } ; }');
+    const started = runSluice(['--role', 'node', '--takeover']);
+    await ready(started);
+    expect(rules()).toContain('10.96.0.10 . tcp . 80');
+    expect(rules()).not.toContain('kube-proxy');
+  });
+
+  test('does not start without the right to change the kernel', async () => {
+    const started = runSluice(
+      ['--role', 'node'],
+      ['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin'],
+    );
+    expect(await ended(started)).toBe(1);
+    expect(started.output()).toContain('CAP_NET_ADMIN');
+  });
+});
+
+describe('without --role', () => {
+  test('the kernel is left out, in one line, where it may not be changed', async () => {
+    const started = runSluice([], ['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin']);
+    await ready(started);
+    const lines = started.output().split('\n');
+    expect(lines.filter((line) => line.includes('left out'))).toHaveLength(1);
+    expect(rules()).toBe('');
+  });
+
+  test('a gateway programs no Services', async () => {
+    const started = runSluice(['--role', 'gateway']);
+    await ready(started);
+    expect(rules()).toBe('');
+  });
+});
+
+describe('node ports', () => {
+  test('on localhost go through a listener, when they are asked for', async () => {
+    const text = WEB.replace('clusterIP: 10.96.0.10', 'type: NodePort, clusterIP: 10.96.0.10').replace(
+      'port: 80 }',
+      'port: 80, nodePort: 30080 }',
+    );
+    const backend = (await import('node:http')).createServer((_, response) => response.end('from the endpoint'));
+    backend.listen(8080, '127.0.0.7');
+    await once(backend, 'listening');
+    await writeFile(join(root, 'manifests', 'web.yaml'), text.replace('10.244.1.7', '127.0.0.7'));
+    const started = runSluice(['--role', 'node', '--localhost-nodeports']);
+    await ready(started);
+    await until('listener', started, async () => {
+      const response = await fetch('http://127.0.0.1:30080/').catch(() => undefined);
+      return (await response?.text()) === 'from the endpoint';
+    });
+    backend.closeAllConnections();
+    backend.close();
+  });
+});
+
+describe('health', () => {
+  test('is told to balancers in the form of kube-proxy', async () => {
+    const started = runSluice(['--role', 'node', '--healthz-address', '127.0.0.1:10256']);
+    await ready(started);
+    const healthy = await fetch('http://127.0.0.1:10256/healthz');
+    expect(healthy.status).toBe(200);
+    expect(await healthy.json()).toMatchObject({ nodeEligible: true });
+    const node = `apiVersion: v1
+kind: Node
+metadata: { name: node-a }
+spec: { taints: [{ key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule }] }
+`;
+    await writeFile(join(root, 'manifests', 'node.yaml'), node);
+    await until('503', started, async () => (await fetch('http://127.0.0.1:10256/healthz')).status === 503);
+    expect((await fetch('http://127.0.0.1:10256/livez')).status).toBe(200);
+  });
+});
