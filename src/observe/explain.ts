@@ -1,6 +1,7 @@
 import { cidrHas, type Cidr } from '../model/cidr.ts';
 import { isIpv6Address, type IpAddress } from '../model/grammar.ts';
 import type { TransportProtocol } from '../model/service.ts';
+import { tellsLocalPods } from '../compile/l4/node-plan.ts';
 import type { EndpointAddress, Frontend, L4Plan, ServicePlan, ServicePortPlan } from '../compile/l4/l4-plan.ts';
 
 /** A first packet of which somebody wants to know what becomes of it. */
@@ -70,6 +71,8 @@ function clientOf({ node, hairpins }: L4Plan, client: IpAddress): { readonly kin
     case 'unknown':
       return { kind: 'elsewhere', text: 'not this node; its pods cannot be told from others (see --cluster-cidr)' };
     case 'cidrs': {
+      if (!tellsLocalPods(localPods, isIpv6Address(client) ? 6 : 4))
+        return { kind: 'elsewhere', text: 'not this node; no --cluster-cidr or podCIDR tells pods of this family' };
       const range = localPods.cidrs.find((cidr) => cidrHas(cidr, client));
       if (range !== undefined) return { kind: 'local-pod', text: `a pod (${range.text})` };
       return { kind: 'elsewhere', text: `not this node, and no pod (${rangesText(localPods.cidrs)})` };

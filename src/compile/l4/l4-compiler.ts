@@ -9,7 +9,7 @@ import { ClaimTable } from './claim-table.ts';
 import { isServed, refOf, wishOf, type ServiceWish } from './frontends.ts';
 import type { L4Plan, NodePlan, ServicePlan } from './l4-plan.ts';
 import type { AllocationSettings, L4Settings } from './l4-settings.ts';
-import { nodePlanOf, sameNodePlan } from './node-plan.ts';
+import { nodePlanOf, sameNodePlan, tellSameFamilies, tellsLocalPods } from './node-plan.ts';
 import { compileService } from './service-plan.ts';
 
 /** What has changed since the last compile, and how to look up the rest. */
@@ -74,7 +74,7 @@ export class L4Compiler {
     const zone = this.#settings.zone ?? node?.zone;
     const before = this.#node;
     if (before === undefined || !sameNodePlan(before, next)) this.#node = next;
-    const isSame = before !== undefined && before.localPods.kind === next.localPods.kind && zone === this.#zone;
+    const isSame = before !== undefined && tellSameFamilies(before.localPods, next.localPods) && zone === this.#zone;
     this.#zone = zone;
     return !isSame;
   }
@@ -98,6 +98,7 @@ export class L4Compiler {
       this.#setHairpins(key, []);
       return [];
     }
+    const node = this.#node;
     const find = (other: string): Service | undefined => input.snapshot.services.get(other);
     const compiled = compileService(service, wish, input.slicesOf(key), {
       chooser: {
@@ -106,7 +107,7 @@ export class L4Compiler {
         derivesHints: this.#allocating !== undefined,
       },
       masqueradesAll: this.#settings.masqueradesAll,
-      knowsLocalPods: this.#node?.localPods.kind !== 'unknown',
+      tellsLocalPods: (family) => node !== undefined && tellsLocalPods(node.localPods, family),
       holderOf: (claim) => {
         const holder = this.#claims.holder(claim, service, find);
         return holder === undefined ? undefined : refOf(holder);

@@ -58,6 +58,16 @@ function fromCidrs(cidrs: readonly Cidr[]): LocalPods {
   return cidrs.length === 0 ? { kind: 'unknown' } : { kind: 'cidrs', cidrs: withoutNested(cidrs) };
 }
 
+/** Whether pods of this node can be told from other sources in a family: ranges of the other one say nothing about it. */
+export function tellsLocalPods(pods: LocalPods, family: 4 | 6): boolean {
+  return pods.kind === 'cidrs' ? pods.cidrs.some((cidr) => cidr.family === family) : pods.kind !== 'unknown';
+}
+
+/** Whether two ways of telling pods work in the same families. */
+export function tellSameFamilies(a: LocalPods, b: LocalPods): boolean {
+  return ([4, 6] as const).every((family) => tellsLocalPods(a, family) === tellsLocalPods(b, family));
+}
+
 /** Whether two node plans say the same. */
 export function sameNodePlan(a: NodePlan, b: NodePlan): boolean {
   return JSON.stringify(a) === JSON.stringify(b);

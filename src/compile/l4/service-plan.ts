@@ -18,8 +18,8 @@ import type { EndpointAddress, Frontend, FrontendAction, Masquerade, ServicePlan
 export interface ServiceSurroundings {
   readonly chooser: Chooser;
   readonly masqueradesAll: boolean;
-  /** Whether pods of this node can be told from other sources. */
-  readonly knowsLocalPods: boolean;
+  /** Whether pods of this node can be told from other sources in a family. */
+  readonly tellsLocalPods: (family: 4 | 6) => boolean;
   /** Who else holds a claim with an older right to it; undefined: nobody. */
   readonly holderOf: (claim: Claim) => ObjectRef | undefined;
 }
@@ -126,7 +126,7 @@ function portPlan(
   const local = chosen.local.map(addressOf);
   const frontends = ours.map((item): Frontend => {
     const { kind, address, port: number, sourceRanges } = item;
-    const action = actionOf(service, kind, { cluster: cluster.length, local: local.length }, surroundings);
+    const action = actionOf(service, item, { cluster: cluster.length, local: local.length }, surroundings);
     return { kind, address, port: number, action, sourceRanges };
   });
   const serving = port.protocol === 'UDP' ? inFamily.filter((item) => item.ready || item.serving).map(addressOf) : [];
@@ -144,9 +144,9 @@ function addressOf({ address, port }: ServiceEndpoint): EndpointAddress {
  */
 function actionOf(
   service: Service,
-  kind: Frontend['kind'],
+  { kind, family }: FrontendWish,
   counts: { readonly cluster: number; readonly local: number },
-  { masqueradesAll, knowsLocalPods }: ServiceSurroundings,
+  { masqueradesAll, tellsLocalPods }: ServiceSurroundings,
 ): FrontendAction {
   if (counts.cluster === 0 && counts.local === 0) return { kind: 'reject' };
   const isInternal = kind === 'ClusterIP';
@@ -155,7 +155,7 @@ function actionOf(
   const hasShortCircuit = isLocal && !isInternal;
   if (isLocal && counts.local === 0) return { kind: 'drop', hasShortCircuit };
   if (!isLocal && counts.cluster === 0) return { kind: 'reject' };
-  const internal: Masquerade = masqueradesAll ? 'everybody' : knowsLocalPods ? 'all-but-local-pods' : 'nobody';
+  const internal: Masquerade = masqueradesAll ? 'everybody' : tellsLocalPods(family) ? 'all-but-local-pods' : 'nobody';
   // With policy Local the endpoint must see its client; with Cluster it may be on another node, whose answers must come back here.
   const masquerade = isInternal ? internal : isLocal ? 'nobody' : 'everybody';
   return { kind: 'balance', list: isLocal ? 'local' : 'cluster', masquerade, hasShortCircuit };

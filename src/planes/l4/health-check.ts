@@ -65,7 +65,8 @@ export class HealthChecks {
     try {
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
-        server.listen({ port, host: '::', ipv6Only: false }, () => resolve());
+        // Without a host: all addresses of both families, or of IPv4 where there is no IPv6.
+        server.listen(port, () => resolve());
       });
       this.#checks.set(key, check);
     } catch (thrown) {

@@ -56,6 +56,8 @@ export class L4Plane implements Plane<L4Plan> {
   /** Those among them that nothing goes to any more. */
   readonly #leftovers = new Set<string>();
   #collecting: NodeJS.Timeout | undefined;
+  /** Whether it has been told that the first program is in place. */
+  #isTold = false;
   #disturbed: (reason: string) => void = () => {};
 
   constructor(options: L4PlaneOptions) {
@@ -97,20 +99,20 @@ export class L4Plane implements Plane<L4Plan> {
       before === undefined || change === undefined
         ? await this.#replaceAll(want, signal)
         : await this.#change(before, want, change, signal);
+    if (!this.#isTold) await this.#options.onProgrammed();
+    this.#isTold = true;
     await this.#forgetStale(before, this.#applied ?? want, signal);
     await this.#healthChecks.update(want.services);
     return { changes };
   }
 
   async #replaceAll(want: L4Plan, signal: AbortSignal): Promise<number> {
-    const isFirst = this.#applied === undefined;
     for (const affinity of ['keep', 'forget'] as const) {
       const all = renderAll(want, affinity);
       try {
         await this.#send(all, signal);
         this.#present = new Set(all.needed);
         this.#applied = want;
-        if (isFirst) await this.#options.onProgrammed();
         return all.changes;
       } catch (thrown) {
         if (!(thrown instanceof NftRefusedFault)) throw thrown;
@@ -128,7 +130,6 @@ export class L4Plane implements Plane<L4Plan> {
     this.#present = new Set(base.needed);
     this.#applied = bare;
     const changes = await this.#changeOneByOne(bare, want, signal);
-    await this.#options.onProgrammed();
     return base.changes + changes;
   }
 

@@ -1,5 +1,6 @@
 import { invariant } from '../../lib/invariant.ts';
 import type { LocalPods, NodePlan } from '../../compile/l4/l4-plan.ts';
+import { tellsLocalPods } from '../../compile/l4/node-plan.ts';
 import { renderAffinityBase } from './affinity.ts';
 import { baseChainCommands, chainCommands, setCommand, type BaseChain, type SetDeclaration } from './declaration.ts';
 import { AFFINITY_TABLE, FAMILIES, ofProtocol, PROTOCOLS, REFUSE, SETS, TABLE, WORDS, type Family } from './names.ts';
@@ -129,6 +130,7 @@ function eachProtocol(rule: (match: string) => string): readonly string[] {
 
 /** What matches packets from pods of this node; undefined where that cannot be told. */
 export function fromLocalPod(localPods: LocalPods, family: Family): string | undefined {
+  if (!tellsLocalPods(localPods, family)) return undefined;
   switch (localPods.kind) {
     case 'unknown':
       return undefined;

@@ -1,6 +1,7 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import { invariant } from '../../lib/invariant.ts';
 import type { L4Plan, NodePlan, ServicePlan } from '../../compile/l4/l4-plan.ts';
+import { tellSameFamilies } from '../../compile/l4/node-plan.ts';
 import { hairpinElement, nodeElements, serviceElements, type Element } from './elements.ts';
 import { AFFINITY_TABLE, FAMILIES, TABLE, WORDS, type Family } from './names.ts';
 import { renderBase } from './ruleset.ts';
@@ -85,6 +86,7 @@ function sameRules(a: NodePlan, b: NodePlan): boolean {
     a === b ||
     (a.masqueradesAll === b.masqueradesAll &&
       a.localPods.kind === b.localPods.kind &&
+      tellSameFamilies(a.localPods, b.localPods) &&
       (a.localPods.kind === 'cidrs' || JSON.stringify(a.localPods) === JSON.stringify(b.localPods)))
   );
 }
