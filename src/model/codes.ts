@@ -170,6 +170,12 @@ export const FINDING_CODES = {
     title: 'Another, older Ingress already gives this host another certificate.',
     remedy: 'Use one Secret for the host in both, or remove the TLS entry from one.',
   },
+  CertificateTooWeak: {
+    code: 'SLU309',
+    severity: 'error',
+    title: 'A certificate has a key that is too short to be served; its hosts get the default certificate.',
+    remedy: 'Issue it with an ECDSA P-256 key, or an RSA key of 2048 bits or more.',
+  },
   ServicePortUnusable: {
     code: 'SLU401',
     severity: 'error',

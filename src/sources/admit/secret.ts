@@ -1,4 +1,5 @@
 import { createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
 import { messageOf } from '../../lib/fault.ts';
 import { keyOf, type ObjectMeta } from '../../model/object.ts';
 import type { Certificate, TlsMaterial } from '../../model/secret.ts';
@@ -24,20 +25,34 @@ function admitTls(raw: Field): TlsMaterial {
   const certificates = chain.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   const [leafPem] = certificates;
   if (leafPem === undefined) return broken('CertificateUnreadable', 'tls.crt holds no PEM certificate');
-  const leaf = parsed(() => certificates.map((pem) => new X509Certificate(pem)));
-  if (typeof leaf === 'string') return broken('CertificateUnreadable', `tls.crt: ${leaf}`);
+  const parsedChain = parsed(() => certificates.map((pem) => new X509Certificate(pem)));
+  if (typeof parsedChain === 'string') return broken('CertificateUnreadable', `tls.crt: ${parsedChain}`);
   const privateKey = parsed(() => createPrivateKey(key));
   if (typeof privateKey === 'string') return broken('CertificateUnreadable', `tls.key: ${privateKey}`);
-  const [first] = leaf;
+  const [first] = parsedChain;
   if (first === undefined || !first.checkPrivateKey(privateKey)) {
     return broken('CertificateKeyMismatch', 'tls.key is not the key of the first certificate in tls.crt');
   }
-  return { kind: 'certificate', certificate: certificateOf(first, certificates, privateKey) };
+  const weakness = weaknessOf(parsedChain, privateKey);
+  if (weakness !== undefined) return broken('CertificateTooWeak', `tls.crt: ${weakness}`);
+  return { kind: 'certificate', certificate: certificateOf(first, parsedChain, privateKey) };
 }
 
-function certificateOf(leaf: X509Certificate, chain: readonly string[], key: KeyObject): Certificate {
-  const chainPem = chain.map((pem) => pem.replaceAll('\r', '')).join('\n');
-  // Written anew from the parsed key, so that nothing else that stood in tls.key travels on.
+/**
+ * Why OpenSSL would not serve a certificate at security level 2 (SSL_CTX_set_security_level(3)), at which Debian's HAProxy
+ * uses it: HAProxy would not start with such a certificate, nor serve anything else then.
+ */
+function weaknessOf(chain: readonly X509Certificate[], key: KeyObject): string | undefined {
+  const cert = chain.map(String).join('');
+  const pem = key.export({ type: 'pkcs8', format: 'pem' });
+  const context = parsed(() => createSecureContext({ cert, key: pem, ciphers: 'DEFAULT@SECLEVEL=2' }));
+  return typeof context === 'string' ? context.replace(/^error:[^:]*:[^:]*:/, '') : undefined;
+}
+
+function certificateOf(leaf: X509Certificate, chain: readonly X509Certificate[], key: KeyObject): Certificate {
+  // Written anew from what was parsed, so that nothing else that stood in tls.crt and tls.key travels on: PEM may have
+  // headers and empty lines in its midst, which would end a payload of the runtime CLI.
+  const chainPem = chain.map((certificate) => certificate.toString().trim()).join('\n');
   const keyPem = key.export({ type: 'pkcs8', format: 'pem' }).toString();
   return {
     fingerprint: createHash('sha256').update(chainPem).update(keyPem).digest('hex'),
