@@ -31,7 +31,19 @@ export function finding(
   remedy: string = FINDING_CODES[reason].remedy,
 ): Finding {
   const { code, severity } = FINDING_CODES[reason];
-  return { reason, code, severity, object, field, message, remedy };
+  return { reason, code, severity, object, field, message: printable(message), remedy: printable(remedy) };
+}
+
+/** The API server takes no longer messages of Events than 1024 bytes; field and remedy go into the same one. */
+const MAX_MESSAGE = 500;
+
+/** Messages quote what users wrote, and are read in terminals and logs: control characters are shown, not sent; much is cut. */
+function printable(text: string): string {
+  const cut = text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text;
+  return cut.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (character) => {
+    const point = character.codePointAt(0) ?? 0;
+    return `\\u{${point.toString(16)}}`;
+  });
 }
 
 /** One order for Findings wherever they are shown: by object, then field, then code. */
