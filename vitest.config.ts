@@ -16,10 +16,14 @@ export default defineConfig({
             'test/architecture.test.ts',
             'test/docs.test.ts',
             'test/golden/**/*.test.ts',
+            'test/contract/**/*.test.ts',
             'test/fakes/**/*.test.ts',
+            'test/injection/**/*.test.ts',
           ],
           isolate: false,
           pool: 'threads',
+          // Most of these tests wait for a socket or a timer most of the time.
+          maxWorkers: 4,
         },
       },
       {

@@ -1,5 +1,6 @@
 import type { Hostname, UrlPath } from './grammar.ts';
 import type { ObjectMeta, ObjectRef } from './object.ts';
+import type { PathRegex } from './path-regex.ts';
 
 /**
  * The L7 vocabulary of Gateway API (HTTPRoute, gateway.networking.k8s.io/v1), into which Ingress is
@@ -11,7 +12,7 @@ export type PathMatch =
   | { readonly type: 'Exact'; readonly value: UrlPath }
   | { readonly type: 'PathPrefix'; readonly value: UrlPath }
   /** PCRE, anchored at the start of the path and case-sensitive. */
-  | { readonly type: 'RegularExpression'; readonly value: string };
+  | { readonly type: 'RegularExpression'; readonly value: PathRegex };
 
 /** What is done to a request before it is forwarded. */
 export type HttpFilter = { readonly type: 'RequestRedirect'; readonly scheme: 'https'; readonly statusCode: 308 };

@@ -43,7 +43,9 @@ export function hostPlan(
     else if (!candidate.rule.isFallback) findings.push(conflict(host, candidate.route, candidate.rule, winner.route));
   }
   const plans = [...taken.values()].map(({ route, rule }) => routePlan(route, rule, tls.isSecure, backends));
-  if (!taken.has(matchKey(EVERY_PATH)) && host !== '*') plans.push(NOT_FOUND);
+  // A regular expression is tried where a plain entry of its host was found, so that there must be one on any host too.
+  const hasRegex = plans.some((plan) => plan.match.type === 'RegularExpression');
+  if (!taken.has(matchKey(EVERY_PATH)) && (host !== '*' || hasRegex)) plans.push(NOT_FOUND);
   return { plan: { host, routes: plans.sort(byMatch), certificate: tls.certificate }, findings };
 }
 

@@ -1,8 +1,9 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
-import type { BackendPlan, CertificatePlan, HostPlan, L7Plan, RoutePlan, ServerPlan } from '../../compile/plan.ts';
+import type { BackendPlan, CertificatePlan, HostPlan, L7Plan, ServerPlan } from '../../compile/plan.ts';
 import {
   backendName,
   certificateFile,
+  keyArgument,
   keyHost,
   regexKey,
   routeKey,
@@ -141,20 +142,14 @@ export function hostEntries(plan: HostPlan): {
 } {
   const routes = new Map<string, string>();
   const regexes = new Map<string, string>();
-  const hasRegex = plan.routes.some(isRegex);
+  const hasRegex = plan.routes.some((route) => route.match.type === 'RegularExpression');
   for (const route of plan.routes) {
-    if (isRegex(route)) regexes.set(regexKey(keyHost(plan.host), route.match.value), routeValue(route, false));
-    else
-      routes.set(
-        routeKey(keyHost(plan.host), route.match),
-        routeValue(route, hasRegex && route.match.type !== 'Exact'),
-      );
+    const { match } = route;
+    if (match.type === 'RegularExpression')
+      regexes.set(regexKey(keyHost(plan.host), match.value), routeValue(route, false));
+    else routes.set(routeKey(keyHost(plan.host), match), routeValue(route, hasRegex && match.type !== 'Exact'));
   }
   return { routes, regexes };
-}
-
-function isRegex(route: RoutePlan): boolean {
-  return route.match.type === 'RegularExpression';
 }
 
 /** Lines of the map of regular expressions: longest pattern first, as ingress-nginx orders them. */
@@ -177,9 +172,10 @@ function renderRoutes(
     for (const [key, value] of next.routes) {
       const known = old.routes.get(key);
       if (known === undefined) added.push(`${key} ${value}`);
-      else if (known !== value) commands.push(`set map ${FILES.routes} ${key} ${value}`);
+      else if (known !== value) commands.push(`set map ${FILES.routes} ${keyArgument(key)} ${value}`);
     }
-    for (const key of old.routes.keys()) if (!next.routes.has(key)) removed.push(`del map ${FILES.routes} ${key}`);
+    for (const key of old.routes.keys())
+      if (!next.routes.has(key)) removed.push(`del map ${FILES.routes} ${keyArgument(key)}`);
     regexesChanged ||= old.regexes.size > 0 || next.regexes.size > 0;
   });
   const bulk = chunks(added, ROUTES_PER_PAYLOAD).map((lines) => payload(`add map ${FILES.routes}`, lines));
@@ -195,6 +191,13 @@ const EMPTY: ReturnType<typeof hostEntries> = { routes: new Map(), regexes: new 
  * the map is always replaced as a whole.
  */
 export const REPLACE_REGEXES = '#replace-regexes';
+
+/** What {@link REPLACE_REGEXES} stands for, once `prepare map` has named the version that is to be filled. */
+export function replaceRegexes(command: Command, version: string): readonly Command[] {
+  const [, ...lines] = command.split('\n');
+  const target = `@${version} ${FILES.regexes}`;
+  return [...lines.map((line) => payload(`add map ${target}`, [line])), `commit map ${target}`];
+}
 
 const ROUTES_PER_PAYLOAD = 500;
 

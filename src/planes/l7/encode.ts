@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { invariant } from '../../lib/invariant.ts';
 import { isIpv6Address } from '../../model/grammar.ts';
 import type { PathMatch } from '../../model/http-route.ts';
+import { pathRegexOf, type PathRegex } from '../../model/path-regex.ts';
 import { ANY_HOST, type BackendId, type CertificateId, type RoutePlan, type ServerPlan } from '../../compile/plan.ts';
 
 /**
@@ -14,7 +16,7 @@ import { ANY_HOST, type BackendId, type CertificateId, type RoutePlan, type Serv
 const WORD = /^[A-Za-z0-9._:*-]+$/;
 
 /** Map keys hold a host and a path (RFC 3986 pchar), and end in {@link PATH_END} for an exact match. */
-const MAP_KEY = /^[A-Za-z0-9\-._~!$&'()*+,:@%/=]+#?$/;
+const MAP_KEY = /^[A-Za-z0-9\-._~!$&'()*+,;:@%/=]+#?$/;
 
 /** Map values are four fields of ours, with names of objects in them. */
 const MAP_VALUE = /^[A-Za-z0-9._|/-]+$/;
@@ -46,9 +48,16 @@ export function serverAddress(server: ServerPlan): string {
   return `${checked(/^[A-Za-z0-9.:@]+$/, host, 'server address')}:${String(server.port)}`;
 }
 
+/** Longer names are cut: Linux takes file names of up to 255 bytes, and the id of a Secret may have 317. */
+const MAX_FILE_NAME = 180;
+
 /** A certificate's file name, relative to the checkpoint; on the runtime CLI it is only a name. */
 export function certificateFile(id: CertificateId): string {
-  return `certs/${checked(WORD, id, 'certificate name')}.pem`;
+  const name = checked(WORD, id, 'certificate name');
+  if (name.length <= MAX_FILE_NAME) return `certs/${name}.pem`;
+  const digest = createHash('sha256').update(name).digest('hex').slice(0, 32);
+  // Two dots in a row cannot stand in an id: no other certificate has such a file name.
+  return `certs/${name.slice(0, MAX_FILE_NAME - digest.length)}..${digest}.pem`;
 }
 
 /** A server name of a certificate in a crt-list. */
@@ -72,10 +81,19 @@ export function routeKey(host: string, match: PathMatch): string {
   return checked(MAP_KEY, text, 'route key');
 }
 
-/** The regular expression over `host` + `path` for a path that is one. */
-export function regexKey(host: string, pattern: string): string {
-  const anchored = `^${host.replaceAll(/[.*]/g, String.raw`\$&`)}${pattern.replace(/^\^/, '')}`;
+/**
+ * The regular expression over `host` + `path` for a path that is one. It stands in a group: behind a bare `|` it would be
+ * without its host, and match the requests of others.
+ */
+export function regexKey(host: string, pattern: PathRegex): string {
+  const anchored = `^${host.replaceAll(/[.*]/g, String.raw`\$&`)}(?:${pattern.replace(/^\^/, '')})`;
+  invariant('regex' in pathRegexOf(pattern), `${JSON.stringify(pattern)} stays in its group`);
   return checked(/^[\x21-\x7e]+$/, anchored, 'regular expression key');
+}
+
+/** A map key as an argument on the runtime CLI, where `;` would end the command (management guide §9.3). */
+export function keyArgument(key: string): string {
+  return checked(MAP_KEY, key, 'map key').replaceAll(';', String.raw`\;`);
 }
 
 /** Letters that switch rules of the skeleton on for a route. */

@@ -6,7 +6,7 @@ import type { Logger } from '../../lib/logger.ts';
 import type { L7Plan } from '../../compile/plan.ts';
 import type { Applied, Plane } from '../plane.ts';
 import { renderCheckpoint, writeCheckpoint } from './checkpoint.ts';
-import { renderChange, REPLACE_REGEXES, type Command } from './commands.ts';
+import { renderChange, replaceRegexes, REPLACE_REGEXES, type Command } from './commands.ts';
 import { Collector } from './collector.ts';
 import { startEngine, stopEngine, type EnginePaths, type EngineProcess } from './process.ts';
 import { isSuccess } from './reply.ts';
@@ -126,7 +126,7 @@ export class L7Plane implements Plane<L7Plan> {
     const plain = commands.filter((command) => !command.startsWith(REPLACE_REGEXES));
     const regexes = commands.find((command) => command.startsWith(REPLACE_REGEXES));
     try {
-      if (regexes !== undefined) await this.#replaceRegexes(engine, regexes.split('\n').slice(1));
+      if (regexes !== undefined) await this.#replaceRegexes(engine, regexes);
       const replies = await engine.cli.send(plain);
       plain.forEach((command, index) => expectSuccess(command, replies[index] ?? ''));
     } catch (thrown) {
@@ -136,14 +136,13 @@ export class L7Plane implements Plane<L7Plan> {
     }
   }
 
-  async #replaceRegexes(engine: EngineProcess, lines: readonly string[]): Promise<void> {
+  async #replaceRegexes(engine: EngineProcess, command: Command): Promise<void> {
     const [prepared = ''] = await engine.cli.send([`prepare map ${FILES.regexes}`]);
     const version = /New version created: (\d+)/.exec(prepared)?.[1];
     if (version === undefined) throw new Fault('haproxy-refused', `prepare map: ${prepared}`);
-    const adds = lines.map((line) => `add map @${version} ${FILES.regexes} <<\n${line}\n`);
-    const commands = [...adds, `commit map @${version} ${FILES.regexes}`];
+    const commands = replaceRegexes(command, version);
     const replies = await engine.cli.send(commands);
-    commands.forEach((command, index) => expectSuccess(command, replies[index] ?? ''));
+    commands.forEach((sent, index) => expectSuccess(sent, replies[index] ?? ''));
   }
 
   /** Deletes what is idle by now; returns the answers. */

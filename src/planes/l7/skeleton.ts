@@ -75,7 +75,8 @@ ring access
 /**
  * The rules of every listener. A request that is written as usual costs one look-up: \`base\` is Host
  * and path together. Only when that misses is the host folded to lower case without its port, then
- * the wildcard above it tried, then the entry for any host.
+ * the wildcard above it tried, then the entry for any host. A regular expression belongs to the host that was found, so that
+ * it is matched with the key that found it.
  */
 function frontDefaults(settings: EngineSettings): string {
   const lookUp = `map_beg(${FILES.routes})`;
@@ -102,8 +103,8 @@ ${log}    http-request set-var(txn.route) "base,concat('/#'),${lookUp}"
     http-request set-var(txn.route) var(txn.key),${lookUp} ${missed}
     http-request set-var-fmt(txn.key) "*%[path]/#" ${missed}
     http-request set-var(txn.route) var(txn.key),${lookUp} ${missed}
-    http-request set-var-fmt(txn.key) "%[req.hdr(host),host_only,lower]%[path]" if { var(txn.route),field(2,|) -m sub ${FLAG.hostHasRegex} }
-    http-request set-var(txn.regex) var(txn.key),map_reg(${FILES.regexes}) if { var(txn.route),field(2,|) -m sub ${FLAG.hostHasRegex} }
+    http-request set-var-fmt(txn.key) "%[req.hdr(host),host_only,lower]%[path]/#" if !{ var(txn.key) -m found } { var(txn.route),field(2,|) -m sub ${FLAG.hostHasRegex} }
+    http-request set-var(txn.regex) "var(txn.key),regsub('/#',),map_reg(${FILES.regexes})" if { var(txn.route),field(2,|) -m sub ${FLAG.hostHasRegex} }
     http-request set-var(txn.route) var(txn.regex) if { var(txn.regex) -m found }
 `;
 }

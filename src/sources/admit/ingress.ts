@@ -2,6 +2,7 @@ import { hostnameOf, isDnsLabel, isDnsSubdomain, isPort, urlPathOf, type Hostnam
 import type { PathMatch } from '../../model/http-route.ts';
 import type { IngressBackend, IngressPath, IngressRule, IngressTls, ServicePortRef } from '../../model/ingress.ts';
 import { keyOf, type ObjectMeta } from '../../model/object.ts';
+import { pathRegexOf } from '../../model/path-regex.ts';
 import type { Change } from '../store.ts';
 import { shown, type Field } from './field.ts';
 
@@ -9,9 +10,6 @@ const CLASS_ANNOTATION = 'kubernetes.io/ingress.class';
 const SSL_REDIRECT = 'nginx.ingress.kubernetes.io/ssl-redirect';
 const USE_REGEX = 'nginx.ingress.kubernetes.io/use-regex';
 const DEFAULT_CLASS = 'ingressclass.kubernetes.io/is-default-class';
-
-/** PCRE has no length limit of its own; longer ones have only been seen in attacks (CVE-2026-1580 and kin). */
-const MAX_REGEX_LENGTH = 512;
 
 /**
  * Admits an Ingress of `networking.k8s.io/v1`, or of the older versions whose backends have
@@ -117,26 +115,10 @@ function rootPath(): NonNullable<ReturnType<typeof urlPathOf>> {
 }
 
 function admitRegex(field: Field, text: string): PathMatch | undefined {
-  const isPrintable = /^[\x21-\x7e]+$/.test(text);
-  if (text.length <= MAX_REGEX_LENGTH && isPrintable && compiles(text))
-    return { type: 'RegularExpression', value: text };
-  const problem =
-    text.length > MAX_REGEX_LENGTH
-      ? 'is too long'
-      : isPrintable
-        ? 'does not compile'
-        : 'has blanks or control characters';
-  field.add('RegexInvalid', `${shown(text)} ${problem}`);
+  const found = pathRegexOf(text);
+  if ('regex' in found) return { type: 'RegularExpression', value: found.regex };
+  field.add('RegexInvalid', `${shown(text)} ${found.problem}`);
   return undefined;
-}
-
-function compiles(pattern: string): boolean {
-  try {
-    return new RegExp(pattern).source !== '';
-  } catch {
-    // SyntaxError is the only thing that the constructor throws for a string.
-    return false;
-  }
 }
 
 /** Undefined for a backend that cannot be used: its path then answers 503. */

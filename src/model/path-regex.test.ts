@@ -1,0 +1,53 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readRegexes } from '../../test/injection/haproxy-reader.ts';
+import { pathRegexOf } from './path-regex.ts';
+
+describe('pathRegexOf', () => {
+  it.each([
+    '/',
+    '/api/v[0-9]+/(?:users|groups)(/|$)(.*)',
+    String.raw`/a\.b\-c\/d\d{1,3}\w*\s?`,
+    '/[^/]+/[[:alpha:]_]+/[a-z()|]+',
+    String.raw`/[\]\\\[]+`,
+    '/(?<name>[a-z]+)(?=/)(?!x)(?<!y)',
+    '^/anchored$',
+    '/a|/b',
+    String.raw`/\x41[\x41-\x5a]`,
+  ])('takes %s', (text) => {
+    expect(pathRegexOf(text)).toEqual({ regex: text });
+  });
+
+  it.each([
+    ['what is not closed', '/(unclosed', 'does not compile'],
+    ['what was never opened', '/a)|(b', 'does not compile'],
+    ['a blank', '/a b', 'has blanks or control characters'],
+    ['a line end', '/a\n/b', 'has blanks or control characters'],
+    ['other alphabets', '/é', 'has blanks or control characters'],
+    ['nothing', '', 'has blanks or control characters'],
+    ['more than 512 characters', `/${'a'.repeat(512)}`, 'is longer than 512 characters'],
+    ['quotations of PCRE', String.raw`/\Q(\E)|.*(?:x\Q)\E`, 'PCRE and JavaScript'],
+    ['a bracket as the first of a class', '/([])|.*', 'PCRE and JavaScript'],
+    ['POSIX classes that hide a parenthesis', '/[[:alpha:](])|.*(?:[[:alpha:])]', 'PCRE and JavaScript'],
+    ['control characters by name', String.raw`/\c()|.*(?:\c)`, 'PCRE and JavaScript'],
+    ['the empty class', '/[]', 'PCRE and JavaScript'],
+    ['back references', String.raw`/(a)\1`, 'PCRE and JavaScript'],
+  ])('refuses %s', (_, text, problem) => {
+    expect(pathRegexOf(text)).toEqual({ problem: expect.stringContaining(problem) });
+  });
+
+  it('takes nothing that leaves the group in which it is put, as PCRE reads it', () => {
+    const tokens = String.raw`( ) (?: [ ] [^ [] [:alpha:] \Q \E \c \ | .* a ^ (?# (?= - *`.split(' ');
+    let taken = 0;
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...tokens), { minLength: 1, maxLength: 10 }), (some) => {
+        const text = some.join('');
+        if (!('regex' in pathRegexOf(text))) return;
+        taken += 1;
+        readRegexes(`^host(?:${text}) a||b/c|\n`);
+      }),
+      { numRuns: 20_000 },
+    );
+    expect(taken).toBeGreaterThan(1000);
+  });
+});

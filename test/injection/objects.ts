@@ -1,0 +1,242 @@
+/** Objects to put hostile strings into, and the objects beside them that must not notice. */
+import { Authority } from '../fakes/apiserver/certificates.ts';
+
+export type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json };
+
+const authority = new Authority('injection');
+const targetPair = authority.issue('target.example.com', ['target.example.com', 'tls.target.example.com']);
+const bystanderPair = authority.issue('bystander.example.com', ['bystander.example.com']);
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+interface Cast {
+  readonly namespace: string;
+  readonly host: string;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+function service({ namespace }: Cast): Json {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'web', namespace, labels: { app: 'web' }, annotations: { note: 'n' }, uid: 'u-1' },
+    spec: {
+      type: 'ClusterIP',
+      externalIPs: ['192.0.2.10'],
+      ports: [{ name: 'http', port: 80, protocol: 'TCP', targetPort: 'http', appProtocol: 'kubernetes.io/h2c' }],
+    },
+    status: { loadBalancer: { ingress: [{ ip: '192.0.2.11' }, { hostname: 'lb.example.com' }] } },
+  };
+}
+
+function endpointSlice({ namespace }: Cast): Json {
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: {
+      name: 'web-1',
+      namespace,
+      labels: { 'kubernetes.io/service-name': 'web' },
+      annotations: { note: 'n' },
+      creationTimestamp: '2026-01-01T00:00:00Z',
+    },
+    addressType: 'IPv4',
+    ports: [{ name: 'http', port: 8080, protocol: 'TCP', appProtocol: 'kubernetes.io/h2c' }],
+    endpoints: [
+      { addresses: ['192.0.2.1'], nodeName: 'n1', zone: 'z1', hostname: 'h1', conditions: { ready: true } },
+      { addresses: ['2001:db8::1'], targetRef: { kind: 'Pod', name: 'p' } },
+    ],
+  };
+}
+
+function ingress({ namespace, host }: Cast): Json {
+  const backend = { service: { name: 'web', port: { number: 80 } } };
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: {
+      name: 'web',
+      namespace,
+      uid: 'u-2',
+      creationTimestamp: '2026-01-01T00:00:00Z',
+      labels: { app: 'web' },
+      annotations: {
+        'kubernetes.io/ingress.class': 'sluice',
+        'nginx.ingress.kubernetes.io/use-regex': 'true',
+        'nginx.ingress.kubernetes.io/ssl-redirect': 'false',
+        'nginx.ingress.kubernetes.io/rewrite-target': '/$1',
+      },
+    },
+    spec: {
+      ingressClassName: 'sluice',
+      tls: [{ hosts: [host, `tls.${host}`], secretName: 'plain' }, { secretName: 'encoded' }],
+      rules: [
+        {
+          host,
+          http: {
+            paths: [
+              { path: '/prefix', pathType: 'Prefix', backend },
+              { path: '/exact', pathType: 'Exact', backend: { service: { name: 'web', port: { name: 'http' } } } },
+              { path: '/regex/[0-9]+', pathType: 'ImplementationSpecific', backend },
+            ],
+          },
+        },
+        { host: `*.${host}`, http: { paths: [{ path: '/', pathType: 'Prefix', backend }] } },
+      ],
+    },
+  };
+}
+
+function secrets({ namespace, certificate, key }: Cast): readonly Json[] {
+  const rest = { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls' };
+  return [
+    {
+      ...rest,
+      metadata: { name: 'plain', namespace, annotations: { note: 'n' } },
+      stringData: { 'tls.crt': certificate, 'tls.key': key },
+    },
+    {
+      ...rest,
+      metadata: { name: 'encoded', namespace },
+      data: { 'tls.crt': base64(certificate), 'tls.key': base64(key) },
+    },
+  ];
+}
+
+function legacy({ namespace, host }: Cast): readonly Json[] {
+  return [
+    {
+      apiVersion: 'extensions/v1beta1',
+      kind: 'Ingress',
+      metadata: { name: 'old', namespace },
+      spec: {
+        rules: [
+          { host: `old.${host}`, http: { paths: [{ path: '/', backend: { serviceName: 'old', servicePort: 80 } }] } },
+        ],
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'old', namespace },
+      spec: { ports: [{ name: 'http', port: 80 }] },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Endpoints',
+      metadata: { name: 'old', namespace, labels: { app: 'old' } },
+      subsets: [
+        {
+          addresses: [{ ip: '192.0.2.21', nodeName: 'n1', targetRef: { kind: 'Pod', name: 'p' } }],
+          notReadyAddresses: [{ ip: '192.0.2.22' }],
+          ports: [{ name: 'http', port: 8081, protocol: 'TCP' }],
+        },
+      ],
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'external', namespace },
+      spec: { type: 'ExternalName', externalName: 'external.example.com', ports: [{ port: 80 }] },
+    },
+    {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'Ingress',
+      metadata: { name: 'external', namespace },
+      spec: {
+        rules: [
+          {
+            host: `external.${host}`,
+            http: {
+              paths: [
+                { path: '/', pathType: 'Prefix', backend: { service: { name: 'external', port: { number: 80 } } } },
+              ],
+            },
+          },
+        ],
+      },
+    },
+  ];
+}
+
+function everything(cast: Cast): readonly Json[] {
+  return [service(cast), endpointSlice(cast), ingress(cast), ...secrets(cast), ...legacy(cast)];
+}
+
+/** A default backend is for every host, so that only one of the two parties can have one. */
+const catchAll: readonly Json[] = [
+  {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { name: 'catch-all', namespace: 'target' },
+    spec: { defaultBackend: { service: { name: 'web', port: { name: 'http' } } } },
+  },
+  {
+    apiVersion: 'networking.k8s.io/v1beta1',
+    kind: 'Ingress',
+    metadata: { name: 'old-catch-all', namespace: 'target' },
+    spec: { backend: { serviceName: 'old', servicePort: 'http' } },
+  },
+];
+
+/** Valid objects of every kind that is read. Hostile strings go into them. */
+export const targets: readonly Json[] = [
+  ...everything({ namespace: 'target', host: 'target.example.com', ...targetPair }),
+  ...catchAll,
+  {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'IngressClass',
+    metadata: { name: 'sluice', annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' } },
+    spec: { controller: 'sluice.dev/ingress', parameters: { kind: 'K', name: 'n', apiGroup: 'g' } },
+  },
+];
+
+/** The same in another namespace, by somebody else. What is served of them must never depend on the targets. */
+export const bystanders: readonly Json[] = everything({
+  namespace: 'bystander',
+  host: 'bystander.example.com',
+  ...bystanderPair,
+});
+
+/** A string inside an object: the value at a path, or the last key of the path. */
+export interface Place {
+  readonly path: readonly (string | number)[];
+  readonly part: 'value' | 'key';
+}
+
+/** Every string in `json`, keys included. */
+export function placesOf(json: Json, path: Place['path'] = []): readonly Place[] {
+  if (typeof json === 'string') return [{ path, part: 'value' }];
+  if (typeof json !== 'object') return [];
+  if (isList(json)) return json.flatMap((item, index) => placesOf(item, [...path, index]));
+  return Object.entries(json).flatMap(([key, value]) => {
+    const below = [...path, key];
+    return [{ path: below, part: 'key' as const }, ...placesOf(value, below)];
+  });
+}
+
+/** The string at `place`. */
+export function read(json: Json, { path, part }: Place): string {
+  if (part === 'key') return String(path.at(-1));
+  let value: Json | undefined = json;
+  for (const step of path)
+    if (typeof value === 'object') value = isList(value) ? value[Number(step)] : value[String(step)];
+  return typeof value === 'string' ? value : '';
+}
+
+/** `json` with `text` at `place`. */
+export function write(json: Json, { path, part }: Place, text: string): Json {
+  const [step, ...rest] = path;
+  if (step === undefined || typeof json !== 'object') return text;
+  if (isList(json)) return json.map((item, index) => (index === step ? write(item, { path: rest, part }, text) : item));
+  const isKey = part === 'key' && rest.length === 0;
+  const entries = Object.entries(json).map(([key, value]): [string, Json] => {
+    if (key !== step) return [key, value];
+    return isKey ? [text, value] : [key, write(value, { path: rest, part }, text)];
+  });
+  return Object.fromEntries(entries);
+}
+
+function isList(json: Json): json is readonly Json[] {
+  return Array.isArray(json);
+}
