@@ -1,4 +1,5 @@
 import type { KubeClient } from '../../kube/client.ts';
+import type { ReflectionTimings } from '../../kube/reflection.ts';
 import type { Selection } from '../../kube/resource.ts';
 import { crash } from '../../lib/crash.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
@@ -11,6 +12,8 @@ export interface ClusterSourceOptions {
   readonly client: KubeClient;
   readonly store: Store;
   readonly interest: Interest;
+  /** The patience of the reflectors; tests shorten it. */
+  readonly timings?: Partial<ReflectionTimings>;
 }
 
 /** A selection that is being followed. */
@@ -61,9 +64,9 @@ export class ClusterSource implements Source {
   }
 
   #follow(selection: Selection): Following {
-    const { client, store } = this.#options;
+    const { client, store, timings } = this.#options;
     const mirror = new Mirror(store, selection, () => this.#updateState());
-    const reflector = client.reflector({ selection, project: Mirror.project, consumer: mirror });
+    const reflector = client.reflector({ selection, project: Mirror.project, consumer: mirror, timings });
     const stop = new AbortController();
     const signal = this.#signal === undefined ? stop.signal : AbortSignal.any([stop.signal, this.#signal]);
     const ended = reflector.run(signal);

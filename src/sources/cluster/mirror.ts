@@ -66,6 +66,7 @@ export class Mirror implements ReflectionConsumer<Admission> {
   #put(admission: Admission): readonly Change[] {
     const key = keyOf(admission.ref);
     const before = this.#held.get(key);
+    if (before !== undefined && isSame(before, admission)) return [];
     this.#held.set(key, admission);
     // An object that became useless leaves the table, and one that changed its key, its old place.
     const stale =
@@ -87,6 +88,15 @@ export class Mirror implements ReflectionConsumer<Admission> {
     const { resource, namespace = '', fieldSelector = '' } = this.#selection;
     return `access:${qualifiedName(resource)} ${namespace} ${fieldSelector}`;
   }
+}
+
+/**
+ * Whether two admissions say the same, in which case the first stays: after a list that had to be fetched again, and after a
+ * change to something that is not read, nothing is compiled. Not by resourceVersion, which an etcd that was restored from a
+ * backup gives a second time. Keys do not show in JSON, but their fingerprints do.
+ */
+function isSame(a: Admission, b: Admission): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 function forbidden(resource: Resource, verbs: readonly string[]): Finding {

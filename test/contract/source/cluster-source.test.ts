@@ -1,0 +1,92 @@
+import { KubeClient } from '../../../src/kube/client.ts';
+import { silentLogger } from '../../../src/lib/logger.ts';
+import { ClusterSource } from '../../../src/sources/cluster/cluster-source.ts';
+import type { Store } from '../../../src/sources/store.ts';
+import { FakeApiServer, type FakeApiServerOptions } from '../../fakes/apiserver/apiserver.ts';
+import { everything } from '../../fakes/apiserver/access.ts';
+import { describeSource, type SourceWorld } from '../source.ts';
+import { heldServices, serviceObject, versionOfService } from './services.ts';
+
+const allButServices = everything.map((rule) => ({
+  ...rule,
+  resources: ['ingresses', 'ingressclasses', 'endpointslices'],
+}));
+
+async function makeFake(store: Store, options: FakeApiServerOptions): Promise<SourceWorld> {
+  const server = await FakeApiServer.start({ bookmarkIntervalMs: 50, ...options });
+  const config = server.config(server.user('sluice', everything));
+  const client = new KubeClient({ config, logger: silentLogger, userAgent: 'contract/1' });
+  const timings = {
+    settleMs: 30,
+    emptyConfirmMs: 100,
+    backoff: { minMs: 5, maxMs: 40 },
+    absentBackoff: { minMs: 5, maxMs: 40 },
+  };
+  let endOfErrors = (): unknown => undefined;
+  return {
+    source: new ClusterSource({ client, store, timings }),
+    silences: {
+      'the server is gone': {
+        begin: () => server.refuseConnections(),
+        end: () => server.acceptConnections(),
+        told: 'stale',
+        canChange: true,
+      },
+      'it answers with errors': {
+        begin: () => {
+          endOfErrors = server.faults.add({ trouble: { kind: 'status', status: 500 } });
+          server.troubleWatches('reset');
+          return Promise.resolve();
+        },
+        end: () => Promise.resolve(void endOfErrors()),
+        told: 'stale',
+        canChange: true,
+      },
+      'it has forgotten its history': {
+        begin: () => server.refuseConnections(),
+        end: () => {
+          server.seed('secrets', [{ metadata: { namespace: 'other', name: `s-${String(server.storage.revision)}` } }]);
+          server.storage.compact();
+          return server.acceptConnections();
+        },
+        told: 'stale',
+        canChange: true,
+      },
+      'it forbids a kind': {
+        begin: () => {
+          server.access.allow('sluice', allButServices);
+          server.troubleWatches('reset');
+          return Promise.resolve();
+        },
+        end: () => Promise.resolve(server.access.allow('sluice', everything)),
+        told: 'finding',
+        canChange: true,
+      },
+    },
+    put: (things) => {
+      const objects = Object.entries(things).map(([name, version]) => serviceObject('default', name, version));
+      server.seed(
+        'services',
+        objects.map((object) => ({ ...object })),
+      );
+      return Promise.resolve();
+    },
+    putBroken: (name) => {
+      server.seed('services', [{ ...serviceObject('default', name, 1), spec: { ports: 'none' } }]);
+      return Promise.resolve();
+    },
+    remove: (name) => Promise.resolve(server.unseed('services', 'default', name)),
+    held: () => heldServices(store, 'default'),
+    versionOf: versionOfService,
+    open: () => server.watches,
+    close: async () => {
+      client.close();
+      await server.close();
+    },
+  };
+}
+
+describeSource('ClusterSource on the fake API server', (store) => makeFake(store, {}));
+describeSource('ClusterSource on the fake API server without watch-list', (store) =>
+  makeFake(store, { watchList: 'refused', expiredAs: 'http' }),
+);
