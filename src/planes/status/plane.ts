@@ -1,3 +1,4 @@
+import { Fault } from '../../lib/fault.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { IngressStatus, StatusPlan } from '../../compile/plan.ts';
 import type { Finding } from '../../model/finding.ts';
@@ -30,6 +31,8 @@ export class StatusPlane implements Plane<StatusWant> {
   readonly #writer: StatusWriter;
   #applied: StatusWant = EMPTY;
   #isLeading = false;
+  /** Grows whenever leadership comes or goes. */
+  #term = 0;
   #disturbed: (reason: string) => void = () => {};
 
   constructor(writer: StatusWriter) {
@@ -43,12 +46,14 @@ export class StatusPlane implements Plane<StatusWant> {
   /** A new leader writes everything once: what its predecessor has done is not known. */
   lead(isLeading: boolean): void {
     this.#isLeading = isLeading;
+    this.#term += 1;
     this.#applied = EMPTY;
     if (isLeading) this.#disturbed('this process leads now');
   }
 
   async apply(want: StatusWant, signal: AbortSignal): Promise<Applied> {
     if (!this.#isLeading) return { changes: 0 };
+    const term = this.#term;
     const writes: (() => Promise<void>)[] = [];
     PersistentMap.diff(this.#applied.status.ingresses, want.status.ingresses, (_, __, after) => {
       // Without addresses there is nothing to say, and another writer's status is left alone.
@@ -62,7 +67,7 @@ export class StatusPlane implements Plane<StatusWant> {
     });
     await inParallel(writes);
     // Leadership may have come or gone meanwhile; then everything is due again.
-    if (this.#isLeading) this.#applied = want;
+    if (term === this.#term) this.#applied = want;
     return { changes: writes.length };
   }
 
@@ -75,11 +80,19 @@ function identityOf(finding: Finding): string {
   return `${finding.code} ${finding.field} ${finding.message}`;
 }
 
+/**
+ * Does all writes, those after one that was refused too: an object that the API server refuses harms no other. Returns or
+ * throws only when none is under way any more, so that no old write overtakes one of the next apply.
+ */
 async function inParallel(writes: readonly (() => Promise<void>)[]): Promise<void> {
   const queue = writes.values();
+  const refusals: unknown[] = [];
   await Promise.all(
     Array.from({ length: CONCURRENCY }, async () => {
-      for (const write of queue) await write();
+      for (const write of queue) await write().catch((thrown: unknown) => refusals.push(thrown));
     }),
   );
+  // A bug goes before a Fault: it must end the program.
+  const bug = refusals.find((thrown) => !(thrown instanceof Fault));
+  if (refusals.length > 0) throw bug ?? refusals[0];
 }
