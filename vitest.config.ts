@@ -15,6 +15,7 @@ export default defineConfig({
             'src/**/*.test.ts',
             'test/architecture.test.ts',
             'test/docs.test.ts',
+            'test/findings.test.ts',
             'test/golden/**/*.test.ts',
             'test/contract/**/*.test.ts',
             'test/fakes/**/*.test.ts',

@@ -2,35 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Plan } from '../../src/compile/plan.ts';
 import { attack, attacked, HARMLESS } from './hostile.ts';
-import { bystanders, placesOf, read, targets, write, type Json, type Place } from './objects.ts';
+import { afterAttacks, anyMark, marks, textAt, withText, type Mark } from './marks.ts';
+import { bystanders, targets } from './objects.ts';
 import { commandsBetween, extent, planOf, served, shareOf, toldBy } from './served.ts';
-
-/** A string of one of the targets. */
-interface Mark {
-  readonly index: number;
-  readonly place: Place;
-}
-
-const marks: readonly Mark[] = targets.flatMap((target, index) => placesOf(target).map((place) => ({ index, place })));
-
-/** Places whose strings are quoted to HAProxy, each in its own way: half of the attacks go there. */
-const quoted = marks.filter(({ place: { path, part } }) => {
-  const field = path.findLast((step) => typeof step === 'string');
-  return (
-    part === 'value' && /^(?:host|hosts|path|name|namespace|secretName|tls\.crt|addresses|ip)$/.test(String(field))
-  );
-});
-const paths = quoted.filter(({ place: { path } }) => path.at(-1) === 'path');
-const anyMark = fc.oneof(fc.constantFrom(...marks), fc.constantFrom(...quoted), fc.constantFrom(...paths));
-
-function withText(objects: readonly Json[], { index, place }: Mark, text: string): readonly Json[] {
-  return objects.map((object, at) => (at === index ? write(object, place, text) : object));
-}
-
-function textAt(objects: readonly Json[], { index, place }: Mark): string {
-  const object = objects[index];
-  return object === undefined ? '' : read(object, place);
-}
 
 function describeMark({ index, place }: Mark): string {
   return `${String(index)}: ${place.path.join('.')} (${place.part})`;
@@ -88,11 +62,7 @@ describe('strings of users', () => {
   it('never become syntax in several places at once', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(anyMark, attack), { minLength: 2, maxLength: 6 }), (attacks) => {
-        const changed = attacks.reduce(
-          (objects, [mark, change]) => withText(objects, mark, attacked(textAt(objects, mark), change)),
-          targets,
-        );
-        const plan = planOf([...changed, ...bystanders]);
+        const plan = planOf([...afterAttacks(targets, attacks), ...bystanders]);
         expect(shareOf(served(plan), 'bystander')).toEqual(bystanderAlone);
         commandsBetween(nothing.l7, plan.l7);
         commandsBetween(untouched.l7, plan.l7);

@@ -1,5 +1,5 @@
 /** X.509 certificates for tests, written by hand: Node can read them but not make them. RFC 5280 names the fields. */
-import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import { generateKeyPairSync, sign, type KeyObject, type KeyPairKeyObjectResult } from 'node:crypto';
 import { isIP } from 'node:net';
 
 /** A certificate and its key, both PEM. */
@@ -34,7 +34,15 @@ export class Authority {
 
   /** A certificate for a server (with names or IPv4 addresses) or for a client (with a user name as its CN). */
   issue(commonName: string, names: readonly string[] = []): KeyPair {
-    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    return this.issueFor(commonName, generateKeyPairSync('ec', { namedCurve: 'P-256' }), names);
+  }
+
+  /** The same for a key that exists. */
+  issueFor(
+    commonName: string,
+    { privateKey, publicKey }: KeyPairKeyObjectResult,
+    names: readonly string[] = [],
+  ): KeyPair {
     const alternatives = names.map((name) => (isIP(name) === 4 ? der(0x87, ipv4(name)) : der(0x82, Buffer.from(name))));
     const extensions = names.length === 0 ? [] : [extension('2.5.29.17', sequence(...alternatives))];
     return {

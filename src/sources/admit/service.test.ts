@@ -1,0 +1,70 @@
+import { parse } from 'yaml';
+import { describe, expect, it } from 'vitest';
+import type { Service } from '../../model/service.ts';
+import { admitObject } from './admit.ts';
+
+function admit(spec: string, status = '{}'): { readonly service: Partial<Service>; readonly told: readonly string[] } {
+  const text = `{ apiVersion: v1, kind: Service, metadata: { name: a }, spec: ${spec}, status: ${status} }`;
+  const admission = admitObject(parse(text), { kind: 'cluster' });
+  if (admission?.change?.table !== 'services') throw new Error('not admitted');
+  return {
+    service: { ...admission.change.value },
+    told: admission.findings.map(({ reason, field }) => `${reason} ${field}`),
+  };
+}
+
+describe('admitService', () => {
+  it('reads ports, with the defaults of the API', () => {
+    const { service, told } = admit(
+      '{ ports: [{ port: 80 }, { name: dns, port: 53, protocol: UDP, targetPort: 5353, appProtocol: p }, { port: 81, targetPort: web }] }',
+    );
+    expect(told).toEqual([]);
+    expect(service.type).toBe('ClusterIP');
+    expect(service.ports).toMatchObject([
+      { name: '', port: 80, protocol: 'TCP', targetPort: undefined, appProtocol: undefined },
+      { name: 'dns', port: 53, protocol: 'UDP', targetPort: 5353, appProtocol: 'p' },
+      { name: '', port: 81, protocol: 'TCP', targetPort: 'web' },
+    ]);
+  });
+
+  it.each([
+    ['Name.Example.', 'name.example'],
+    ['192.0.2.1', '192.0.2.1'],
+    ['2001:DB8::1', '2001:db8::1'],
+  ])('reads the external name %s', (text, name) => {
+    const { service, told } = admit(`{ type: ExternalName, externalName: "${text}" }`);
+    expect([service.externalName, told]).toEqual([name, []]);
+  });
+
+  it('reads addresses that are published, by the user before those of the status', () => {
+    const status = '{ loadBalancer: { ingress: [{ ip: 192.0.2.2 }, { hostname: LB.test }, {}] } }';
+    const { service, told } = admit('{ externalIPs: [192.0.2.1] }', status);
+    expect(service.publishedAddresses).toEqual([{ ip: '192.0.2.1' }, { ip: '192.0.2.2' }, { hostname: 'lb.test' }]);
+    expect(told).toEqual([]);
+  });
+
+  it.each([
+    ['a type that is none', '{ type: Magic }', 'ObjectMalformed spec.type'],
+    ['no port number', '{ ports: [{ name: a }] }', 'PortInvalid spec.ports[0].port'],
+    ['port 0', '{ ports: [{ port: 0 }] }', 'PortInvalid spec.ports[0].port'],
+    ['port 70000', '{ ports: [{ port: 70000 }] }', 'PortInvalid spec.ports[0].port'],
+    ['a protocol that is none', '{ ports: [{ port: 1, protocol: ICMP }] }', 'ObjectMalformed spec.ports[0].protocol'],
+    ['an external name that is none', '{ type: ExternalName, externalName: "a;b" }', 'HostInvalid spec.externalName'],
+    ['no external name', '{ type: ExternalName }', 'HostInvalid spec.externalName'],
+    ['an external address that is none', '{ externalIPs: [192.0.2.256] }', 'AddressInvalid spec.externalIPs[0]'],
+  ])('tells of %s, and keeps the rest', (_, spec, finding) => {
+    const { service, told } = admit(spec.replace('ports: [', 'ports: [{ name: good, port: 8 }, '));
+    expect(told).toEqual([finding.replace('ports[0]', 'ports[1]')]);
+    if (spec.includes('ports')) expect(service.ports?.map(({ name }) => name)).toEqual(['good']);
+  });
+
+  it('has no external name where the type is another', () => {
+    expect(admit('{ externalName: name.test }')).toMatchObject({ service: { externalName: undefined }, told: [] });
+  });
+
+  it('tells of a published address that is none', () => {
+    const { service, told } = admit('{}', '{ loadBalancer: { ingress: [{ ip: "1.2.3" }, { hostname: "a b" }] } }');
+    expect(service.publishedAddresses).toEqual([]);
+    expect(told).toEqual(['AddressInvalid status.loadBalancer.ingress[0].ip']);
+  });
+});

@@ -1,0 +1,170 @@
+/** Every code that users can meet, with a way to meet it. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { generateKeyPairSync } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { STANDALONE_SETTINGS } from '../src/app/check.ts';
+import { Compiler } from '../src/compile/compiler.ts';
+import type { CompileSettings } from '../src/compile/settings.ts';
+import { FINDING_CODES, type FindingReason } from '../src/model/codes.ts';
+import { findingsOf } from '../src/observe/views.ts';
+import { Mirror } from '../src/sources/cluster/mirror.ts';
+import { SECRETS } from '../src/sources/cluster/resources.ts';
+import { readManifests } from '../src/sources/manifests/manifest-source.ts';
+import { Store } from '../src/sources/store.ts';
+import { ApiFault } from '../src/kube/api-fault.ts';
+import { Authority } from './fakes/apiserver/certificates.ts';
+
+interface Case {
+  /** Files of a manifests folder. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly settings?: Partial<CompileSettings>;
+  /** What else happens to the Store. */
+  readonly meanwhile?: (store: Store) => void;
+  /** At which time it is compiled; now, unless said otherwise. */
+  readonly nowMs?: number;
+  /** Other Findings that come along. */
+  readonly beside?: readonly FindingReason[];
+}
+
+const authority = new Authority('authority');
+const good = authority.issue('a.test', ['a.test']);
+
+function service(rest = 'ports: [{ port: 80 }]'): string {
+  return `---\n{ apiVersion: v1, kind: Service, metadata: { name: web }, spec: { ${rest} } }\n`;
+}
+
+function ingress(spec: string, metadata = 'name: a'): string {
+  return `---\n{ apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: { ${metadata} }, spec: { ${spec} } }\n`;
+}
+
+const WEB = 'backend: { service: { name: web, port: { number: 80 } } }';
+
+function rules(path: string, host = 'a.test'): string {
+  return `rules: [{ host: "${host}", http: { paths: [{ ${path} }] } }]`;
+}
+
+function secret(data: Readonly<Record<string, string>>, name = 'tls'): string {
+  return `---\n${JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData: data })}\n`;
+}
+
+/** An Ingress with TLS from a Secret with these. */
+function tls(data: Readonly<Record<string, string>>): Record<string, string> {
+  return {
+    'a.yaml':
+      service() + secret(data) + ingress(`tls: [{ secretName: tls, hosts: [a.test] }], ${rules(`path: /, ${WEB}`)}`),
+  };
+}
+
+function pair({ certificate, key }: { readonly certificate: string; readonly key: string }): Record<string, string> {
+  return { 'tls.crt': certificate, 'tls.key': key };
+}
+
+function only(spec: string, metadata?: string): Case {
+  return { files: { 'a.yaml': service() + ingress(spec, metadata) } };
+}
+
+const use = rules(`path: /, ${WEB}`);
+
+const cases: Readonly<Record<FindingReason, Case>> = {
+  ManifestUnreadable: { files: { 'a.yaml': 'kind: [unclosed' } },
+  ObjectMalformed: { files: { 'a.yaml': service('ports: 5') } },
+  ObjectTooLarge: { files: { 'a.yaml': service(`ports: [], x: "${'x'.repeat(2 ** 20)}"`) } },
+  NameInvalid: only('', 'name: "A;"'),
+  ObjectDuplicate: { files: { 'a.yaml': service(), 'b.yaml': service() } },
+  HostInvalid: {
+    ...only(`${rules(`path: /, ${WEB}`, 'a;b')}, defaultBackend: { service: { name: web, port: { number: 80 } } }`),
+  },
+  PathInvalid: only(`${rules(`path: x, ${WEB}`)}, defaultBackend: { service: { name: web, port: { number: 80 } } }`),
+  PathTypeUnknown: only(
+    `${rules(`path: /, pathType: X, ${WEB}`)}, defaultBackend: { service: { name: web, port: { number: 80 } } }`,
+  ),
+  RegexInvalid: only(
+    `${rules(`path: "/(", ${WEB}`)}, defaultBackend: { service: { name: web, port: { number: 80 } } }`,
+    'name: a, annotations: { nginx.ingress.kubernetes.io/use-regex: "true" }',
+  ),
+  BackendResourceUnsupported: only(rules('path: /, backend: { resource: { kind: B, name: b } }')),
+  BackendMissing: only(rules('path: /')),
+  ServiceNotFound: { files: { 'a.yaml': ingress(use) } },
+  ServicePortNotFound: only(rules('path: /, backend: { service: { name: web, port: { number: 81 } } }')),
+  PathConflict: { files: { 'a.yaml': service() + ingress(use) + ingress(use, 'name: b') } },
+  IngressClassUnknown: { ...only(`ingressClassName: nobody, ${use}`), settings: { mode: 'cluster' } },
+  IngressClassForeign: {
+    files: {
+      'a.yaml': `${ingress(`ingressClassName: theirs, ${use}`)}---\n{ apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: { name: theirs }, spec: { controller: x } }\n`,
+    },
+  },
+  AnnotationInvalid: only(use, 'name: a, annotations: { nginx.ingress.kubernetes.io/ssl-redirect: "perhaps" }'),
+  IngressEmpty: only(''),
+  SecretNotFound: only(`tls: [{ secretName: tls }], ${use}`),
+  SecretNotTls: { files: tls({ password: 'x' }) },
+  CertificateUnreadable: { files: tls({ 'tls.crt': 'x', 'tls.key': 'y' }) },
+  CertificateKeyMismatch: { files: tls(pair({ ...good, key: authority.issue('b.test').key })) },
+  CertificateExpired: { files: tls(pair(good)), nowMs: Date.UTC(2100, 0) },
+  CertificateHostMismatch: { files: tls(pair(authority.issue('b.test', ['b.test']))) },
+  CertificateCommonNameOnly: { files: tls(pair(authority.issue('a.test'))) },
+  CertificateConflict: {
+    files: {
+      'a.yaml':
+        service() +
+        ['one', 'two']
+          .map(
+            (name) =>
+              secret(pair(good), name) +
+              ingress(
+                `tls: [{ secretName: ${name}, hosts: [a.test] }], ${rules(`path: /${name}, ${WEB}`)}`,
+                `name: ${name}`,
+              ),
+          )
+          .join(''),
+    },
+  },
+  CertificateTooWeak: {
+    files: tls(pair(authority.issueFor('a.test', generateKeyPairSync('rsa', { modulusLength: 1024 }), ['a.test']))),
+  },
+  ServicePortUnusable: { files: { 'a.yaml': service('ports: [{ port: 80, protocol: UDP }]') + ingress(use) } },
+  ExternalNameUnresolved: { files: { 'a.yaml': service('type: ExternalName, externalName: x.test') + ingress(use) } },
+  AddressInvalid: { files: { 'a.yaml': service('externalIPs: [1.2.3]') } },
+  PortInvalid: { files: { 'a.yaml': service('ports: [{ port: 0 }]') } },
+  SourceForbidden: {
+    meanwhile: (store) => {
+      const mirror = new Mirror(store, { resource: SECRETS, namespace: 'a' }, () => {});
+      const cause = new ApiFault('LIST', {
+        status: 403,
+        reason: 'Forbidden',
+        message: 'no',
+        causes: [],
+        retryAfterMs: undefined,
+      });
+      mirror.state({ kind: 'forbidden', verbs: ['list'], cause });
+    },
+  },
+};
+
+const root = mkdtempSync(join(tmpdir(), 'sluice-findings-'));
+afterAll(() => rmSync(root, { recursive: true }));
+
+describe('Findings', () => {
+  it.each(Object.entries(cases))(
+    '%s',
+    async (reason, { files = {}, settings = {}, meanwhile, nowMs = Date.now(), beside = [] }) => {
+      const folder = mkdtempSync(join(root, 'case-'));
+      for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+      const store = new Store();
+      await readManifests(folder, store);
+      meanwhile?.(store);
+      const plan = new Compiler({ ...STANDALONE_SETTINGS, ...settings }).compile(store.snapshot, { nowMs });
+      const found = findingsOf(plan);
+      expect(found.map((item) => item.reason)).toEqual([reason, ...beside]);
+      expect(found[0]?.message).not.toBe('');
+      expect(found[0]?.remedy).not.toBe('');
+    },
+  );
+
+  it('have codes of their own, which fit the reason of an Event', () => {
+    const codes = Object.values(FINDING_CODES).map(({ code }) => code);
+    expect(new Set(codes).size).toBe(codes.length);
+    for (const reason of Object.keys(FINDING_CODES)) expect(reason).toMatch(/^[A-Z][A-Za-z]{1,127}$/);
+  });
+});
