@@ -1,0 +1,185 @@
+/**
+ * HAProxy as far as we drive it: starts on a checkpoint, then obeys the runtime CLI, and refuses what the real one refuses.
+ * What text means is read by test/injection/haproxy-reader.ts. The real one is in the traffic suite.
+ */
+import { checkCommand, readCli, readCrtList, readMap, readRegexes, readSections } from '../injection/haproxy-reader.ts';
+
+interface FakeServer {
+  readonly address: string;
+  readonly isH2: boolean;
+  weight: string;
+  isEnabled: boolean;
+}
+
+interface FakeBackend {
+  readonly servers: Map<string, FakeServer>;
+  isPublished: boolean;
+}
+
+/** Backends of the skeleton, which answer themselves. */
+const REFUSALS = ['sluice-404', 'sluice-503'];
+
+export class FakeHaproxy {
+  readonly backends = new Map<string, FakeBackend>();
+  readonly routes = new Map<string, string>();
+  regexes: readonly (readonly [string, string])[] = [];
+  #nextRegexes: (readonly [string, string])[] = [];
+  /** PEM by file name. */
+  readonly certificates = new Map<string, string>();
+  readonly #uncommitted = new Map<string, string>();
+  /** Server names by file. */
+  readonly crtList = new Map<string, readonly string[]>();
+
+  constructor(files: ReadonlyMap<string, readonly string[]>, skeleton: string) {
+    const text = (name: string): string => (files.get(name) ?? []).join('');
+    for (const { name, servers } of readSections(text('haproxy.cfg').slice(skeleton.length))) {
+      const known = servers.map((line): [string, FakeServer] => {
+        const [server = '', address = '', , weight = '', ...rest] = line.split(' ').slice(0);
+        return [server, { address, weight, isEnabled: true, isH2: rest.includes('h2') }];
+      });
+      if (this.backends.has(name)) throw new Error(`two backends are called ${name}`);
+      this.backends.set(name, { servers: new Map(known), isPublished: true });
+    }
+    for (const [key, value] of readMap(text('routes.map'))) this.routes.set(key, value);
+    this.regexes = readRegexes(text('regexes.map'));
+    for (const [file = '', ...names] of readCrtList(text('crt-list.txt'))) this.crtList.set(file, names);
+    for (const name of files.keys()) if (name.startsWith('certs/')) this.certificates.set(name, text(name));
+    this.#expectWhole();
+  }
+
+  /** Sends text, as over one connection. @throws Error on whatever the real one would refuse. */
+  send(text: string): void {
+    for (const command of readCli(text)) {
+      checkCommand(command);
+      this.#obey(command.words, command.payload);
+      this.#expectWhole();
+    }
+  }
+
+  /** What clients notice: no retired servers, nor backends that nothing can reach. */
+  get visible(): unknown {
+    const live = [...this.backends].filter(([, backend]) => backend.isPublished);
+    return {
+      backends: sorted(
+        live.map(([name, { servers }]) => [name, sorted([...servers].filter(([, { isEnabled }]) => isEnabled))]),
+      ),
+      routes: sorted([...this.routes]),
+      regexes: this.regexes,
+      certificates: sorted([...this.certificates]),
+      crtList: sorted([...this.crtList]),
+    };
+  }
+
+  /** The retired: what the collector is to delete. */
+  get leftovers(): { readonly servers: ReadonlySet<string>; readonly backends: ReadonlySet<string> } {
+    const servers = [...this.backends].flatMap(([name, backend]) =>
+      [...backend.servers].flatMap(([server, { isEnabled }]) => (isEnabled ? [] : [`${name}/${server}`])),
+    );
+    const backends = [...this.backends].flatMap(([name, { isPublished }]) => (isPublished ? [] : [name]));
+    return { servers: new Set(servers), backends: new Set(backends) };
+  }
+
+  #obey(words: readonly string[], payload: readonly string[]): void {
+    const [verb = '', kind = '', ...args] = words;
+    if (kind === 'ssl') return this.#obeySsl(verb, args, payload);
+    if (kind === 'map') return this.#obeyMap(verb, args, payload);
+    if (kind === 'backend') return this.#obeyBackend(verb, args[0] ?? '');
+    return this.#obeyServer(verb, args);
+  }
+
+  #obeyBackend(verb: string, name: string): void {
+    if (verb === 'add') {
+      if (this.backends.has(name)) throw new Error(`backend ${name} exists`);
+      this.backends.set(name, { servers: new Map(), isPublished: false });
+      return;
+    }
+    this.#backend(name).isPublished = verb === 'publish';
+  }
+
+  #obeyServer(verb: string, [target = '', ...args]: readonly string[]): void {
+    const [name = '', server = ''] = target.split('/');
+    const { servers } = this.#backend(name);
+    const known = servers.get(server);
+    if (verb === 'add') {
+      if (known !== undefined) throw new Error(`server ${target} exists`);
+      const [address = '', , weight = ''] = args;
+      servers.set(server, { address, weight, isEnabled: false, isH2: args.includes('h2') });
+      return;
+    }
+    if (known === undefined) throw new Error(`no server ${target}`);
+    if (verb === 'set') known.weight = args[1] ?? '';
+    else known.isEnabled = verb === 'enable';
+  }
+
+  #obeyMap(verb: string, args: readonly string[], payload: readonly string[]): void {
+    if (args[1] === 'regexes.map') {
+      if (verb === 'add') this.#nextRegexes.push(...readRegexes(payload.map((line) => `${line}\n`).join('')));
+      else {
+        this.regexes = this.#nextRegexes;
+        this.#nextRegexes = [];
+      }
+      return;
+    }
+    const [, key = '', value = ''] = args;
+    if (verb === 'add') {
+      for (const [added, target] of readMap(payload.map((line) => `${line}\n`).join(''))) {
+        // The real one takes it twice, and looks up the first.
+        if (this.routes.has(added)) throw new Error(`${added} is in the map`);
+        this.routes.set(added, target);
+      }
+      return;
+    }
+    if (!this.routes.has(key)) throw new Error(`${key} is not in the map`);
+    if (verb === 'set') this.routes.set(key, value);
+    else this.routes.delete(key);
+  }
+
+  #obeySsl(verb: string, [kind = '', ...args]: readonly string[], payload: readonly string[]): void {
+    const file = args.at(-1) ?? '';
+    if (kind === 'crt-list') {
+      if (verb === 'del') {
+        if (!this.crtList.delete(file)) throw new Error(`${file} is not in the list`);
+        return;
+      }
+      const [[added = '', ...names] = []] = readCrtList(payload.map((line) => `${line}\n`).join(''));
+      if (this.crtList.has(added)) throw new Error(`${added} is in the list`);
+      this.crtList.set(added, names);
+      return;
+    }
+    if (verb === 'new') {
+      if (this.certificates.has(file)) throw new Error(`${file} exists`);
+      this.certificates.set(file, '');
+      return;
+    }
+    if (!this.certificates.has(file)) throw new Error(`no certificate ${file}`);
+    if (verb === 'set') this.#uncommitted.set(file, payload.map((line) => `${line}\n`).join(''));
+    else if (verb === 'commit') {
+      this.certificates.set(file, this.#uncommitted.get(file) ?? '');
+      this.#uncommitted.delete(file);
+    } else {
+      if (this.crtList.has(file)) throw new Error(`${file} is in use`);
+      this.certificates.delete(file);
+    }
+  }
+
+  #backend(name: string): FakeBackend {
+    const backend = this.backends.get(name);
+    if (backend === undefined) throw new Error(`no backend ${name}`);
+    return backend;
+  }
+
+  /** At no moment does anything point at what is not there: a request that comes right now would fail. */
+  #expectWhole(): void {
+    for (const [key, value] of [...this.routes, ...this.regexes]) {
+      const [name = ''] = value.split('|');
+      if (!REFUSALS.includes(name) && this.backends.get(name)?.isPublished !== true)
+        throw new Error(`${key} leads to ${name}, which is not there`);
+    }
+    for (const file of this.crtList.keys())
+      if ((this.certificates.get(file) ?? '') === '') throw new Error(`${file} is listed and empty`);
+  }
+}
+
+function sorted<T extends readonly [string, unknown]>(entries: readonly T[]): readonly T[] {
+  return entries.toSorted(([a], [b]) => (a < b ? -1 : 1));
+}
