@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, rename, rm, symlink } from 'node:fs/promises';
+import { mkdir, open, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { BackendPlan, L7Plan } from '../../compile/plan.ts';
 import { backendName, certificateFile, serverAddress, serverName } from './encode.ts';
@@ -78,10 +78,20 @@ export async function writeCheckpoint(stateDirectory: string, checkpoint: Checkp
   await rm(folder, { recursive: true, force: true });
   await rename(temporary, folder);
   const link = join(stateDirectory, 'current');
+  const before = await readlink(link).catch(() => '');
   await rm(`${link}.tmp`, { force: true });
   await symlink(name, `${link}.tmp`);
   await rename(`${link}.tmp`, link);
+  await removeOthers(stateDirectory, [name, before]);
   return folder;
+}
+
+/** Old checkpoints fill the disk, and hold keys. The one before the last stays: a process may be starting on it. */
+async function removeOthers(stateDirectory: string, kept: readonly string[]): Promise<void> {
+  for (const name of await readdir(stateDirectory)) {
+    if (!name.startsWith('checkpoint-') || kept.includes(name)) continue;
+    await rm(join(stateDirectory, name), { recursive: true, force: true });
+  }
 }
 
 async function writePieces(path: string, pieces: readonly string[]): Promise<void> {

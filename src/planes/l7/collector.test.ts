@@ -1,0 +1,144 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { PersistentMap } from '../../lib/persistent-map.ts';
+import { Turns } from '../../lib/turns.ts';
+import { ipAddressOf } from '../../model/grammar.ts';
+import type { BackendId, BackendPlan, L7Plan } from '../../compile/plan.ts';
+import { Collector } from './collector.ts';
+
+/** A plan of backends by name, with the last byte of each server's address. */
+function plan(backends: Readonly<Record<string, readonly number[]>>): L7Plan {
+  const entries = Object.entries(backends).map(([name, servers]): [string, BackendPlan] => {
+    const id = name as BackendId;
+    return [
+      name,
+      {
+        id,
+        namespace: 'ns',
+        service: name,
+        port: 80,
+        protocol: 'http',
+        servers: servers.flatMap((last) => {
+          const address = ipAddressOf(`192.0.2.${String(last)}`);
+          return address === undefined ? [] : [{ address, port: 80, state: 'ready' as const }];
+        }),
+      },
+    ];
+  });
+  return {
+    hosts: PersistentMap.empty(),
+    backends: PersistentMap.from(entries),
+    certificates: PersistentMap.empty(),
+    defaultCertificate: undefined,
+  };
+}
+
+/** HAProxy's side: what still has requests is not deleted. */
+class Engine {
+  readonly busy = new Set<string>();
+  readonly sent: string[][] = [];
+
+  readonly send = (commands: readonly string[]): Promise<readonly string[]> => {
+    if (commands.length > 0) this.sent.push([...commands]);
+    return Promise.resolve(
+      commands.map((command) => {
+        const [, kind, target = ''] = command.split(' ');
+        if (this.busy.has(target)) return 'Server still has connections attached to it, cannot remove it.';
+        return kind === 'server' ? 'Server deleted.' : 'Backend deleted.';
+      }),
+    );
+  };
+}
+
+const left = (servers: readonly string[], backends: readonly string[] = []) => ({
+  commands: [],
+  retiredServers: servers,
+  retiredBackends: backends,
+});
+
+describe('Collector', () => {
+  let collector: Collector;
+  let engine: Engine;
+  let turns: Turns;
+  beforeEach(() => {
+    vi.useFakeTimers();
+    collector = new Collector();
+    engine = new Engine();
+    turns = new Turns();
+  });
+  afterEach(() => {
+    collector.stop();
+    vi.useRealTimers();
+  });
+
+  it('deletes servers, then backends that have none any more', async () => {
+    collector.add(plan({}), left(['a/192.0.2.1_80', 'a/192.0.2.2_80'], ['a', 'b']));
+    collector.schedule(engine.send, turns);
+    expect(engine.sent).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(engine.sent).toEqual([
+      ['del server a/192.0.2.1_80', 'del server a/192.0.2.2_80'],
+      ['del backend a', 'del backend b'],
+    ]);
+    expect(collector.leftovers).toEqual({ servers: new Set(), backends: new Set() });
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(engine.sent).toHaveLength(2);
+  });
+
+  it('tries again, ever more slowly, what still has requests, and keeps its backend until then', async () => {
+    engine.busy.add('a/192.0.2.1_80');
+    collector.add(plan({}), left(['a/192.0.2.1_80', 'a/192.0.2.2_80'], ['a']));
+    collector.schedule(engine.send, turns);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(engine.sent.flat()).not.toContain('del backend a');
+    expect(collector.leftovers.servers).toEqual(new Set(['a/192.0.2.1_80']));
+    const perMinute = engine.sent.length;
+    expect(perMinute).toBeLessThan(20);
+    await vi.advanceTimersByTimeAsync(600_000);
+    const perTenMinutes = engine.sent.length - perMinute;
+    expect(perTenMinutes).toBeLessThan(25);
+    // For as long as it takes: never given up.
+    expect(perTenMinutes).toBeGreaterThan(10);
+    engine.busy.clear();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(engine.sent.slice(-2)).toEqual([['del server a/192.0.2.1_80'], ['del backend a']]);
+  });
+
+  it('lets go of what a plan has revived', async () => {
+    collector.add(plan({}), left(['a/192.0.2.1_80', 'a/192.0.2.2_80'], ['a']));
+    collector.add(plan({ a: [1] }), left([]));
+    collector.schedule(engine.send, turns);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(engine.sent).toEqual([['del server a/192.0.2.2_80']]);
+  });
+
+  it('forgets everything with the process that held it', async () => {
+    collector.add(plan({}), left(['a/192.0.2.1_80'], ['a']));
+    collector.schedule(engine.send, turns);
+    collector.reset();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(engine.sent).toEqual([]);
+  });
+
+  it('waits for its turn, so that nothing is revived while it is being deleted', async () => {
+    const change = Promise.withResolvers<void>();
+    const changing = turns.take(() => change.promise);
+    collector.add(plan({}), left(['a/192.0.2.1_80']));
+    collector.schedule(engine.send, turns);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(engine.sent).toEqual([]);
+    collector.add(plan({ a: [1] }), left([]));
+    change.resolve();
+    await changing;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(engine.sent).toEqual([]);
+  });
+
+  it('stops when it is told to', async () => {
+    collector.add(plan({}), left(['a/192.0.2.1_80']));
+    collector.schedule(engine.send, turns);
+    collector.stop();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(engine.sent).toEqual([]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
