@@ -17,7 +17,7 @@ interface FakeBackend {
 }
 
 /** Backends of the skeleton, which answer themselves. */
-const REFUSALS = ['sluice-404', 'sluice-503'];
+const REFUSALS: ReadonlySet<string> = new Set(['sluice-404', 'sluice-503']);
 
 export class FakeHaproxy {
   readonly backends = new Map<string, FakeBackend>();
@@ -172,7 +172,7 @@ export class FakeHaproxy {
   #expectWhole(): void {
     for (const [key, value] of [...this.routes, ...this.regexes]) {
       const [name = ''] = value.split('|');
-      if (!REFUSALS.includes(name) && this.backends.get(name)?.isPublished !== true)
+      if (!REFUSALS.has(name) && this.backends.get(name)?.isPublished !== true)
         throw new Error(`${key} leads to ${name}, which is not there`);
     }
     for (const file of this.crtList.keys())

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ANY_HOST, type BackendId, type CertificateId, type RoutePlan } from '../../compile/plan.ts';
-import { hostnameOf, ipAddressOf, urlPathOf } from '../../model/grammar.ts';
+import { hostnameOf, ipAddressOf, urlPathOf, type IpAddress, type UrlPath } from '../../model/grammar.ts';
 import { pathRegexOf, type PathRegex } from '../../model/path-regex.ts';
 import {
   backendName,
@@ -34,8 +34,8 @@ function regex(text: string): PathRegex {
 }
 
 /** Text that no grammar has let through, as a bug would hand it on. */
-function smuggled<Name extends string>(text: string): Name {
-  return text as Name;
+function smuggled(text: string): BackendId & CertificateId & PathRegex & UrlPath & IpAddress {
+  return text as BackendId & CertificateId & PathRegex & UrlPath & IpAddress;
 }
 
 /** How HAProxy finds the longest prefix (configuration manual, `map_beg`) for a request. */
@@ -128,7 +128,7 @@ describe('names', () => {
 
   it('give every certificate a file name of its own that Linux can take', () => {
     const long = 'a'.repeat(253);
-    const ids = ['ns_a', `ns_${long}`, `ns_${long.slice(0, -1)}b`, `other_${long}`].map(smuggled<CertificateId>);
+    const ids = ['ns_a', `ns_${long}`, `ns_${long.slice(0, -1)}b`, `other_${long}`].map(smuggled);
     const files = ids.map(certificateFile);
     expect(new Set(files).size).toBe(ids.length);
     for (const file of files) expect(file.length).toBeLessThan(220);
@@ -140,7 +140,7 @@ describe('route values', () => {
   const route: RoutePlan = {
     match: { type: 'Exact', value: defined(urlPathOf('/')) },
     filters: [],
-    action: { kind: 'forward', backend: smuggled<BackendId>('ns_a_80') },
+    action: { kind: 'forward', backend: smuggled('ns_a_80') },
     owner: 'ns/i',
   };
 
@@ -160,8 +160,8 @@ describe('what no grammar has let through', () => {
 
   it.each(texts)('crashes rather than becoming syntax: %j', (text) => {
     const encoders = [
-      () => backendName(smuggled<BackendId>(text)),
-      () => certificateFile(smuggled<CertificateId>(text)),
+      () => backendName(smuggled(text)),
+      () => certificateFile(smuggled(text)),
       () => sniFilter(text),
       () => serverName({ address: smuggled(text), port: 80, state: 'ready' }),
       () => serverAddress({ address: smuggled(`${text} `), port: 80, state: 'ready' }),

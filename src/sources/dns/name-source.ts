@@ -33,6 +33,7 @@ export class NameSource implements Source {
   #wanted = PersistentMap.empty<true>();
   #signal: AbortSignal | undefined;
   #onState: () => void = () => {};
+  #told: SourceState['kind'] | undefined;
 
   constructor(options: NameSourceOptions) {
     this.#options = options;
@@ -50,13 +51,14 @@ export class NameSource implements Source {
       else if (this.#signal !== undefined) this.#follow(name, this.#signal);
     });
     this.#wanted = names;
+    this.#tell();
   }
 
   async run(signal: AbortSignal, onState: () => void): Promise<void> {
     this.#signal = signal;
     this.#onState = onState;
     for (const name of this.#wanted.keys()) this.#follow(name, signal);
-    onState();
+    this.#tell();
     if (!signal.aborted)
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   }
@@ -75,6 +77,14 @@ export class NameSource implements Source {
     this.#options.store.commit([{ table: 'resolvedNames', key: name, value: undefined }]);
   }
 
+  /** Says so when the state is another than was said last; before and after it runs nobody hears it. */
+  #tell(): void {
+    const { kind } = this.state;
+    if (this.#signal?.aborted !== false || kind === this.#told) return;
+    this.#told = kind;
+    this.#onState();
+  }
+
   async #lookUp(name: string, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const addresses = await this.#addressesOf(name);
@@ -83,7 +93,8 @@ export class NameSource implements Source {
       if (addresses !== undefined && known?.addresses.join() !== addresses.join()) {
         this.#options.store.commit([{ table: 'resolvedNames', key: name, value: { addresses } }]);
       }
-      if (this.#pending.delete(name)) this.#onState();
+      this.#pending.delete(name);
+      this.#tell();
       await sleep(this.#options.everyMs ?? LOOKUP_EVERY_MS, signal);
     }
   }

@@ -1,0 +1,175 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
+import { promisify } from 'node:util';
+import { findHaproxy } from '../../src/app/haproxy.ts';
+import type { L7Plan } from '../../src/compile/plan.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
+import { renderCheckpoint, writeCheckpoint } from '../../src/planes/l7/checkpoint.ts';
+import { L7Plane, type ReloadReason } from '../../src/planes/l7/plane.ts';
+import { RuntimeCli } from '../../src/planes/l7/runtime-cli.ts';
+import { selfSignedPem } from '../../src/planes/l7/self-signed.ts';
+import { FILES, renderSkeleton } from '../../src/planes/l7/skeleton.ts';
+import { freePort } from './lab.ts';
+
+/** An L7 plane with a HAProxy of its own, and without the rest of Sluice. */
+export class EngineWorld {
+  readonly plane: L7Plane;
+  /** Why processes were started, in order. */
+  readonly starts: ReloadReason[] = [];
+  readonly #root: string;
+  readonly #binary: string;
+  readonly #skeleton: string;
+  readonly #selfSignedPem: string;
+  readonly #ports: { readonly http: number; readonly https: number };
+
+  private constructor(
+    root: string,
+    binary: string,
+    ports: { readonly http: number; readonly https: number },
+    skeleton: string,
+    pem: string,
+  ) {
+    this.#root = root;
+    this.#binary = binary;
+    this.#ports = ports;
+    this.#skeleton = skeleton;
+    this.#selfSignedPem = pem;
+    this.plane = new L7Plane({
+      paths: { haproxy: this.#link, stateDirectory: root, adminSocket: this.#adminSocket },
+      skeleton,
+      selfSignedPem: pem,
+      logger: silentLogger,
+      onStart: (reason) => this.starts.push(reason),
+      keepsServing: false,
+      drainMs: 2_000,
+    });
+  }
+
+  static async create(): Promise<EngineWorld> {
+    const root = await mkdtemp(join(tmpdir(), 'sluice-engine-'));
+    await mkdir(join(root, 'check'));
+    const ports = { http: await freePort(), https: await freePort() };
+    const skeleton = renderSkeleton(
+      {
+        bindAddresses: ['127.0.0.1'],
+        httpPort: ports.http,
+        httpsPort: ports.https,
+        publicHttpsPort: ports.https,
+        isHttp3: false,
+        trustedProxies: [],
+        hasAccessLog: false,
+        threads: 1,
+        maxConnections: 200,
+        hardStopAfterS: 5,
+        user: undefined,
+      },
+      { admin: join(root, 'admin.sock'), accessLog: 'unused' },
+    );
+    const binary = await findHaproxy(undefined, process.env);
+    const world = new EngineWorld(root, binary, ports, skeleton, await selfSignedPem(root));
+    await world.installBinary();
+    return world;
+  }
+
+  get #link(): string {
+    return join(this.#root, 'haproxy');
+  }
+
+  get #adminSocket(): string {
+    return join(this.#root, 'admin.sock');
+  }
+
+  /** Takes away the program: what runs goes on, nothing new can be started. */
+  async removeBinary(): Promise<void> {
+    await rm(this.#link);
+  }
+
+  async installBinary(): Promise<void> {
+    await symlink(this.#binary, this.#link);
+  }
+
+  /** Sends commands over a connection of somebody else's. Nobody listening: no answers. */
+  async cli(...commands: readonly string[]): Promise<readonly string[]> {
+    try {
+      const cli = await RuntimeCli.open(this.#adminSocket);
+      const replies = await cli.send(commands);
+      cli.close();
+      return replies;
+    } catch {
+      // No HAProxy: that is an answer too.
+      return [];
+    }
+  }
+
+  async kill(): Promise<void> {
+    process.kill(Number(await readFile(join(this.#root, 'haproxy.pid'), 'utf8')), 'SIGKILL');
+  }
+
+  /** What HAProxy itself says of the checkpoint of a plan; empty when it would start on it. */
+  async check(plan: L7Plan): Promise<string> {
+    const folder = await writeCheckpoint(
+      join(this.#root, 'check'),
+      renderCheckpoint(plan, this.#skeleton, this.#selfSignedPem),
+    );
+    const check = promisify(execFile)(this.#binary, ['-c', '-q', '-f', join(folder, FILES.config)], { cwd: folder });
+    const { stderr } = await check.catch((thrown: unknown) => ({ stderr: String(thrown) }));
+    return stderr;
+  }
+
+  /** What HAProxy holds for the hosts of `want`. */
+  async held(want: L7Plan): Promise<unknown> {
+    const hosts = want.hosts.sorted().map(([host]) => host);
+    const [routes = '', regexes = ''] = await this.cli(`show map ${FILES.routes}`, `show map ${FILES.regexes}`);
+    const keys = hosts.flatMap((host) => [`${host}/`, `^${host.replaceAll(/[.*]/g, String.raw`\$&`)}(?:`]);
+    const ofWant = (line: string): boolean => keys.some((key) => line.startsWith(key));
+    return { routes: entriesOf(routes).filter(ofWant).sort(), regexes: entriesOf(regexes).filter(ofWant) };
+  }
+
+  /** What clients get, by HTTP and by TLS, on every host and path of `want`, and what HAProxy holds of it. */
+  async look(want: L7Plan): Promise<unknown> {
+    const seen: string[] = [];
+    for (const [host, plan] of want.hosts.sorted()) {
+      const name = host.replace('*', 'any');
+      seen.push(`${host} ${await this.#certificate(name)}`);
+      for (const { match } of plan.routes) seen.push(`${host}${match.value} ${await this.#get(name, match.value)}`);
+    }
+    return { seen, held: await this.held(want) };
+  }
+
+  #get(host: string, path: string): Promise<string> {
+    return new Promise((resolve) => {
+      const outgoing = request({ host: '127.0.0.1', port: this.#ports.http, path, headers: { host }, agent: false });
+      outgoing.on('response', (response) => {
+        let body = '';
+        response.on('data', (chunk: Buffer) => (body += chunk.toString()));
+        response.on('end', () => resolve(`${String(response.statusCode)} ${/"name":"(\w+)"/.exec(body)?.[1] ?? ''}`));
+      });
+      outgoing.on('error', () => resolve('nobody'));
+      outgoing.end();
+    });
+  }
+
+  #certificate(host: string): Promise<string> {
+    return new Promise((resolve) => {
+      const options = { host: '127.0.0.1', port: this.#ports.https, servername: host, rejectUnauthorized: false };
+      const socket = connect(options, () => {
+        resolve(String(socket.getPeerCertificate().subject.CN));
+        socket.destroy();
+      });
+      socket.on('error', () => resolve('nobody'));
+    });
+  }
+
+  async close(): Promise<void> {
+    await rm(this.#root, { recursive: true, force: true });
+  }
+}
+
+/** Lines of `show map` without the addresses of their entries. */
+function entriesOf(shown: string): string[] {
+  return shown.split('\n').flatMap((line) => (line === '' ? [] : [line.replace(/^\S+ /, '')]));
+}
