@@ -56,12 +56,12 @@ export function readCli(text: string): readonly ReadCommand[] {
 }
 
 const NAME = /^[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$/;
-const SERVER = /^(?:[0-9.]+|[0-9a-f:.]+)_\d{1,5}$/;
+const SERVER = /^(?:[0-9.]+|[0-9a-f:.]+)[_:]\d{1,5}$/;
 const ADDRESS = /^(?:[0-9.]+|ipv6@[0-9a-f:.]+):\d{1,5}$/;
 const CERTIFICATE = /^certs\/[a-z0-9][a-z0-9._-]*\.pem$/;
 const SNI = /^(?:\*\.)?[a-z0-9][a-z0-9.-]*$/;
 const ROUTE_KEY = /^(?:\*|\*\.[a-z0-9.-]+|[a-z0-9][a-z0-9.-]*)\/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*#?$/;
-const ROUTE_VALUE = /^[a-z0-9._-]+\|[SR]*\|(?:[a-z0-9.-]+\/[a-z0-9.-]+)?\|[a-z-]*$/;
+const ROUTE_VALUE = /^[a-z0-9._-]+\|[SR-]*\|(?:[a-z0-9.-]+\/[a-z0-9.-]+)?\|[a-z-]*$/;
 
 const TARGET = new RegExp(`${NAME.source.slice(0, -1)}/${SERVER.source.slice(1)}`);
 

@@ -4,6 +4,7 @@ import { ANY_HOST, type BackendId, type CertificateId, type RoutePlan } from '..
 import { hostnameOf, ipAddressOf, urlPathOf, type IpAddress, type UrlPath } from '../../model/grammar.ts';
 import { pathRegexOf, type PathRegex } from '../../model/path-regex.ts';
 import {
+  FLAG,
   backendName,
   certificateFile,
   keyArgument,
@@ -118,12 +119,9 @@ describe('names', () => {
   const server = (address: string) => ({ address: defined(ipAddressOf(address)), port: 80, state: 'ready' as const });
 
   it('say the address and the port of a server', () => {
-    expect(
-      ['192.0.2.1', '2001:db8::1'].map((address) => [serverName(server(address)), serverAddress(server(address))]),
-    ).toEqual([
-      ['192.0.2.1_80', '192.0.2.1:80'],
-      ['2001:db8::1_80', 'ipv6@2001:db8::1:80'],
-    ]);
+    const addresses = ['192.0.2.1', '2001:db8::1'];
+    expect(addresses.map((address) => serverAddress(server(address)))).toEqual(['192.0.2.1:80', 'ipv6@2001:db8::1:80']);
+    for (const address of addresses) expect(serverName(server(address))).toMatch(new RegExp(`^${address}.80$`));
   });
 
   it('give every certificate a file name of its own that Linux can take', () => {
@@ -144,14 +142,28 @@ describe('route values', () => {
     owner: 'ns/i',
   };
 
-  it.each<[Partial<RoutePlan>, boolean, string]>([
-    [{}, false, 'ns_a_80||ns/i|'],
-    [{}, true, 'ns_a_80|R|ns/i|'],
-    [{ filters: [{ type: 'RequestRedirect', scheme: 'https', statusCode: 308 }] }, true, 'ns_a_80|SR|ns/i|'],
-    [{ action: { kind: 'refuse', status: 404, reason: 'no-route' }, owner: '' }, false, 'sluice-404|||no-route'],
-    [{ action: { kind: 'refuse', status: 503, reason: 'port-missing' } }, false, 'sluice-503||ns/i|port-missing'],
-  ])('%j', (part, hasRegex, value) => {
-    expect(routeValue({ ...route, ...part }, hasRegex)).toBe(value);
+  it.each<[Partial<RoutePlan>, boolean, readonly string[]]>([
+    [{}, false, ['ns_a_80', '', 'ns/i', '']],
+    [{}, true, ['ns_a_80', FLAG.hostHasRegex, 'ns/i', '']],
+    [
+      { filters: [{ type: 'RequestRedirect', scheme: 'https', statusCode: 308 }] },
+      true,
+      ['ns_a_80', FLAG.redirectToHttps + FLAG.hostHasRegex, 'ns/i', ''],
+    ],
+    [
+      { action: { kind: 'refuse', status: 404, reason: 'no-route' }, owner: '' },
+      false,
+      ['sluice-404', '', '', 'no-route'],
+    ],
+    [
+      { action: { kind: 'refuse', status: 503, reason: 'port-missing' } },
+      false,
+      ['sluice-503', '', 'ns/i', 'port-missing'],
+    ],
+  ])('say backend, flags, owner and reason: %j', (part, hasRegex, fields) => {
+    const [backend, flags = '', owner, reason, ...more] = routeValue({ ...route, ...part }, hasRegex).split('|');
+    expect([backend, flags.replaceAll(/[^A-Z]/g, ''), owner, reason]).toEqual(fields);
+    expect(more).toEqual([]);
   });
 });
 
