@@ -26,6 +26,8 @@ export default defineConfig({
           pool: 'threads',
           // Most of these tests wait for a socket or a timer most of the time.
           maxWorkers: 4,
+          // Properties take their time on a busy machine.
+          testTimeout: 30_000,
         },
       },
       {

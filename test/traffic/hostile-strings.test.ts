@@ -1,11 +1,17 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findHaproxy } from '../../src/app/haproxy.ts';
+import { pathRegexOf } from '../../src/model/path-regex.ts';
+import { regexKey } from '../../src/planes/l7/encode.ts';
 import { makeCertificate } from './certificate.ts';
 import { Backend, Lab } from './lab.ts';
 import { ingress, service, tlsSecret } from './manifest.ts';
+
+const haproxy = await findHaproxy(undefined, process.env);
 
 /** An Ingress whose paths are regular expressions. */
 function regexIngress(name: string, host: string, paths: Readonly<Record<string, string>>): string {
@@ -39,6 +45,34 @@ function weakCertificate(): { readonly certificate: string; readonly key: string
     rmSync(folder, { recursive: true });
   }
 }
+
+/** Pieces of regular expressions, of which PCRE and JavaScript make different things in places. */
+const REGEX_PIECES = String.raw`/ a b . .* + ? * | ( ) (?: (?= (?! [ ] [^ [a-z] [^/] [0-9]+ [[:alpha:]] [:digit:] [. .] [= =] [a-z- [-a _] -_ - \d \w \S \b \. \- \x41 \n {2} {3,} {1,9} {1000} {,5} { } ^ $ ] \] [\d-] [-a] # " ' ; &`;
+
+describe('regular expressions', () => {
+  it('are none that PCRE refuses, since HAProxy would not start then', () => {
+    const some = fc.array(fc.constantFrom(...REGEX_PIECES.split(' ')), { minLength: 1, maxLength: 9 });
+    const regexes = fc.sample(some, 60_000).flatMap((pieces) => {
+      const found = pathRegexOf(pieces.join(''));
+      return 'regex' in found ? [found.regex] : [];
+    });
+    expect(regexes.length).toBeGreaterThan(3_000);
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-regexes-'));
+    try {
+      writeFileSync(join(folder, 'r.map'), regexes.map((regex) => `${regexKey('a.test', regex)} value\n`).join(''));
+      const config =
+        'defaults\n mode http\n timeout client 5s\nfrontend f\n bind 127.0.0.1:1\n http-request set-var(txn.x) path,map_reg(r.map)\n';
+      writeFileSync(join(folder, 'h.cfg'), config);
+      const { stdout, stderr, status } = spawnSync(haproxy, ['-c', '-f', 'h.cfg'], { cwd: folder, encoding: 'utf8' });
+      expect({ status, said: `${stdout}${stderr}`.match(/regular expression.*|ALERT.*/g) }).toEqual({
+        status: 0,
+        said: null,
+      });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
 
 describe('strings that HAProxy could take for more than strings', () => {
   let one: Backend;

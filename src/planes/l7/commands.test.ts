@@ -57,7 +57,7 @@ describe('renderChange', () => {
           before = plan;
         }
       }),
-      { numRuns: 250 },
+      { numRuns: 120 },
     );
     expect(longest).toBeGreaterThan(10);
   });
@@ -72,7 +72,7 @@ describe('renderChange', () => {
         // The order of regular expressions matters, so that they are replaced as a whole, and by the same here.
         expect(anew.filter((command) => !command.startsWith(REPLACE_REGEXES))).toEqual([]);
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 });
