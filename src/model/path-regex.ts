@@ -38,32 +38,47 @@ export function pathRegexOf(text: string): { readonly regex: PathRegex } | { rea
   if (text.length > MAX_LENGTH) return { problem: `is longer than ${String(MAX_LENGTH)} characters` };
   if (!/^[\x21-\x7e]+$/.test(text)) return { problem: 'has blanks or control characters' };
   if (!compiles(text)) return { problem: 'does not compile' };
-  if (!isPlain(text))
-    return { problem: 'has an escape, class, group or count that PCRE and JavaScript read differently' };
+  const tokens = tokensOf(text);
+  if (tokens === undefined || !isBalanced(tokens))
+    return { problem: 'has an escape, class or group that PCRE and JavaScript read differently' };
+  if (countsOf(tokens).some((count) => count > MAX_COUNT) || copiesOf(tokens) * text.length > MAX_COPIED_CHARACTERS)
+    return { problem: 'repeats too much' };
   // The brand is given here, where the grammar has just been checked.
   return { regex: text as PathRegex };
 }
 
-function isPlain(text: string): boolean {
-  let depth = 0;
-  let copies = 1;
-  let before = '';
-  for (let at = 0; at < text.length;) {
+/** Undefined where something stands that is not on the list. */
+function tokensOf(text: string): readonly string[] | undefined {
+  const tokens: string[] = [];
+  for (let at = 0; at < text.length; at += tokens.at(-1)?.length ?? 0) {
     TOKEN.lastIndex = at;
-    const token = TOKEN.exec(text)?.[0];
-    if (token === undefined) return false;
+    const [token] = TOKEN.exec(text) ?? [];
+    if (token === undefined) return undefined;
+    tokens.push(token);
+  }
+  return tokens;
+}
+
+function isBalanced(tokens: readonly string[]): boolean {
+  let depth = 0;
+  for (const token of tokens) {
     if (token.startsWith('(')) depth += 1;
     else if (token === ')') depth -= 1;
-    else if (/^\{\d/.test(token)) {
-      const count = Math.max(...[...token.matchAll(/\d+/g)].map(([digits]) => Number(digits)));
-      if (count > MAX_COUNT) return false;
-      if (before === ')') copies *= Math.max(1, count);
-    }
-    if (depth < 0 || copies * text.length > MAX_COPIED_CHARACTERS) return false;
-    before = token;
-    at += token.length;
+    if (depth < 0) return false;
   }
   return depth === 0;
+}
+
+function countsOf(tokens: readonly string[]): readonly number[] {
+  return tokens.flatMap((token) => (/^\{\d/.test(token) ? (token.match(/\d+/g) ?? []) : [])).map(Number);
+}
+
+/** How often at most something inside groups is copied, whichever group it is in. */
+function copiesOf(tokens: readonly string[]): number {
+  const repeated = tokens.flatMap((token, index) =>
+    tokens[index - 1] === ')' ? [Math.max(1, ...countsOf([token]))] : [],
+  );
+  return repeated.reduce((product, count) => product * count, 1);
 }
 
 function compiles(pattern: string): boolean {
