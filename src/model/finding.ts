@@ -39,11 +39,17 @@ const MAX_MESSAGE = 500;
 
 /** Messages quote what users wrote, and are read in terminals and logs: control characters are shown, not sent; much is cut. */
 function printable(text: string): string {
-  const cut = text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text;
-  return cut.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (character) => {
+  const shown = cut(text).replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (character) => {
     const point = character.codePointAt(0) ?? 0;
     return `\\u{${point.toString(16)}}`;
   });
+  return cut(shown);
+}
+
+function cut(text: string): string {
+  if (text.length <= MAX_MESSAGE) return text;
+  // Not in the middle of a character.
+  return `${text.slice(0, MAX_MESSAGE - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
 /** One order for Findings wherever they are shown: by object, then field, then code. */
