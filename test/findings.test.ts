@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { STANDALONE_SETTINGS } from '../src/app/check.ts';
 import { Compiler } from '../src/compile/compiler.ts';
-import type { CompileSettings } from '../src/compile/settings.ts';
+import { NO_NODE_FACTS, type CompileSettings } from '../src/compile/settings.ts';
 import { FINDING_CODES, type FindingReason } from '../src/model/codes.ts';
 import { findingsOf } from '../src/observe/views.ts';
 import { Mirror } from '../src/sources/cluster/mirror.ts';
@@ -67,7 +67,16 @@ function only(spec: string, metadata?: string): Case {
 
 const use = rules(`path: /, ${WEB}`);
 
-const cases: Readonly<Record<FindingReason, Case>> = {
+/** What only traffic in the kernel can meet has its cases in src/compile/l4. */
+type KernelReason =
+  | 'ClusterIpUnavailable'
+  | 'ExternalIpDenied'
+  | 'NodePortConflict'
+  | 'NodePortOutOfRange'
+  | 'NodePortUnavailable'
+  | 'VirtualAddressConflict';
+
+const cases: Readonly<Record<Exclude<FindingReason, KernelReason>, Case>> = {
   ManifestUnreadable: { files: { 'a.yaml': 'kind: [unclosed' } },
   ObjectMalformed: { files: { 'a.yaml': service('ports: 5') } },
   ObjectTooLarge: { files: { 'a.yaml': service(`ports: [], x: "${'x'.repeat(2 ** 20)}"`) } },
@@ -154,7 +163,10 @@ describe('Findings', () => {
       const store = new Store();
       await readManifests(folder, store);
       meanwhile?.(store);
-      const plan = new Compiler({ ...STANDALONE_SETTINGS, ...settings }).compile(store.snapshot, { nowMs });
+      const plan = new Compiler({ ...STANDALONE_SETTINGS, ...settings }).compile(store.snapshot, {
+        nowMs,
+        node: NO_NODE_FACTS,
+      });
       const found = findingsOf(plan);
       expect(found.map((item) => item.reason)).toEqual([reason, ...beside]);
       expect(found[0]?.message).not.toBe('');

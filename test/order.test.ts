@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { STANDALONE_SETTINGS } from '../src/app/check.ts';
 import { Compiler } from '../src/compile/compiler.ts';
 import type { Plan } from '../src/compile/plan.ts';
+import { NO_NODE_FACTS } from '../src/compile/settings.ts';
 import type { Change } from '../src/sources/store.ts';
 import { Store } from '../src/sources/store.ts';
 import { changesOf, GOLDEN_NOW_MS, printPlan } from './golden/compile-manifest.ts';
@@ -35,9 +36,9 @@ function compileInBatches(ordered: readonly Change[], batch: number): Plan {
   const compiler = new Compiler(STANDALONE_SETTINGS);
   for (let start = 0; start < ordered.length; start += batch) {
     store.commit(ordered.slice(start, start + batch));
-    compiler.compile(store.snapshot, { nowMs: GOLDEN_NOW_MS });
+    compiler.compile(store.snapshot, { nowMs: GOLDEN_NOW_MS, node: NO_NODE_FACTS });
   }
-  return compiler.compile(store.snapshot, { nowMs: GOLDEN_NOW_MS });
+  return compiler.compile(store.snapshot, { nowMs: GOLDEN_NOW_MS, node: NO_NODE_FACTS });
 }
 
 const expected = printPlan(compileInBatches(changes, changes.length));
@@ -64,12 +65,14 @@ describe('the order in which objects arrive', () => {
         const store = new Store();
         const compiler = new Compiler(STANDALONE_SETTINGS);
         store.commit(order([seed, seed % 7, seed % 3]));
-        compiler.compile(store.snapshot, { nowMs: GOLDEN_NOW_MS });
+        compiler.compile(store.snapshot, { nowMs: GOLDEN_NOW_MS, node: NO_NODE_FACTS });
         const gone = detours.flatMap((index) => changes[index] ?? []);
         store.commit(gone.map((change) => ({ ...change, value: undefined })));
-        compiler.compile(store.snapshot, { nowMs: GOLDEN_NOW_MS });
+        compiler.compile(store.snapshot, { nowMs: GOLDEN_NOW_MS, node: NO_NODE_FACTS });
         store.commit(gone);
-        expect(printPlan(compiler.compile(store.snapshot, { nowMs: GOLDEN_NOW_MS }))).toBe(expected);
+        expect(printPlan(compiler.compile(store.snapshot, { nowMs: GOLDEN_NOW_MS, node: NO_NODE_FACTS }))).toBe(
+          expected,
+        );
       }),
       { numRuns: 60 },
     );

@@ -43,13 +43,16 @@ describe('ipAddressOf', () => {
     );
   });
 
-  it('tells the families apart, and writes IPv6 in lower case', () => {
+  it('tells the families apart, and has one text for one address', () => {
     fc.assert(
       fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
         const address = ipAddressOf(text);
         if (address === undefined) throw new Error('refused');
         expect(isIpv6Address(address)).toBe(isIP(text) === 6);
-        expect(address).toBe(text.toLowerCase());
+        expect(isIP(address)).toBe(isIP(text));
+        expect(address).toBe(address.toLowerCase());
+        expect(ipAddressOf(address)).toBe(address);
+        expect(ipAddressOf(text.toUpperCase())).toBe(address);
       }),
     );
   });

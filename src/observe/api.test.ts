@@ -26,6 +26,7 @@ async function get(
   const api = createApi({
     notReady: () => missing,
     plan: () => (known === 'none' ? undefined : known),
+    programmed: () => undefined,
     metrics: new Metrics(),
     version: '1.2.3',
   });
@@ -72,7 +73,13 @@ describe('the API', () => {
   });
 
   it('listens where it is told to, IPv6 too, and says when somebody else does', async () => {
-    const api = createApi({ notReady: () => [], plan: () => undefined, metrics: new Metrics(), version: '1' });
+    const api = createApi({
+      notReady: () => [],
+      plan: () => undefined,
+      programmed: () => undefined,
+      metrics: new Metrics(),
+      version: '1',
+    });
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const address = other.address();

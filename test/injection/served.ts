@@ -1,6 +1,6 @@
 import { Compiler } from '../../src/compile/compiler.ts';
 import type { L7Plan, Plan } from '../../src/compile/plan.ts';
-import type { CompileSettings } from '../../src/compile/settings.ts';
+import { NO_NODE_FACTS, type CompileSettings } from '../../src/compile/settings.ts';
 import { STANDALONE_SETTINGS } from '../../src/app/check.ts';
 import { findingRows, findingsOf } from '../../src/observe/views.ts';
 import { renderCheckpoint } from '../../src/planes/l7/checkpoint.ts';
@@ -30,8 +30,8 @@ export function planOf(objects: readonly Json[]): Plan {
   store.commit(objects.flatMap(changesOf));
   store.commit([{ table: 'resolvedNames', key: 'external.example.com', value: { addresses: [] } }]);
   const compiler = new Compiler(SETTINGS);
-  compiler.compile(snapshot, { nowMs: 0 });
-  return compiler.compile(store.snapshot, { nowMs: Date.now() });
+  compiler.compile(snapshot, { nowMs: 0, node: NO_NODE_FACTS });
+  return compiler.compile(store.snapshot, { nowMs: Date.now(), node: NO_NODE_FACTS });
 }
 
 function changesOf(raw: Json): readonly Change[] {

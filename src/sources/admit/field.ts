@@ -6,12 +6,17 @@ import type { ObjectRef } from '../../model/object.ts';
 export class Findings {
   readonly ref: ObjectRef;
   readonly list: Finding[] = [];
+  /** A field that is read for two purposes has one mistake. */
+  readonly #told = new Set<string>();
 
   constructor(ref: ObjectRef) {
     this.ref = ref;
   }
 
   add(reason: FindingReason, field: string, message: string, remedy?: string): void {
+    const mistake = `${reason} ${field} ${message}`;
+    if (this.#told.has(mistake)) return;
+    this.#told.add(mistake);
     this.list.push(finding(reason, this.ref, field, message, remedy));
   }
 }

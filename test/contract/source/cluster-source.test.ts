@@ -24,7 +24,7 @@ async function makeFake(store: Store, options: FakeApiServerOptions): Promise<So
   };
   let endOfErrors = (): unknown => undefined;
   return {
-    source: new ClusterSource({ client, store, timings }),
+    source: new ClusterSource({ client, store, timings, interest: { hasRouting: true, nodeName: undefined } }),
     silences: {
       'the server is gone': {
         begin: () => server.refuseConnections(),
