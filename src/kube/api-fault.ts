@@ -39,7 +39,6 @@ export class ApiFault extends Fault implements ApiStatus {
   readonly status: number;
   readonly reason: string;
   readonly causes: readonly StatusCause[];
-  readonly retryAfterMs: number | undefined;
   /** Set for a 403 of the authorizer (and not of an admission plug-in). */
   readonly denied: Denied | undefined;
 
@@ -48,11 +47,11 @@ export class ApiFault extends Fault implements ApiStatus {
     const said = answer.message === '' ? answer.reason : answer.message;
     super(`kube-http-${answer.status}`, `${action}: the API server answered ${answer.status}: ${said}`, {
       retryable: !unrepeatable.has(answer.status),
+      retryAfterMs: answer.retryAfterMs,
     });
     this.status = answer.status;
     this.reason = answer.reason;
     this.causes = answer.causes;
-    this.retryAfterMs = answer.retryAfterMs;
     this.denied = answer.status === 403 ? decodeDenied(answer.message) : undefined;
   }
 }

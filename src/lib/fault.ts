@@ -13,15 +13,22 @@ export class Fault extends Error {
   readonly code: FaultCode;
   /** False when trying again without a change by a person cannot help (a port in use, a missing binary). */
   readonly retryable: boolean;
+  /** How long whoever said no asks to be left alone, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
 
   constructor(
     code: FaultCode,
     message: string,
-    options: { readonly cause?: unknown; readonly retryable?: boolean } = {},
+    options: {
+      readonly cause?: unknown;
+      readonly retryable?: boolean;
+      readonly retryAfterMs?: number | undefined;
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.retryable = options.retryable ?? true;
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 

@@ -19,6 +19,9 @@ export type PlaneState =
   | { readonly kind: 'applied' }
   | { readonly kind: 'failing'; readonly fault: Fault; readonly hasApplied: boolean };
 
+/** Longest wait that is obeyed when the world asks for one, in milliseconds: a typing error must not stop a plane for a day. */
+const MAX_RETRY_AFTER_MS = 60_000;
+
 /**
  * Drives one plane: one apply at a time, always of the newest plan, tried again with back-off when
  * the world says no. Plans that arrive during an apply are folded into the next one, so that a burst
@@ -74,16 +77,21 @@ export class Runner<Want> {
         continue;
       }
       this.#isDirty = false;
-      const isDone = await this.#applyOnce(this.#wanted, signal);
-      if (isDone) this.#backoff.reset();
+      const fault = await this.#applyOnce(this.#wanted, signal);
+      if (fault === undefined) this.#backoff.reset();
       else if (!signal.aborted) {
-        await sleep(this.#backoff.nextMs(), signal);
+        const askedMs = Math.min(fault.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
+        await sleep(Math.max(this.#backoff.nextMs(), askedMs), signal);
         this.#isDirty = true;
       }
     }
   }
 
-  async #applyOnce(wanted: { readonly want: Want; readonly sinceMs: number }, signal: AbortSignal): Promise<boolean> {
+  /** Returns what the world said when it said no. */
+  async #applyOnce(
+    wanted: { readonly want: Want; readonly sinceMs: number },
+    signal: AbortSignal,
+  ): Promise<Fault | undefined> {
     const startedMs = performance.now();
     try {
       const { changes } = await this.#plane.apply(wanted.want, signal);
@@ -95,9 +103,9 @@ export class Runner<Want> {
         durationMs: endedMs - startedMs,
         waitedMs: endedMs - wanted.sinceMs,
       });
-      return true;
+      return undefined;
     } catch (thrown) {
-      if (signal.aborted) return true;
+      if (signal.aborted) return undefined;
       if (!(thrown instanceof Fault)) throw thrown;
       this.#state = { kind: 'failing', fault: thrown, hasApplied: this.#hasApplied };
       this.#events.failed(this.#plane.name, thrown);
@@ -105,7 +113,7 @@ export class Runner<Want> {
         code: thrown.code,
         error: messageOf(thrown),
       });
-      return false;
+      return thrown;
     }
   }
 
