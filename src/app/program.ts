@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
+import { access, constants, mkdir } from 'node:fs/promises';
 import { Compiler } from '../compile/compiler.ts';
 import type { Plan } from '../compile/plan.ts';
-import { Fault } from '../lib/fault.ts';
+import { Fault, messageOf } from '../lib/fault.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import { createApi, startApi, type RunningApi } from '../observe/api.ts';
@@ -58,12 +58,7 @@ export class Program {
    */
   async run(signal: AbortSignal, onReady: () => void): Promise<void> {
     const { stateDirectory } = this.#options;
-    await mkdir(stateDirectory, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
-      throw new Fault('state-directory', `cannot create ${stateDirectory}; choose another with --state-dir`, {
-        cause,
-        retryable: false,
-      });
-    });
+    await prepareStateDirectory(stateDirectory);
     this.#compiler = new Compiler(this.#options.compile, await this.#allocations.read());
     const api = await this.#startApi();
     let running: readonly Promise<void>[] = [];
@@ -164,6 +159,17 @@ export class Program {
       version: programVersion(),
     });
     return startApi(api, this.#options.apiAddress);
+  }
+}
+
+/** @throws Fault when it cannot be made or written to */
+async function prepareStateDirectory(stateDirectory: string): Promise<void> {
+  try {
+    await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
+    await access(stateDirectory, constants.W_OK);
+  } catch (cause) {
+    const message = `the state directory ${stateDirectory} cannot be used: ${messageOf(cause)}. Mend that, or choose another with --state-dir`;
+    throw new Fault('state-directory', message, { cause, retryable: false });
   }
 }
 

@@ -1,5 +1,8 @@
-import { readFile, rename } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, rename, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeCertificate } from './certificate.ts';
 import { Backend, Lab, Load } from './lab.ts';
@@ -59,6 +62,29 @@ describe('faults and changes under load', () => {
     process.kill(await enginePid(), 'SIGKILL');
     await lab.until('it to serve again', async () => (await lab.get('http://steady.test/')).status === 200);
     expect(await lab.metric('sluice_haproxy_reloads_total{reason="crashed"}')).toBe(1);
+  });
+
+  it('serves the last checkpoint when HAProxy crashes and no new one can be written', async () => {
+    // A folder in the place of a link stops every write, as a full disk does.
+    const obstacle = join(lab.root, 'state', 'current.tmp');
+    await mkdir(obstacle);
+    process.kill(await enginePid(), 'SIGKILL');
+    await lab.until('it to serve again', async () => (await lab.get('http://steady.test/')).status === 200);
+    expect((await lab.api('/readyz')).body).toContain('cannot write to the state directory');
+    await rmdir(obstacle);
+    await lab.until('ready', async () => (await lab.api('/readyz')).status === 200);
+    expect((await lab.get('http://steady.test/')).status).toBe(200);
+  });
+
+  it('says in one line that the state directory cannot be used', async () => {
+    const sluice = fileURLToPath(new URL('../../bin/sluice', import.meta.url));
+    const belowAFile = join(lab.manifests, 'steady.yaml', 'state');
+    const flags = ['run', '--manifests', lab.manifests, '--state-dir', belowAFile];
+    const run = promisify(execFile)(sluice, flags);
+    await expect(run).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^sluice: the state directory .*\/state cannot be used: ENOTDIR.*\n$/) as string,
+    });
   });
 
   it('goes on serving while Sluice is killed and started again', async () => {

@@ -67,8 +67,16 @@ export class L7Plane implements Plane<L7Plan> {
   async serveLastGood(signal: AbortSignal): Promise<boolean> {
     const folder = join(this.#options.paths.stateDirectory, 'current');
     const config = await readFile(join(folder, FILES.config), 'utf8').catch(() => '');
-    if (!config.startsWith(this.#options.skeleton)) return false;
-    await this.#start(folder, 'started', signal);
+    if (config === '') return false;
+    if (!config.startsWith(this.#options.skeleton)) {
+      this.#logger.warn(
+        'what was served last was written with other flags or by another version; it is served again once the sources are there',
+        { folder },
+      );
+      return false;
+    }
+    await this.#start(folder, this.#nextStart, signal);
+    this.#applied = undefined;
     this.#nextStart = 'adopted';
     return true;
   }
@@ -79,7 +87,7 @@ export class L7Plane implements Plane<L7Plan> {
 
   async #apply(want: L7Plan, signal: AbortSignal): Promise<Applied> {
     if (this.#engine === undefined || this.#applied === undefined) {
-      const folder = await this.#writeCheckpoint(want);
+      const folder = await this.#checkpointToStart(want, signal);
       await this.#start(folder, this.#nextStart, signal);
       this.#applied = want;
       this.#nextStart = 'out-of-step';
@@ -92,6 +100,17 @@ export class L7Plane implements Plane<L7Plan> {
     this.#collector.schedule((commands) => this.#collect(commands), this.#turns);
     this.#scheduleCheckpoint();
     return { changes: change.commands.length };
+  }
+
+  /** When nothing serves and the disk takes nothing, what is on it is served until it does. */
+  async #checkpointToStart(want: L7Plan, signal: AbortSignal): Promise<string> {
+    try {
+      return await this.#writeCheckpoint(want);
+    } catch (thrown) {
+      if (this.#engine === undefined && (await this.serveLastGood(signal)))
+        this.#logger.warn('the plan cannot be written to disk; serving what was served last');
+      throw thrown;
+    }
   }
 
   async release(): Promise<void> {
@@ -107,7 +126,9 @@ export class L7Plane implements Plane<L7Plan> {
 
   async #start(folder: string, reason: ReloadReason, signal: AbortSignal): Promise<void> {
     this.#engine?.cli.close();
-    const engine = await startEngine(this.#options.paths, folder, signal);
+    const engine = await startEngine(this.#options.paths, folder, signal).catch((thrown: unknown) => {
+      throw thrown instanceof Fault ? thrown : this.#diskFault(thrown);
+    });
     this.#engine = engine;
     this.#collector.reset();
     engine.cli.onClose(() => this.#lost(engine));
@@ -176,11 +197,13 @@ export class L7Plane implements Plane<L7Plan> {
     try {
       return await writeCheckpoint(this.#options.paths.stateDirectory, checkpoint);
     } catch (cause) {
-      const { stateDirectory } = this.#options.paths;
-      throw new Fault('state-directory', `cannot write to the state directory ${stateDirectory}: ${messageOf(cause)}`, {
-        cause,
-      });
+      throw this.#diskFault(cause);
     }
+  }
+
+  #diskFault(cause: unknown): Fault {
+    const message = `cannot write to the state directory ${this.#options.paths.stateDirectory}: ${messageOf(cause)}`;
+    return new Fault('state-directory', message, { cause });
   }
 }
 
