@@ -1,9 +1,9 @@
-import type { IncomingMessage } from 'node:http';
 import { Fault } from '../lib/fault.ts';
 import { LineSplitter } from '../lib/line-splitter.ts';
 import { Watchdog } from '../lib/watchdog.ts';
 import { connectionFault } from './connection-fault.ts';
 import { malformedAnswer } from './raw-object.ts';
+import type { AnswerBody } from './wire.ts';
 
 /** The stream carried nothing for as long as {@link JsonStream.expectWithin} allows. */
 export const silentStream = 'kube-stream-silent';
@@ -30,28 +30,26 @@ const maxLineBytes = 64 * 1024 * 1024;
 /**
  * A streamed answer of the API server: one JSON value per line.
  *
- * To be iterated at once and only once, or closed: until then it holds a socket and a timer. Ending
+ * To be iterated at once and only once, or closed: until then it holds a socket or a stream, and a timer. Ending
  * the iteration in whatever way lets go of both. The iteration ends when the server ends the answer
  * in good order, throws the signal's reason when the signal is aborted, and otherwise a Fault:
  * `kube-malformed-answer`, `kube-stream-silent`, `kube-stream-overdue`, or one of the connection.
  */
 export class JsonStream implements AsyncIterable<unknown> {
-  readonly #response: IncomingMessage;
+  readonly #body: AnswerBody;
   readonly #options: JsonStreamOptions;
   readonly #watchdog: Watchdog;
   readonly #lifetime: NodeJS.Timeout;
   readonly #onAbort: () => void;
 
-  constructor(response: IncomingMessage, options: JsonStreamOptions) {
-    this.#response = response;
+  constructor(body: AnswerBody, options: JsonStreamOptions) {
+    this.#body = body;
     this.#options = options;
     this.#watchdog = new Watchdog(() => this.#fail(silentStream, 'has gone silent'));
     this.#lifetime = setTimeout(() => this.#fail(overdueStream, 'was not ended in time'), options.lifetimeMs);
-    this.#onAbort = () => void response.destroy();
+    this.#onAbort = () => void body.destroy();
     options.signal?.addEventListener('abort', this.#onAbort, { once: true });
-    if (options.signal?.aborted === true) response.destroy();
-    // Without a listener, an error between now and the first read would be an uncaught one.
-    response.on('error', () => {});
+    if (options.signal?.aborted === true) body.destroy();
   }
 
   /** From now on, fail with `kube-stream-silent` when nothing arrives for `withinMs`; undefined: never. */
@@ -64,7 +62,7 @@ export class JsonStream implements AsyncIterable<unknown> {
     clearTimeout(this.#lifetime);
     this.#watchdog.expect(undefined);
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
-    this.#response.destroy();
+    this.#body.destroy();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<unknown, void, undefined> {
@@ -80,8 +78,7 @@ export class JsonStream implements AsyncIterable<unknown> {
 
   async *#values(): AsyncGenerator<unknown, void, undefined> {
     const splitter = new LineSplitter();
-    const chunks: AsyncIterable<Buffer> = this.#response;
-    for await (const chunk of chunks) {
+    for await (const chunk of this.#body) {
       this.#watchdog.feed();
       for (const line of splitter.push(chunk)) yield this.#parse(line);
       if (splitter.pendingBytes > maxLineBytes) throw this.#malformed(`a line longer than ${maxLineBytes} bytes`);
@@ -103,6 +100,6 @@ export class JsonStream implements AsyncIterable<unknown> {
   }
 
   #fail(code: string, problem: string): void {
-    this.#response.destroy(new Fault(code, `${this.#options.action}: the answer of the API server ${problem}`));
+    this.#body.destroy(new Fault(code, `${this.#options.action}: the answer of the API server ${problem}`));
   }
 }

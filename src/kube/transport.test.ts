@@ -215,8 +215,11 @@ describe('Transport with credentials that change', { timeout: 30_000 }, () => {
   });
 });
 
-describe('Transport over TLS', { timeout: 30_000 }, () => {
-  beforeEach(() => serve({ isTls: true }));
+describe.each([
+  ['HTTP/1.1', {}],
+  ['HTTP/2', { http2: { maxStreams: 100 } }],
+])('Transport over TLS and %s', { timeout: 30_000 }, (_version, options) => {
+  beforeEach(() => serve({ isTls: true, ...options }));
 
   it('believes a server for whom the authority vouches', async () => {
     await expect(connect().request({ method: 'GET', path })).resolves.toMatchObject({ status: 200 });

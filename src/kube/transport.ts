@@ -1,20 +1,19 @@
-import http, { type IncomingMessage } from 'node:http';
-import https from 'node:https';
-import { isIP } from 'node:net';
-import tls from 'node:tls';
 import { withDeadline } from '../lib/deadline.ts';
 import { Fault } from '../lib/fault.ts';
 import { orAborted } from '../lib/or-aborted.ts';
 import { ApiFault, decodeStatus } from './api-fault.ts';
 import type { KubeConfig } from './config.ts';
-import { connectionFault, isCutConnection, timedOut } from './connection-fault.ts';
+import { connectionFault, timedOut } from './connection-fault.ts';
 import type { Credentials } from './credentials.ts';
+import { Http1Wire } from './http1-wire.ts';
+import { Http2Wire } from './http2-wire.ts';
 import { JsonStream } from './json-stream.ts';
 import { malformedAnswer } from './raw-object.ts';
+import type { AnswerBody, Wire, WireAnswer, WireRequest } from './wire.ts';
 
 /** A request, apart from how long to wait for what. */
 interface RequestHead {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly method: WireRequest['method'];
   /** Path below the server's URL, already encoded. */
   readonly path: string;
   /** Query parameters; those that are undefined are left out. */
@@ -51,17 +50,8 @@ const defaultTimeoutMs = 30_000;
 /** Below V8's longest string (about 512 MiB), which JSON.parse needs the body to be. */
 const maxBodyBytes = 384 * 1024 * 1024;
 
-const agentOptions: http.AgentOptions = {
-  keepAlive: true,
-  keepAliveMsecs: 15_000,
-  // Leave before the server does: kube-apiserver drops connections that were idle for 90 s or more.
-  timeout: 60_000,
-  scheduling: 'lifo',
-};
-
 /**
- * HTTP with one API server, over HTTP/1.1 keep-alive connections: one for each running stream, and
- * a few that requests share.
+ * HTTP with one API server: HTTP/2 where TLS and the server allow it, otherwise HTTP/1.1.
  *
  * All methods throw {@link ApiFault} for an answer outside 200–299, a Fault (`kube-unreachable`,
  * `kube-timeout`, `kube-tls`, `kube-credentials`, `kube-exec-plugin`) when there is none, and the
@@ -70,12 +60,12 @@ const agentOptions: http.AgentOptions = {
 export class Transport {
   readonly #config: KubeConfig;
   readonly #userAgent: string;
-  readonly #agent: http.Agent;
+  readonly #wire: Wire;
 
   constructor(config: KubeConfig, userAgent: string) {
     this.#config = config;
     this.#userAgent = userAgent;
-    this.#agent = config.server.protocol === 'http:' ? new http.Agent(agentOptions) : new https.Agent(agentOptions);
+    this.#wire = config.server.protocol === 'http:' ? new Http1Wire(config) : new Http2Wire(config);
   }
 
   /** URL origin of the server, for messages. */
@@ -86,18 +76,18 @@ export class Transport {
   async request(request: ApiRequest): Promise<ApiResponse> {
     const deadline = this.#deadline(request, request.timeoutMs);
     return withDeadline(deadline, async (signal) => {
-      const response = await this.#send(request, signal);
-      return { status: response.statusCode ?? 0, body: await this.#readBody(response, signal) };
+      const answer = await this.#send(request, signal);
+      return { status: answer.status, body: await this.#readBody(answer, signal) };
     });
   }
 
   /** The promise holds as soon as the answer begins; see {@link JsonStream} for what to do with it. */
   async stream(request: StreamRequest): Promise<JsonStream> {
     const get = { ...request, method: 'GET' } as const;
-    const response = await withDeadline(this.#deadline(get, request.openTimeoutMs), (signal) =>
+    const { body } = await withDeadline(this.#deadline(get, request.openTimeoutMs), (signal) =>
       this.#send(get, signal),
     );
-    return new JsonStream(response, {
+    return new JsonStream(body, {
       action: this.#describe(get),
       server: this.server,
       signal: request.signal,
@@ -107,7 +97,7 @@ export class Transport {
 
   /** Closes every connection, also those in use. */
   close(): void {
-    this.#agent.destroy();
+    this.#wire.close();
   }
 
   #describe(request: RequestHead): string {
@@ -123,7 +113,7 @@ export class Transport {
   }
 
   /** Sends, and sends once more after a 401 if newer credentials can be had. */
-  async #send(request: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  async #send(request: ApiRequest, signal: AbortSignal): Promise<WireAnswer> {
     const source = this.#config.credentials;
     const credentials = await orAborted(source.current(), signal);
     try {
@@ -140,90 +130,50 @@ export class Transport {
   }
 
   /** @throws ApiFault when the status is not in 200–299 */
-  async #sendAs(credentials: Credentials, request: ApiRequest, signal: AbortSignal): Promise<IncomingMessage> {
-    const response = await this.#exchange(request, credentials, signal);
-    const status = response.statusCode ?? 0;
-    if (status >= 200 && status <= 299) return response;
-    const body = await this.#readBody(response, signal);
-    throw new ApiFault(this.#describe(request), decodeStatus(status, body, response.headers['retry-after']));
+  async #sendAs(credentials: Credentials, request: ApiRequest, signal: AbortSignal): Promise<WireAnswer> {
+    const answer = await this.#exchange(request, credentials, signal);
+    const { status, retryAfter } = answer;
+    if (status >= 200 && status <= 299) return answer;
+    const body = await this.#readBody(answer, signal);
+    throw new ApiFault(this.#describe(request), decodeStatus(status, body, retryAfter));
   }
 
-  async #exchange(request: ApiRequest, credentials: Credentials, signal: AbortSignal): Promise<IncomingMessage> {
-    for (;;) {
+  async #exchange(request: ApiRequest, credentials: Credentials, signal: AbortSignal): Promise<WireAnswer> {
+    try {
+      return await this.#wire.exchange(this.#wireRequest(request, credentials), credentials, signal);
+    } catch (error) {
       signal.throwIfAborted();
-      const outgoing = this.#open(request, credentials);
-      const onAbort = (): void => void outgoing.destroy();
-      signal.addEventListener('abort', onAbort, { once: true });
-      try {
-        return await responseOf(outgoing);
-      } catch (error) {
-        signal.throwIfAborted();
-        // A kept connection that the server closed while our request was on its way. Nothing but a
-        // GET is repeated: the server may have acted on it.
-        if (request.method === 'GET' && outgoing.reusedSocket && isCutConnection(error)) continue;
-        throw connectionFault(this.server, error);
-      } finally {
-        signal.removeEventListener('abort', onAbort);
-      }
+      // An unreadable certificate or key is among what arrives here.
+      throw connectionFault(this.server, error);
     }
   }
 
-  #open(request: ApiRequest, credentials: Credentials): http.ClientRequest {
+  #wireRequest(request: ApiRequest, credentials: Credentials): WireRequest {
     const payload = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
-    const options: https.RequestOptions = {
-      agent: this.#agent,
+    return {
       method: request.method,
+      url: urlOf(this.#config.server, request),
       headers: {
         accept: 'application/json',
         'user-agent': this.#userAgent,
         ...(credentials.authorization !== undefined && { authorization: credentials.authorization }),
         ...(payload !== undefined && {
           'content-type': request.contentType ?? 'application/json',
-          'content-length': payload.length,
+          'content-length': String(payload.length),
         }),
       },
-    };
-    const url = urlOf(this.#config.server, request);
-    const outgoing = this.#start(url, options, credentials);
-    outgoing.end(payload);
-    return outgoing;
-  }
-
-  #start(url: URL, options: https.RequestOptions, credentials: Credentials): http.ClientRequest {
-    if (url.protocol === 'http:') return http.request(url, options);
-    try {
-      return https.request(url, { ...options, ...this.#trust(credentials) });
-    } catch (error) {
-      // An unreadable certificate or key throws here, at once.
-      throw connectionFault(this.server, error);
-    }
-  }
-
-  /** The agent keeps connections with different certificates apart by these options. */
-  #trust(credentials: Credentials): https.RequestOptions {
-    const name = this.#config.tlsServerName;
-    return {
-      rejectUnauthorized: !this.#config.isTlsUnverified,
-      ...(credentials.authority !== undefined && { ca: credentials.authority }),
-      ...(credentials.certificate !== undefined && { cert: credentials.certificate }),
-      ...(credentials.key !== undefined && { key: credentials.key }),
-      ...(name !== undefined && {
-        // RFC 6066 §3 has no addresses in SNI; they are still what the certificate is checked for.
-        servername: isIP(name) === 0 ? name : '',
-        checkServerIdentity: (_host: string, certificate: tls.PeerCertificate) =>
-          tls.checkServerIdentity(name, certificate),
-      }),
+      payload,
     };
   }
 
-  async #readBody(response: IncomingMessage, signal: AbortSignal): Promise<unknown> {
-    const onAbort = (): void => void response.destroy();
+  async #readBody({ body, contentType }: WireAnswer, signal: AbortSignal): Promise<unknown> {
+    const onAbort = (): void => void body.destroy();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       signal.throwIfAborted();
-      const text = await this.#readText(response);
+      const text = await this.#readText(body);
       if (text === '') return undefined;
-      return isJson(response) ? parse(text, this.server) : text;
+      return contentType.startsWith('application/json') ? parse(text, this.server) : text;
     } catch (error) {
       signal.throwIfAborted();
       throw connectionFault(this.server, error);
@@ -232,11 +182,10 @@ export class Transport {
     }
   }
 
-  async #readText(response: IncomingMessage): Promise<string> {
+  async #readText(body: AnswerBody): Promise<string> {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const incoming: AsyncIterable<Buffer> = response;
-    for await (const chunk of incoming) {
+    for await (const chunk of body) {
       chunks.push(chunk);
       bytes += chunk.length;
       if (bytes > maxBodyBytes)
@@ -253,18 +202,6 @@ function urlOf(server: URL, request: RequestHead): URL {
     if (value !== undefined) url.searchParams.set(name, String(value));
   }
   return url;
-}
-
-function responseOf(outgoing: http.ClientRequest): Promise<IncomingMessage> {
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  outgoing.on('response', resolve);
-  // Stays on for the life of the request: what goes wrong after the answer began is reported by the answer.
-  outgoing.on('error', reject);
-  return promise;
-}
-
-function isJson(response: IncomingMessage): boolean {
-  return (response.headers['content-type'] ?? '').startsWith('application/json');
 }
 
 function parse(text: string, server: string): unknown {

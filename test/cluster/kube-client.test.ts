@@ -55,6 +55,6 @@ class Grant {
 }
 
 describeKubeClient('KubeClient and kube-apiserver', () => makeReal({}));
-describeKubeClient('KubeClient and kube-apiserver without watch-list', () =>
-  makeReal({ apiServerFlags: ['--feature-gates=WatchList=false'] }),
+describeKubeClient('KubeClient and kube-apiserver without watch-list and HTTP/2', () =>
+  makeReal({ apiServerFlags: ['--feature-gates=WatchList=false', '--disable-http2-serving'] }),
 );

@@ -21,6 +21,9 @@ async function makeFake(options: FakeApiServerOptions): Promise<ClusterUnderTest
 }
 
 describeKubeClient('KubeClient and the fake API server', () => makeFake({ isTls: true }));
+describeKubeClient('KubeClient and the fake API server over HTTP/2', () =>
+  makeFake({ isTls: true, http2: { maxStreams: 100 } }),
+);
 describeKubeClient('KubeClient and the fake API server without watch-list', () =>
   makeFake({ watchList: 'refused', expiredAs: 'http' }),
 );

@@ -4,6 +4,7 @@
  * `test/contract/kube-client.ts`, which runs against both.
  */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import http2, { type ServerHttp2Session } from 'node:http2';
 import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
@@ -22,6 +23,8 @@ import { create, patch, remove, update, type Write } from './writes.ts';
 
 export interface FakeApiServerOptions {
   readonly isTls?: boolean;
+  /** Under TLS: speak HTTP/2, with so many streams a connection, to those who choose it by ALPN. */
+  readonly http2?: { readonly maxStreams: number };
   readonly watchList?: WatchListSupport;
   readonly expiredAs?: 'error-event' | 'http';
   /** Send bookmarks by themselves, this often; without it, only when {@link FakeApiServer.bookmark} is called. */
@@ -38,6 +41,9 @@ export interface SeenRequest {
   /** When it arrived, on the clock of `performance.now()`. */
   readonly atMs: number;
 }
+
+/** What the servers of Node have in common that the fake needs. */
+type Server = http.Server | https.Server | http2.Http2SecureServer;
 
 interface TlsSetup {
   readonly authority: Authority;
@@ -58,9 +64,10 @@ export class FakeApiServer {
   watchList: WatchListSupport;
   expiredAs: 'error-event' | 'http';
   readonly #routes = new Routes();
-  readonly #server: http.Server;
+  readonly #server: Server;
   readonly #tls: TlsSetup | undefined;
   readonly #sockets = new Set<Socket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
   readonly #watches = new Set<Watch>();
   readonly #bookmarks: NodeJS.Timeout | undefined;
   #port = 0;
@@ -69,20 +76,13 @@ export class FakeApiServer {
     this.watchList = options.watchList ?? 'served';
     this.expiredAs = options.expiredAs ?? 'error-event';
     this.#tls = tls;
+    this.#server = createServer(tls, options.http2);
     const onRequest = (request: IncomingMessage, response: ServerResponse): void => void this.#serve(request, response);
-    this.#server =
-      tls === undefined
-        ? http.createServer(onRequest)
-        : https.createServer(
-            {
-              cert: tls.server.certificate,
-              key: tls.server.key,
-              ca: tls.authority.certificate,
-              requestCert: true,
-              rejectUnauthorized: false,
-            },
-            onRequest,
-          );
+    this.#server.on('request', onRequest);
+    this.#server.on('session', (session: ServerHttp2Session) => {
+      this.#sessions.add(session);
+      session.on('close', () => this.#sessions.delete(session));
+    });
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
@@ -184,6 +184,11 @@ export class FakeApiServer {
       if (!watch.isOver && (plural ?? watch.plural) === watch.plural) watch.suffer(trouble);
   }
 
+  /** Asks all clients of HTTP/2 for new connections; running answers go on on the old ones. */
+  goAway(): void {
+    for (const session of this.#sessions) session.goaway(http2.constants.NGHTTP2_NO_ERROR);
+  }
+
   /** As a process that was killed: connections are cut, new ones refused. The port stays ours to come back to. */
   async refuseConnections(): Promise<void> {
     const closed = Promise.withResolvers<void>();
@@ -201,7 +206,7 @@ export class FakeApiServer {
   async acceptConnections(): Promise<void> {
     const listening = Promise.withResolvers<void>();
     this.#server.once('error', listening.reject);
-    this.#server.listen(this.#port, '127.0.0.1', () => listening.resolve());
+    this.#server.listen(this.#port, '127.0.0.1', listening.resolve);
     await listening.promise;
     this.#server.off('error', listening.reject);
     // The address of a listening TCP server is never a string or null.
@@ -315,6 +320,21 @@ export class FakeApiServer {
     this.#routes.unserve(resource);
     for (const watch of this.#watches) if (watch.plural === resource.plural) watch.end();
   }
+}
+
+function createServer(tls: TlsSetup | undefined, http2Options: FakeApiServerOptions['http2']): Server {
+  if (tls === undefined) return http.createServer();
+  const options = {
+    cert: tls.server.certificate,
+    key: tls.server.key,
+    ca: tls.authority.certificate,
+    requestCert: true,
+    rejectUnauthorized: false,
+  };
+  if (http2Options === undefined) return https.createServer(options);
+  const settings = { maxConcurrentStreams: http2Options.maxStreams };
+  // Requests and answers of HTTP/2 come in the same shape as those of HTTP/1.1.
+  return http2.createSecureServer({ ...options, allowHTTP1: true, settings });
 }
 
 /** Returns false when the request is to be served for now, and the trouble comes later. */

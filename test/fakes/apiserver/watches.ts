@@ -39,6 +39,7 @@ export class Watch {
   #unsubscribe: (() => void) | undefined;
   #lines = 0;
   #isFrozen = false;
+  #isClosed = false;
 
   /** @throws Refusal when the watch is refused by HTTP status */
   constructor(options: WatchOptions) {
@@ -59,7 +60,7 @@ export class Watch {
 
   /** True once the connection is gone, from whichever side. */
   get isOver(): boolean {
-    return this.#options.response.writableEnded || this.#options.response.destroyed;
+    return this.#isClosed || this.#options.response.writableEnded;
   }
 
   /**
@@ -143,7 +144,10 @@ export class Watch {
     const { response, query } = this.#options;
     response.writeHead(200, { 'content-type': 'application/json' });
     response.flushHeaders();
-    response.on('close', () => this.release());
+    response.on('close', () => {
+      this.#isClosed = true;
+      this.release();
+    });
     const timeoutSeconds = Number(query.get('timeoutSeconds') ?? 1800);
     this.#timeout = setTimeout(() => this.end(), timeoutSeconds * 1000);
   }

@@ -1,0 +1,26 @@
+import { isIP } from 'node:net';
+import tls from 'node:tls';
+import type { KubeConfig } from './config.ts';
+import type { Credentials } from './credentials.ts';
+
+/** Whom to believe at the other end, and what to show. */
+export type TlsTrust = Pick<
+  tls.ConnectionOptions,
+  'rejectUnauthorized' | 'ca' | 'cert' | 'key' | 'servername' | 'checkServerIdentity'
+>;
+
+export function tlsTrust(config: KubeConfig, credentials: Credentials): TlsTrust {
+  const name = config.tlsServerName;
+  return {
+    rejectUnauthorized: !config.isTlsUnverified,
+    ...(credentials.authority !== undefined && { ca: credentials.authority }),
+    ...(credentials.certificate !== undefined && { cert: credentials.certificate }),
+    ...(credentials.key !== undefined && { key: credentials.key }),
+    ...(name !== undefined && {
+      // RFC 6066 §3 has no addresses in SNI; they are still what the certificate is checked for.
+      servername: isIP(name) === 0 ? name : '',
+      checkServerIdentity: (_host: string, certificate: tls.PeerCertificate) =>
+        tls.checkServerIdentity(name, certificate),
+    }),
+  };
+}
