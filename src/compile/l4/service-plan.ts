@@ -43,11 +43,12 @@ export function compileService(
   const findings: Finding[] = [...wish.findings];
   const frontends = granted(service, wish, holderOf, findings);
   const hairpins = new Set<IpAddress>();
-  const localReady = new Set<IpAddress>();
+  const localReady = { IPv4: new Set<IpAddress>(), IPv6: new Set<IpAddress>() };
   const ports = service.ports.flatMap((port) => {
     const endpoints = endpointsOf(port, slices);
     for (const { address, ready, placement } of endpoints) {
-      if (placement.nodeName === chooser.nodeName && ready) localReady.add(address);
+      if (placement.nodeName === chooser.nodeName && ready)
+        localReady[isIpv6Address(address) ? 'IPv6' : 'IPv4'].add(address);
       if ((placement.nodeName ?? chooser.nodeName) === chooser.nodeName) hairpins.add(address);
     }
     const wishes = frontends.filter((item) => item.servicePort === port);
@@ -58,7 +59,9 @@ export function compileService(
   const { healthCheckPort } = wish;
   const isHealthCheckOurs =
     healthCheckPort !== undefined && isGrantedHealthCheck(service, healthCheckPort, holderOf, findings);
-  const healthCheck = isHealthCheckOurs ? { port: healthCheckPort, readyEndpoints: localReady.size } : undefined;
+  // A pod of two families has an address in each, and is one endpoint.
+  const readyEndpoints = Math.max(localReady.IPv4.size, localReady.IPv6.size);
+  const healthCheck = isHealthCheckOurs ? { port: healthCheckPort, readyEndpoints } : undefined;
   return { plan: { namespace, name, clusterIps, ports, healthCheck }, hairpins: [...hairpins].sort(), findings };
 }
 
