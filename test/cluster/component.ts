@@ -46,13 +46,13 @@ export class Component {
     }
   }
 
-  /** Takes it away at once, as a crash or an OOM kill does. Does nothing when it is not running. */
-  async kill(): Promise<void> {
+  /** Takes it away at once, as a crash or an OOM kill does, unless told otherwise. Does nothing when it is not running. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.#process;
     this.#process = undefined;
     if (child === undefined || hasEnded(child)) return;
     const exit = once(child, 'exit');
-    child.kill('SIGKILL');
+    child.kill(signal);
     await exit;
   }
 

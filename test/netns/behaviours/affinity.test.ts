@@ -1,0 +1,150 @@
+/** Behaviours 23 to 28, 52 and 53: session affinity by client address. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import type { Target } from '../agent/protocol.ts';
+import type { Lab } from '../lab.ts';
+import type { Place } from '../topology.ts';
+import { useLab } from './use-lab.ts';
+
+const file = useLab();
+
+const ENDPOINTS = ['a1', 'b1', 'c1'] as const;
+const STICKY = { sessionAffinity: 'ClientIP' };
+
+function stickyFor(timeoutSeconds: number): Readonly<Record<string, unknown>> {
+  return { ...STICKY, sessionAffinityConfig: { clientIP: { timeoutSeconds } } };
+}
+
+/** Who answers a number of connects, in order. */
+async function answerers(lab: Lab, client: Place, target: Target, count: number): Promise<readonly string[]> {
+  const replies = [];
+  // One after another: the first connect is what the others have to stick to.
+  for (let turn = 0; turn < count; turn += 1) replies.push(...(await lab.ask(client, target)));
+  return replies.map((reply) => (reply.kind === 'answered' ? reply.by : reply.kind));
+}
+
+/** Kubernetes' own measure: fifteen replies from one place. */
+async function expectSticky(lab: Lab, clients: readonly Place[], targets: readonly Target[]): Promise<void> {
+  const pairs = clients.flatMap((client) => targets.map((target) => ({ client, target })));
+  await Promise.all(
+    pairs.map(async ({ client, target }) => {
+      const who = await answerers(lab, client, target, 15);
+      expect(ENDPOINTS, `${client} → ${target.address}`).toContain(who[0]);
+      expect(new Set(who).size, `${client} → ${target.address}: ${who.join(' ')}`).toBe(1);
+    }),
+  );
+}
+
+/** Sticky while it lasts, and after a pause somebody else within ten tries. */
+async function expectToExpire(lab: Lab, client: Place, targets: readonly Target[], timeoutMs: number): Promise<void> {
+  await Promise.all(
+    targets.map(async (target) => {
+      const who = new Set(await answerers(lab, client, target, 5));
+      expect(who.size).toBe(1);
+      for (let turn = 0; turn < 10 && who.size === 1; turn += 1) {
+        await sleep(timeoutMs + 300);
+        for (const each of await answerers(lab, client, target, 1)) who.add(each);
+      }
+      expect(who.size, `${client} → ${target.address}: always ${[...who].join()}`).toBe(2);
+    }),
+  );
+}
+
+test('23 session affinity for a ClusterIP', async () => {
+  const web = await file.served({ endpoints: ENDPOINTS, fields: STICKY });
+  await expectSticky(file.lab, ['a2', 'b2', 'node-c', 'ext'], web.clusterTargets());
+});
+
+test('24 session affinity for a NodePort', async () => {
+  const web = await file.served({ type: 'NodePort', endpoints: ENDPOINTS, fields: STICKY });
+  await expectSticky(
+    file.lab,
+    ['a2', 'node-c', 'ext'],
+    [...web.nodePortTargets('node-a'), ...web.nodePortTargets('node-b')],
+  );
+});
+
+test('25 session affinity times out for a ClusterIP', async () => {
+  const web = await file.served({ endpoints: ENDPOINTS, fields: stickyFor(1) });
+  await expectToExpire(file.lab, 'a2', web.clusterTargets(), 1000);
+});
+
+test('26 session affinity times out for a NodePort', async () => {
+  const web = await file.served({ type: 'NodePort', endpoints: ENDPOINTS, fields: stickyFor(1) });
+  await expectToExpire(file.lab, 'ext', web.nodePortTargets('node-b'), 1000);
+});
+
+for (const [number, type] of [
+  [27, 'ClusterIP'],
+  [28, 'NodePort'],
+] as const) {
+  test(`${number} session affinity is switched on and off for a ${type}`, async () => {
+    const { lab } = file;
+    const web = await file.served({ type, endpoints: ENDPOINTS });
+    const targets = type === 'ClusterIP' ? web.clusterTargets() : web.nodePortTargets('node-b');
+    await lab.expectFrom(['a2', 'ext'], targets, ENDPOINTS);
+    await lab.apply(web.with({ fields: STICKY }));
+    await expectSticky(lab, ['a2', 'ext'], targets);
+    await lab.apply(web);
+    await lab.expectFrom(['a2', 'ext'], targets, ENDPOINTS);
+  });
+}
+
+for (const [number, externalTrafficPolicy] of [
+  [52, 'Local'],
+  [53, 'Cluster'],
+] as const) {
+  test(`${number} session affinity for a LoadBalancer, switched on and off, externalTrafficPolicy ${externalTrafficPolicy}`, async () => {
+    const { lab } = file;
+    const endpoints = externalTrafficPolicy === 'Local' ? (['a1', 'a2', 'a3'] as const) : ENDPOINTS;
+    const web = await file.served({ type: 'LoadBalancer', endpoints, fields: { externalTrafficPolicy } });
+    await lab.expectFrom('ext', web.loadBalancerTargets(), endpoints);
+    await lab.apply(web.with({ fields: { externalTrafficPolicy, ...STICKY } }));
+    for (const target of web.loadBalancerTargets())
+      expect(new Set(await answerers(lab, 'ext', target, 15)).size).toBe(1);
+    await lab.apply(web);
+    await lab.expectFrom('ext', web.loadBalancerTargets(), endpoints);
+  });
+}
+
+test('23 (beyond) a client moves on when its endpoint goes, and stays with the next', async () => {
+  const { lab } = file;
+  const web = await file.served({ endpoints: ENDPOINTS, fields: STICKY });
+  for (const target of web.clusterTargets()) {
+    const [first] = await answerers(lab, 'a2', target, 1);
+    const others = ENDPOINTS.filter((endpoint) => endpoint !== first);
+    await lab.apply(web.with({ endpoints: others }));
+    const who = new Set(await answerers(lab, 'a2', target, 15));
+    expect(who.size).toBe(1);
+    expect(others).toContain([...who][0]);
+    await lab.apply(web);
+  }
+});
+
+test('24 (beyond) a client has one endpoint for all addresses of a Service port', async () => {
+  const { lab } = file;
+  // Chance would give three addresses the same endpoint for each of five Services once in 59,000 times.
+  const services = Array.from({ length: 5 }, () =>
+    file.service({ type: 'LoadBalancer', endpoints: ENDPOINTS, fields: STICKY }),
+  );
+  await lab.apply(...services);
+  for (const service of services) {
+    const everywhere = [
+      ...service.clusterTargets(),
+      ...service.nodePortTargets('node-a'),
+      ...service.loadBalancerTargets(),
+    ];
+    for (const [protocol, family] of [
+      ['TCP', 'IPv4'],
+      ['UDP', 'IPv6'],
+    ] as const) {
+      const isIpv6 = family === 'IPv6';
+      const targets = everywhere.filter(
+        (target) => target.protocol === protocol && target.address.includes(':') === isIpv6,
+      );
+      const met = [];
+      for (const target of targets) met.push(...(await answerers(lab, 'a2', target, 1)));
+      expect(new Set(met).size, `${protocol} ${family}: ${met.join(' ')}`).toBe(1);
+    }
+  }
+});

@@ -1,0 +1,54 @@
+/**
+ * How pods of a node are told from everybody else (`--detect-local-mode`), which decides who is masqueraded and for whom
+ * `externalTrafficPolicy: Local` makes no difference. The other tests have ClusterCIDR.
+ */
+import { describe, expect, test } from 'vitest';
+import { chosenDriver } from '../driver.ts';
+import { addressOf, FAMILIES, masqueradesOf, type Place } from '../topology.ts';
+import { useLab } from './use-lab.ts';
+
+function ownAddresses(place: Place): readonly string[] {
+  return FAMILIES.map((family) => addressOf(place, family)).sort();
+}
+
+const modes = {
+  NodeCIDR: ['--detect-local-mode=NodeCIDR'],
+  InterfaceNamePrefix: ['--detect-local-mode=InterfaceNamePrefix', '--pod-interface-name-prefix=pod-'],
+};
+
+describe.skipIf(chosenDriver() === 'kube-proxy').each(Object.entries(modes))('%s', (_, flags) => {
+  const file = useLab(flags);
+
+  test('40 a pod of another node is not local, a pod of this one is', async () => {
+    const { lab } = file;
+    const fields = { externalTrafficPolicy: 'Local' };
+    const web = await file.served({ type: 'NodePort', endpoints: ['a1'], fields });
+    await lab.expectFrom(['b2', 'node-b'], web.nodePortTargets('node-b'), ['a1']);
+    await lab.expectFrom(['a2', 'c1', 'node-a', 'ext'], web.nodePortTargets('node-b'), 'silent');
+    await lab.expectFrom(['a2', 'b2', 'node-b', 'ext'], web.nodePortTargets('node-a'), ['a1']);
+  });
+
+  test('4 a pod keeps its address at a ClusterIP, a client from outside is masqueraded', async () => {
+    const { lab } = file;
+    const web = await file.served({ endpoints: ['a1', 'b1'] });
+    for (const pod of ['a2', 'c1'] as const)
+      expect(await lab.clientsSeen(pod, web.clusterTargets())).toEqual(ownAddresses(pod));
+    expect(masqueradesOf('node-a')).toEqual(
+      expect.arrayContaining([...(await lab.clientsSeen('ext', web.clusterTargets()))]),
+    );
+  });
+});
+
+describe.skipIf(chosenDriver() === 'kube-proxy')('--masquerade-all', () => {
+  const file = useLab(['--masquerade-all']);
+
+  test('4 a pod is masqueraded at a ClusterIP too, and not where the policy keeps its address', async () => {
+    const { lab } = file;
+    const web = await file.served({ type: 'NodePort', endpoints: ['a1'] });
+    expect(masqueradesOf('node-b')).toEqual(
+      expect.arrayContaining([...(await lab.clientsSeen('b2', web.clusterTargets()))]),
+    );
+    await lab.apply(web.with({ fields: { externalTrafficPolicy: 'Local' } }));
+    expect(await lab.clientsSeen('ext', web.nodePortTargets('node-a'))).toEqual(ownAddresses('ext'));
+  });
+});

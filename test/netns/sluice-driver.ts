@@ -1,0 +1,141 @@
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Component } from '../cluster/component.ts';
+import type { Agent } from './agent.ts';
+import { LabApiServer } from './api-server.ts';
+import type { Driver } from './driver.ts';
+import type { Network } from './network.ts';
+import type { DesiredChange } from './objects.ts';
+import { CLUSTER_CIDRS, FAMILIES, NODES, SERVICE_CIDRS, type NodeName } from './topology.ts';
+
+const SLUICE = join(import.meta.dirname, '..', '..', 'bin', 'sluice');
+
+/** Where Sluice's API listens, in the namespace of each node. */
+export const API_URL = 'http://127.0.0.1:9901';
+
+/** Takes the desired state to where Sluice reads it. */
+interface Delivery {
+  readonly server?: LabApiServer;
+  readonly flags: readonly string[];
+  write(change: DesiredChange): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface SluiceOptions {
+  /** From a real API server instead of a folder of manifests: a new one, or one that is there already and stays. */
+  readonly apiServer?: 'new' | LabApiServer;
+  /** Besides those that every Sluice of the lab has. */
+  readonly flags?: readonly string[];
+}
+
+/** `sluice run --role node` on every node. */
+export class SluiceDriver implements Driver {
+  readonly name = 'sluice';
+  readonly #delivery: Delivery;
+  readonly #folder: string;
+  readonly #programs: ReadonlyMap<NodeName, Component>;
+
+  private constructor(delivery: Delivery, folder: string, programs: ReadonlyMap<NodeName, Component>) {
+    this.#delivery = delivery;
+    this.#folder = folder;
+    this.#programs = programs;
+  }
+
+  static async create(
+    network: Network,
+    agents: ReadonlyMap<NodeName, Agent>,
+    { apiServer, flags = [] }: SluiceOptions = {},
+  ): Promise<SluiceDriver> {
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-lab-'));
+    const delivery =
+      apiServer === undefined ? await manifests(join(folder, 'manifests')) : await cluster(agents, apiServer);
+    const programs = new Map<NodeName, Component>();
+    for (const node of NODES) {
+      const readyz = { kind: 'http', url: `${API_URL}/readyz` } as const;
+      const own = [`--node-name=${node}`, `--state-dir=${join(folder, node)}`];
+      const component = new Component({
+        name: `sluice on ${node}`,
+        command: 'nsenter',
+        args: [`--net=${network.file(node)}`, SLUICE, 'run', ...FLAGS, ...delivery.flags, ...own, ...flags],
+        logFile: join(folder, `${node}.log`),
+        isReady: async () => (await agents.get(node)?.ask<'http'>(readyz))?.status === 200,
+      });
+      programs.set(node, component);
+    }
+    return new SluiceDriver(delivery, folder, programs);
+  }
+
+  get apiServer(): LabApiServer | undefined {
+    return this.#delivery.server;
+  }
+
+  stateDirectory(node: NodeName): string {
+    return join(this.#folder, node);
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(NODES.map((node) => this.startNode(node)));
+  }
+
+  write(change: DesiredChange): Promise<void> {
+    return this.#delivery.write(change);
+  }
+
+  async stopNode(node: NodeName, signal: NodeJS.Signals): Promise<void> {
+    await this.#programs.get(node)?.kill(signal);
+  }
+
+  async startNode(node: NodeName): Promise<void> {
+    await this.#programs.get(node)?.start();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(NODES.map((node) => this.stopNode(node, 'SIGKILL')));
+    await this.#delivery.stop();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async logTails(): Promise<string> {
+    return (await Promise.all([...this.#programs.values()].map((program) => program.logTail()))).join('\n');
+  }
+}
+
+const FLAGS = [
+  '--role=node',
+  `--cluster-cidr=${CLUSTER_CIDRS}`,
+  '--external-ips=allow',
+  '--healthz-address=0.0.0.0:10256',
+  `--api-address=${new URL(API_URL).host}`,
+  '--log-format=json',
+];
+
+/**
+ * All objects in one file that is replaced as a whole: whoever sees the last of a change has seen all of it, which
+ * `Lab.settle` builds on.
+ */
+async function manifests(folder: string): Promise<Delivery> {
+  await mkdir(folder);
+  const file = join(folder, 'lab.json');
+  return {
+    flags: [
+      `--manifests=${folder}`,
+      `--service-cluster-ip-range=${FAMILIES.map((family) => SERVICE_CIDRS[family]).join(',')}`,
+    ],
+    write: async ({ all }) => {
+      await writeFile(`${file}.new`, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: all }));
+      await rename(`${file}.new`, file);
+    },
+    stop: () => Promise.resolve(),
+  };
+}
+
+async function cluster(agents: ReadonlyMap<NodeName, Agent>, chosen: 'new' | LabApiServer): Promise<Delivery> {
+  const server = chosen === 'new' ? await LabApiServer.start([...agents.values()]) : chosen;
+  return {
+    server,
+    flags: ['--kubeconfig', server.kubeconfig],
+    write: (change) => server.write(change),
+    stop: () => (chosen === 'new' ? server.stop() : Promise.resolve()),
+  };
+}
