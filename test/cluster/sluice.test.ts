@@ -7,6 +7,7 @@ import { Backend, Lab } from '../traffic/lab.ts';
 import { startControlPlane, type ControlPlane } from './control-plane.ts';
 
 const DEPLOY = fileURLToPath(new URL('../../deploy/sluice.yaml', import.meta.url));
+const DEPLOY_NODE = fileURLToPath(new URL('../../deploy/node.yaml', import.meta.url));
 
 function ingress(name: string, host: string, target: string, secret?: string): string {
   const tls = secret === undefined ? '' : `  tls: [{ hosts: [${host}], secretName: ${secret} }]\n`;
@@ -82,6 +83,19 @@ spec: { type: ExternalName, externalName: localhost, ports: [{ port: 80, targetP
 `;
     await apply(`${external}---\n${ingress('web', 'web.test', 'web')}`);
     await lab.until('200', async () => (await statusOf('http://web.test/')) === 200);
+  });
+
+  it('gives the node role what it needs to follow Services, and no Secrets', async () => {
+    await cluster.kubectl(['apply', '-f', DEPLOY_NODE]);
+    const may = async (...words: readonly string[]): Promise<string> => {
+      const user = '--as=system:serviceaccount:sluice-system:sluice-node';
+      return (await cluster.kubectl(['auth', 'can-i', ...words, user, '-A']).catch(() => 'no')).trim();
+    };
+    for (const kind of ['services', 'endpointslices.discovery.k8s.io', 'nodes'])
+      for (const verb of ['list', 'watch']) expect(await may(verb, kind), `${verb} ${kind}`).toMatch(/yes$/);
+    expect(await may('create', 'events')).toMatch(/yes$/);
+    expect(await may('list', 'secrets')).toMatch(/no/);
+    expect(await may('patch', 'nodes')).toMatch(/no/);
   });
 
   it('writes status, so that kubectl get ingress shows class, host and address', async () => {

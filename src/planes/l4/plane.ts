@@ -51,6 +51,10 @@ export class L4Plane implements Plane<L4Plan> {
   readonly #turns = new Turns();
   /** What the kernel has; undefined when that is not known. */
   #applied: L4Plan | undefined;
+  /** The same, once what the kernel remembers has been brought into line. */
+  #programmed: L4Plan | undefined;
+  /** One that comes during an apply makes void what that apply has done. */
+  #disturbances = 0;
   /** Chains, sets and maps that are there beyond the fixed ones: `chain ip sluice cluster-3`. */
   #present = new Set<string>();
   /** Those among them that nothing goes to any more. */
@@ -66,9 +70,9 @@ export class L4Plane implements Plane<L4Plan> {
     this.#healthChecks = new HealthChecks(this.#logger, () => this.#applied !== undefined);
   }
 
-  /** The Services as the kernel has them; undefined before it has any. */
+  /** The Services as the kernel has them, what it remembers of clients and flows included; undefined while that is not known. */
   get programmed(): L4Plan | undefined {
-    return this.#applied;
+    return this.#programmed;
   }
 
   onDisturbed(listener: (reason: string) => void): void {
@@ -77,8 +81,14 @@ export class L4Plane implements Plane<L4Plan> {
 
   /** To be called when our tables are not as we left them: they are made anew. */
   disturb(reason: string): void {
-    this.#applied = undefined;
+    this.#disturbances += 1;
+    this.#forgetAll();
     this.#disturbed(reason);
+  }
+
+  #forgetAll(): void {
+    this.#applied = undefined;
+    this.#programmed = undefined;
   }
 
   apply(want: L4Plan, signal: AbortSignal): Promise<Applied> {
@@ -93,6 +103,7 @@ export class L4Plane implements Plane<L4Plan> {
   }
 
   async #apply(want: L4Plan, signal: AbortSignal): Promise<Applied> {
+    const disturbances = this.#disturbances;
     const before = this.#applied;
     const change = before === undefined ? undefined : renderChange(before, want, this.#present);
     const changes =
@@ -101,7 +112,9 @@ export class L4Plane implements Plane<L4Plan> {
         : await this.#change(before, want, change, signal);
     if (!this.#isTold) await this.#options.onProgrammed();
     this.#isTold = true;
-    await this.#forgetStale(before, this.#applied ?? want, signal);
+    await this.#forgetStale(this.#programmed, this.#applied ?? want, signal);
+    this.#programmed = this.#applied;
+    if (disturbances !== this.#disturbances) this.#forgetAll();
     await this.#healthChecks.update(want.services);
     return { changes };
   }
