@@ -27,10 +27,6 @@ describe('faults and changes under load', () => {
     await two.stop();
   });
 
-  async function enginePid(): Promise<number> {
-    return Number(await readFile(join(lab.root, 'state', 'haproxy.pid'), 'utf8'));
-  }
-
   it('fails no request through a few hundred mixed changes, and never reloads', async () => {
     const load = new Load(lab, ['http://steady.test/', 'http://steady.test/a/b']);
     const pem = makeCertificate('churn', ['*.churn.test']);
@@ -59,7 +55,7 @@ describe('faults and changes under load', () => {
   });
 
   it('starts HAProxy again, full, when it crashes', async () => {
-    process.kill(await enginePid(), 'SIGKILL');
+    process.kill(await lab.enginePid(), 'SIGKILL');
     await lab.until('it to serve again', async () => (await lab.get('http://steady.test/')).status === 200);
     expect(await lab.metric('sluice_haproxy_reloads_total{reason="crashed"}')).toBe(1);
   });
@@ -68,7 +64,7 @@ describe('faults and changes under load', () => {
     // A folder in the place of a link stops every write, as a full disk does.
     const obstacle = join(lab.root, 'state', 'current.tmp');
     await mkdir(obstacle);
-    process.kill(await enginePid(), 'SIGKILL');
+    process.kill(await lab.enginePid(), 'SIGKILL');
     await lab.until('it to serve again', async () => (await lab.get('http://steady.test/')).status === 200);
     expect((await lab.api('/readyz')).body).toContain('cannot write to the state directory');
     await rmdir(obstacle);
@@ -89,11 +85,11 @@ describe('faults and changes under load', () => {
 
   it('goes on serving while Sluice is killed and started again', async () => {
     const load = new Load(lab, ['http://steady.test/']);
-    const before = await enginePid();
+    const before = await lab.enginePid();
     await lab.signal('SIGKILL');
     expect((await lab.get('http://steady.test/')).status).toBe(200);
     await lab.start();
-    await lab.until('another process', async () => (await enginePid()) !== before);
+    await lab.until('another process', async () => (await lab.enginePid()) !== before);
     await lab.write('late.yaml', ingress('late', 'late.test', { '/': 'steady' }));
     await lab.until('a change', async () => (await lab.get('http://late.test/')).status === 200);
     await load.stop();

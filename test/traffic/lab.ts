@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { Agent, createServer, request, type IncomingHttpHeaders, type Server } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { request as secureRequest } from 'node:https';
@@ -145,6 +145,18 @@ export class Lab {
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
     this.#child = child;
+  }
+
+  /** The process of Sluice. @throws Error before it is started */
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error('Sluice is not started');
+    return pid;
+  }
+
+  /** The process of HAProxy. */
+  async enginePid(): Promise<number> {
+    return Number(await readFile(join(this.root, 'state', 'haproxy.pid'), 'utf8'));
   }
 
   /** Sends a signal to Sluice and waits for its end. */

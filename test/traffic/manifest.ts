@@ -22,6 +22,29 @@ subsets:${ports.length === 0 ? ' []\n' : `\n${subsets}`}---
 `;
 }
 
+/** A Service without selector, and no endpoints: those come from {@link endpointSlice}. */
+export function bareService(name: string): string {
+  return `apiVersion: v1
+kind: Service
+metadata: { name: ${name} }
+spec: { ports: [{ port: 80 }] }
+---
+`;
+}
+
+/** An EndpointSlice of a Service, with one endpoint on 127.0.0.1. */
+export function endpointSlice(serviceName: string, port: number, state: 'ready' | 'terminating'): string {
+  const conditions = state === 'ready' ? '{ ready: true }' : '{ ready: false, serving: true, terminating: true }';
+  return `apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: ${serviceName}-${String(port)}, labels: { kubernetes.io/service-name: ${serviceName} } }
+addressType: IPv4
+ports: [{ port: ${String(port)} }]
+endpoints: [{ addresses: [127.0.0.1], conditions: ${conditions} }]
+---
+`;
+}
+
 /** An Ingress of one host: path to Service name; an Exact path is written with a leading "=". */
 export function ingress(name: string, host: string, paths: Readonly<Record<string, string>>, secret?: string): string {
   const entries = Object.entries(paths).map(([path, target]) => {
