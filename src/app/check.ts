@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { Compiler } from '../compile/compiler.ts';
 import type { Plan } from '../compile/plan.ts';
 import { NO_NODE_FACTS, type CompileSettings } from '../compile/settings.ts';
@@ -7,13 +8,14 @@ import { sleep } from '../lib/sleep.ts';
 import { KubeClient } from '../kube/client.ts';
 import { loadKubeconfig } from '../kube/kubeconfig.ts';
 import type { Finding } from '../model/finding.ts';
-import { keyOf, type Origin } from '../model/object.ts';
+import { keyOf } from '../model/object.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { findingsOf, routeRows } from '../observe/views.ts';
 import { ClusterSource } from '../sources/cluster/cluster-source.ts';
 import { NameSource } from '../sources/dns/name-source.ts';
 import type { Source } from '../sources/source.ts';
 import { readManifests } from '../sources/manifests/manifest-source.ts';
+import type { FileLine, ManifestPlaces } from '../sources/manifests/places.ts';
 import { Store } from '../sources/store.ts';
 import { programVersion } from './version.ts';
 
@@ -21,8 +23,13 @@ import { programVersion } from './version.ts';
 export interface CheckReport {
   readonly objects: number;
   readonly routes: number;
-  /** `place` is `file:line`, relative to the folder. */
-  readonly findings: readonly { readonly finding: Finding; readonly place: string }[];
+  readonly findings: readonly PlacedFinding[];
+}
+
+/** A Finding and where to mend it: `file:line` of the field, or the object's `namespace/name` where it stands in no file. */
+export interface PlacedFinding {
+  readonly finding: Finding;
+  readonly place: string;
 }
 
 /** What the manifests of a folder are compiled with when nothing is said. */
@@ -43,16 +50,45 @@ export const STANDALONE_SETTINGS: CompileSettings = {
 /** Reads and compiles a folder without serving it. @throws Fault when it cannot be read. */
 export async function checkManifests(directory: string, ingressClass: string | undefined): Promise<CheckReport> {
   const store = new Store();
+  const places = await reading(directory, () => readManifests(directory, store));
+  const { snapshot } = store;
+  const plan = new Compiler(settingsFor('standalone', ingressClass)).compile(snapshot, {
+    nowMs: Date.now(),
+    node: NO_NODE_FACTS,
+  });
+  const placed = await reading(directory, () => inOrderOfFiles(directory, findingsOf(plan), places));
+  return reportOf(snapshot, plan, placed);
+}
+
+async function reading<T>(directory: string, read: () => Promise<T>): Promise<T> {
   try {
-    await readManifests(directory, store);
+    return await read();
   } catch (cause) {
     throw new Fault('manifests', `cannot read ${directory}: ${messageOf(cause)}`, { cause, retryable: false });
   }
-  const { snapshot } = store;
-  return reportOf(
-    snapshot,
-    new Compiler(settingsFor('standalone', ingressClass)).compile(snapshot, { nowMs: Date.now(), node: NO_NODE_FACTS }),
-  );
+}
+
+/** As a person goes through the files; what stands in none comes last. */
+async function inOrderOfFiles(
+  directory: string,
+  findings: readonly Finding[],
+  places: ManifestPlaces,
+): Promise<readonly PlacedFinding[]> {
+  const placed: { readonly finding: Finding; readonly at: FileLine | undefined }[] = [];
+  for (const finding of findings) placed.push({ finding, at: await places.placeOf(finding) });
+  const position = ({ at }: (typeof placed)[number]): readonly [string, number] => [
+    at?.path ?? '\uffff',
+    at?.line ?? 0,
+  ];
+  return placed
+    .sort((a, b) => {
+      const [[path, line], [otherPath, otherLine]] = [position(a), position(b)];
+      return path === otherPath ? line - otherLine : path < otherPath ? -1 : 1;
+    })
+    .map(({ finding, at }) => ({
+      finding,
+      place: at === undefined ? keyOf(finding.object) : `${join(directory, at.path)}:${String(at.line)}`,
+    }));
 }
 
 /** How long the API server may take to send everything, in milliseconds. */
@@ -76,7 +112,10 @@ export async function checkCluster(kubeconfig: string, ingressClass: string | un
       const plan = compiler.compile(store.snapshot, { nowMs: Date.now(), node: NO_NODE_FACTS });
       // What the plan wants (Secrets, names) makes a source that was synced sync again.
       for (const source of sources) source.want({ secrets: plan.wantedSecrets, names: plan.wantedNames });
-      if (sources.every((source) => source.state.kind === 'synced')) return reportOf(store.snapshot, plan);
+      if (sources.every((source) => source.state.kind === 'synced')) {
+        const placed = findingsOf(plan).map((finding) => ({ finding, place: keyOf(finding.object) }));
+        return reportOf(store.snapshot, plan, placed);
+      }
       if (performance.now() > deadlineMs)
         throw new Fault('api-server', `${config.server.href} does not send everything: ${describe(sources)}`);
       await sleep(50);
@@ -99,44 +138,11 @@ function settingsFor(mode: CompileSettings['mode'], ingressClass: string | undef
   return ingressClass === undefined ? settings : { ...settings, ingressClass, isIngressClassExplicit: true };
 }
 
-function reportOf(snapshot: Snapshot, plan: Plan): CheckReport {
-  return {
-    objects: countObjects(snapshot),
-    routes: routeRows(plan).length,
-    findings: findingsOf(plan).map((finding) => ({ finding, place: placeOf(finding, snapshot) })),
-  };
+function reportOf(snapshot: Snapshot, plan: Plan, findings: readonly PlacedFinding[]): CheckReport {
+  return { objects: countObjects(snapshot), routes: routeRows(plan).length, findings };
 }
 
 function countObjects(snapshot: Snapshot): number {
   const { ingresses, ingressClasses, services, endpointSlices, secrets } = snapshot;
   return [ingresses, ingressClasses, services, endpointSlices, secrets].reduce((sum, table) => sum + table.size, 0);
-}
-
-function placeOf(finding: Finding, snapshot: Snapshot): string {
-  const { object } = finding;
-  if (object.kind === 'Manifest') return object.name;
-  const origin = originOf(finding, snapshot);
-  return origin?.kind === 'file' ? `${origin.path}:${String(origin.line)}` : keyOf(object);
-}
-
-function originOf({ object }: Finding, snapshot: Snapshot): Origin | undefined {
-  const key = keyOf(object);
-  switch (object.kind) {
-    case 'Ingress':
-      return snapshot.ingresses.get(key)?.meta.origin;
-    case 'IngressClass':
-      return snapshot.ingressClasses.get(key)?.meta.origin;
-    case 'Service':
-      return snapshot.services.get(key)?.meta.origin;
-    case 'EndpointSlice':
-      return snapshot.endpointSlices.get(key)?.meta.origin;
-    case 'Endpoints':
-      return snapshot.endpointSlices.get(`endpoints:${key}`)?.meta.origin;
-    case 'Secret':
-      return snapshot.secrets.get(key)?.meta.origin;
-    case 'Node':
-      return snapshot.nodes.get(key)?.meta.origin;
-    case 'Manifest':
-      return undefined;
-  }
 }

@@ -1,5 +1,4 @@
 import { Command, Option } from 'commander';
-import { resolve } from 'node:path';
 import { checkCluster, checkManifests, type CheckReport } from '../app/check.ts';
 import { Fault } from '../lib/fault.ts';
 import type { Finding } from '../model/finding.ts';
@@ -42,7 +41,7 @@ export function checkCommand(): Command {
 }
 
 function check(directory: string | undefined, { kubeconfig, ingressClass }: CheckFlags): Promise<CheckReport> {
-  if (directory !== undefined && kubeconfig === undefined) return checkManifests(resolve(directory), ingressClass);
+  if (directory !== undefined && kubeconfig === undefined) return checkManifests(directory, ingressClass);
   if (directory === undefined && kubeconfig !== undefined) return checkCluster(kubeconfig, ingressClass);
   throw new Fault('usage', 'give either a folder of manifests or --kubeconfig FILE', { retryable: false });
 }
@@ -54,6 +53,8 @@ function formatReport({ findings, objects, routes }: CheckReport): string {
 }
 
 function formatFinding(finding: Finding, place: string): string {
-  const field = finding.field === '' ? '' : ` ${finding.field}`;
-  return `${place}: ${finding.severity} ${finding.code} ${nameOf(finding.object)}${field}: ${finding.message}\n    ${finding.remedy}\n`;
+  // Of a file that cannot be read as objects, place and object are the same, and the field is the line.
+  const what = finding.object.kind === 'Manifest' ? '' : ` ${nameOf(finding.object)}`;
+  const field = finding.object.kind === 'Manifest' || finding.field === '' ? '' : ` ${finding.field}`;
+  return `${place}: ${finding.severity} ${finding.code}${what}${field}: ${finding.message}\n    ${finding.remedy}\n`;
 }

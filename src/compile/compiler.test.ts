@@ -31,7 +31,7 @@ function defined<T>(value: T | undefined): T {
 }
 
 function meta(name: string, createdMs = 0) {
-  return { namespace: 'ns', name, uid: '', createdMs, origin: { kind: 'cluster' } as const };
+  return { namespace: 'ns', name, uid: '', createdMs };
 }
 
 const serviceNames = fc.constantFrom('a', 'b', 'c');

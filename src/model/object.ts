@@ -9,11 +9,6 @@ export interface ObjectRef {
   readonly name: string;
 }
 
-/** Where an object was read from: a manifest (1-based line of its first key) or the API server. */
-export type Origin =
-  | { readonly kind: 'file'; readonly path: string; readonly document: number; readonly line: number }
-  | { readonly kind: 'cluster' };
-
 /** What every admitted object carries, reduced to what compile and status read. */
 export interface ObjectMeta {
   readonly namespace: string;
@@ -21,7 +16,6 @@ export interface ObjectMeta {
   readonly uid: string;
   /** Milliseconds since 1970; 0 where the object has no creationTimestamp, as in most manifests. */
   readonly createdMs: number;
-  readonly origin: Origin;
 }
 
 /** The key of an object within its kind's table: `namespace/name`, or `name` in the cluster scope. */

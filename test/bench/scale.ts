@@ -39,7 +39,7 @@ function defined<T>(value: T | undefined): T {
 }
 
 function meta(name: string) {
-  return { namespace: 'bench', name, uid: '', createdMs: 0, origin: { kind: 'cluster' } as const };
+  return { namespace: 'bench', name, uid: '', createdMs: 0 };
 }
 
 function slice(n: number, version: number): EndpointSlice {

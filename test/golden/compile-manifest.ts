@@ -16,8 +16,8 @@ export const GOLDEN_NOW_MS = Date.UTC(2026, 0, 1);
 export function changesOf(text: string): readonly Change[] {
   const parsed = parseFile(text);
   if (parsed.kind === 'broken') throw new Error(parsed.message);
-  return parsed.documents.flatMap(({ raw, line, index }) => {
-    const admission = admitObject(raw, { kind: 'file', path: 'in.yaml', document: index, line });
+  return parsed.documents.flatMap(({ raw }) => {
+    const admission = admitObject(raw);
     if (admission === undefined) return [];
     const findings =
       admission.findings.length === 0

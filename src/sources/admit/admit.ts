@@ -1,6 +1,6 @@
 import { isDnsLabel, isDnsSubdomain } from '../../model/grammar.ts';
 import type { Finding } from '../../model/finding.ts';
-import { keyOf, type ObjectKind, type ObjectMeta, type ObjectRef, type Origin } from '../../model/object.ts';
+import { keyOf, type ObjectKind, type ObjectMeta, type ObjectRef } from '../../model/object.ts';
 import type { Change } from '../store.ts';
 import { admitEndpoints, admitEndpointSlice } from './endpoints.ts';
 import { Field, Findings, isRecord, shown } from './field.ts';
@@ -58,7 +58,7 @@ const KINDS: readonly KindEntry[] = [
  * What cannot be understood becomes a Finding with its JSON path, and as much of the rest as is
  * safe is kept: one bad host does not take the other hosts of its Ingress down.
  */
-export function admitObject(raw: unknown, origin: Origin): Admission | undefined {
+export function admitObject(raw: unknown): Admission | undefined {
   if (!isRecord(raw)) return undefined;
   const { apiVersion, kind } = raw;
   const entry = KINDS.find((item) => item.kind === kind && item.apiVersions.some((version) => version === apiVersion));
@@ -80,7 +80,7 @@ export function admitObject(raw: unknown, origin: Origin): Admission | undefined
     findings.add('NameInvalid', field, `${shown(field === 'metadata.name' ? name : namespace)} is not a valid name`);
     return { ref, change: undefined, findings: findings.list };
   }
-  const change = entry.admit(new Field(raw, '', findings), metaOf(metadata, ref, origin));
+  const change = entry.admit(new Field(raw, '', findings), metaOf(metadata, ref));
   return { ref, change, findings: findings.list };
 }
 
@@ -89,7 +89,7 @@ export function findingsKey(ref: ObjectRef): string {
   return `${ref.kind}/${keyOf(ref)}`;
 }
 
-function metaOf(metadata: Readonly<Record<string, unknown>>, ref: ObjectRef, origin: Origin): ObjectMeta {
+function metaOf(metadata: Readonly<Record<string, unknown>>, ref: ObjectRef): ObjectMeta {
   const { uid, creationTimestamp } = metadata;
   const created =
     creationTimestamp instanceof Date ? creationTimestamp.getTime() : Date.parse(String(creationTimestamp));
@@ -98,7 +98,6 @@ function metaOf(metadata: Readonly<Record<string, unknown>>, ref: ObjectRef, ori
     name: ref.name,
     uid: typeof uid === 'string' ? uid : '',
     createdMs: Number.isFinite(created) ? created : 0,
-    origin,
   };
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { LineCounter, parseAllDocuments } from 'yaml';
+import { isNode, LineCounter, parseAllDocuments } from 'yaml';
 import { isRecord } from '../admit/field.ts';
 
 /** The largest object that an API server takes (etcd's request limit, 1.5 MiB, less its overhead), in characters. */
@@ -12,6 +12,8 @@ export interface RawDocument {
   readonly line: number;
   /** Position among the documents of the file. */
   readonly index: number;
+  /** Position in the List that the document is; undefined when it is none. */
+  readonly item: number | undefined;
   /** Equal for equal contents. */
   readonly digest: string;
   /** More than {@link MAX_OBJECT_LENGTH} characters long. */
@@ -43,9 +45,20 @@ export function parseFile(text: string): ParsedFile {
     const end = document.contents?.range?.[2] ?? 0;
     const { line } = lineCounter.linePos(start);
     const source = text.slice(start, end);
+    const lineOfItem = (item: number): number => {
+      const node = document.getIn(['items', item], true);
+      return isNode(node) && node.range ? lineCounter.linePos(node.range[0]).line : line;
+    };
     const content = contentOf(document);
     if (typeof content === 'string') return { kind: 'broken', message: content, line };
-    documents.push(...objectsOf(content.value, source, line, index));
+    const whole = {
+      line,
+      index,
+      item: undefined,
+      digest: digestOf(source),
+      isTooLarge: source.length > MAX_OBJECT_LENGTH,
+    };
+    documents.push(...objectsOf({ ...whole, raw: content.value }, lineOfItem));
   }
   return { kind: 'documents', documents };
 }
@@ -61,17 +74,17 @@ function contentOf(document: {
   }
 }
 
-function objectsOf(value: unknown, source: string, line: number, index: number): readonly RawDocument[] {
-  if (value === null || value === undefined) return [];
+function objectsOf(document: RawDocument, lineOfItem: (item: number) => number): readonly RawDocument[] {
+  const { raw, index } = document;
+  if (raw === null || raw === undefined) return [];
   const items =
-    isRecord(value) && typeof value['kind'] === 'string' && value['kind'].endsWith('List') ? value['items'] : undefined;
-  if (Array.isArray(items)) {
-    return items.map((raw: unknown) => {
-      const text = JSON.stringify(raw);
-      return { raw, line, index, digest: digestOf(text), isTooLarge: text.length > MAX_OBJECT_LENGTH };
-    });
-  }
-  return [{ raw: value, line, index, digest: digestOf(source), isTooLarge: source.length > MAX_OBJECT_LENGTH }];
+    isRecord(raw) && typeof raw['kind'] === 'string' && raw['kind'].endsWith('List') ? raw['items'] : undefined;
+  if (!Array.isArray(items)) return [document];
+  return items.map((value: unknown, item) => {
+    const text = JSON.stringify(value);
+    const isTooLarge = text.length > MAX_OBJECT_LENGTH;
+    return { raw: value, line: lineOfItem(item), index, item, digest: digestOf(text), isTooLarge };
+  });
 }
 
 function digestOf(text: string): string {

@@ -6,6 +6,7 @@ import { nameOf, type ObjectRef } from '../../model/object.ts';
 import { admitObject, findingsKey, type Admission } from '../admit/admit.ts';
 import type { Change } from '../store.ts';
 import { parseFile, type RawDocument } from './document.ts';
+import type { Place, PlaceTable } from './places.ts';
 
 /** Files larger than this are not read, in bytes. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
@@ -13,7 +14,7 @@ const MAX_FILE_BYTES = 64 * 1024 * 1024;
 /** One object of a file with what admission made of it. */
 interface Held {
   readonly digest: string;
-  readonly line: number;
+  readonly place: Place;
   readonly admission: Admission;
 }
 
@@ -28,6 +29,7 @@ interface FileState {
 export interface FolderContents {
   readonly changes: readonly Change[];
   readonly findings: ReadonlyMap<string, readonly Finding[]>;
+  readonly places: PlaceTable;
   /** The folder and those below it, as absolute or given paths: what must be watched. */
   readonly directories: readonly string[];
   /** False while a file is still being written: the folder must be scanned again soon. */
@@ -82,8 +84,7 @@ export class Folder {
       }
       if (size > MAX_FILE_BYTES) return unreadable(`the file has ${String(size)} bytes`, 0, stamp);
       const parsed = parseFile(await readFile(join(this.#root, path), 'utf8'));
-      if (parsed.kind === 'broken')
-        return unreadable(`line ${String(parsed.line)}: ${parsed.message}`, parsed.line, stamp);
+      if (parsed.kind === 'broken') return unreadable(parsed.message, parsed.line, stamp);
       return { stamp, ...admitDocuments(parsed.documents, path, known, ref) };
     } catch (thrown) {
       if (isNotFound(thrown)) return undefined;
@@ -98,7 +99,7 @@ function admitDocuments(
   known: FileState | undefined,
   ref: ObjectRef,
 ): Pick<FileState, 'held' | 'findings'> {
-  const before = new Map(known?.held.map((held) => [`${held.digest} ${String(held.line)}`, held]));
+  const before = new Map(known?.held.map((held) => [`${held.digest} ${String(held.place.line)}`, held]));
   const findings: Finding[] = [];
   const held: Held[] = [];
   for (const document of documents) {
@@ -107,10 +108,11 @@ function admitDocuments(
       held.push(same);
       continue;
     }
-    const { raw, line, index, digest } = document;
-    const admission = admitObject(raw, { kind: 'file', path, document: index, line });
+    const { raw, line, index, item, digest } = document;
+    const admission = admitObject(raw);
+    const place: Place = { path, document: index, item, line };
     if (admission !== undefined)
-      held.push({ digest, line, admission: document.isTooLarge ? tooLarge(admission, known) : admission });
+      held.push({ digest, place, admission: document.isTooLarge ? tooLarge(admission, known) : admission });
     else if (!isObject(raw))
       findings.push(finding('ObjectMalformed', ref, `line ${String(line)}`, 'the document has no apiVersion and kind'));
   }
@@ -133,30 +135,42 @@ function isObject(raw: unknown): boolean {
 }
 
 /** Of two documents for one object the first counts, by path and then by place in the file. */
-function contentsOf(files: ReadonlyMap<string, FileState>): Pick<FolderContents, 'changes' | 'findings'> {
+function contentsOf(files: ReadonlyMap<string, FileState>): Pick<FolderContents, 'changes' | 'findings' | 'places'> {
   const changes = new Map<string, Change>();
-  const owners = new Map<string, string>();
+  const objects = new Map<string, Place>();
+  const strays = new Map<Finding, Place>();
   const findings = new Map<string, readonly Finding[]>();
   const add = (key: string, more: readonly Finding[]): void => {
     if (more.length > 0) findings.set(key, [...(findings.get(key) ?? []), ...more]);
   };
   for (const [path, file] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) {
     add(`Manifest/${path}`, file.findings);
-    for (const { admission, line } of file.held) {
+    for (const { admission, place } of file.held) {
       const key = findingsKey(admission.ref);
-      const place = `${path}:${String(line)}`;
-      const owner = owners.get(key);
-      if (owner !== undefined && owner !== place) {
-        const message = `${nameOf(admission.ref)} in ${place} is already in ${owner}, which counts`;
-        add(key, [finding('ObjectDuplicate', admission.ref, '', message)]);
+      // What could not be admitted is no object, and may well have no name that tells it from another.
+      if (admission.change === undefined) {
+        for (const item of admission.findings) strays.set(item, place);
+        add(key, admission.findings);
         continue;
       }
-      owners.set(key, place);
+      const owner = objects.get(key);
+      if (owner !== undefined) {
+        const message = `${nameOf(admission.ref)} in ${placeText(place)} is already in ${placeText(owner)}, which counts`;
+        const duplicate = finding('ObjectDuplicate', admission.ref, '', message);
+        strays.set(duplicate, place);
+        add(key, [duplicate]);
+        continue;
+      }
+      objects.set(key, place);
       add(key, admission.findings);
-      if (admission.change !== undefined) changes.set(changeKey(admission.change), admission.change);
+      changes.set(changeKey(admission.change), admission.change);
     }
   }
-  return { changes: [...changes.values()], findings };
+  return { changes: [...changes.values()], findings, places: { objects, strays } };
+}
+
+function placeText({ path, line }: Place): string {
+  return `${path}:${String(line)}`;
 }
 
 /** Paths of manifests relative to the root, and the folders that were looked into. */

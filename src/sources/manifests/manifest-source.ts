@@ -5,6 +5,7 @@ import type { Finding } from '../../model/finding.ts';
 import type { Source, SourceState } from '../source.ts';
 import type { Change, Store } from '../store.ts';
 import { changeKey, Folder, type FolderContents } from './folder.ts';
+import { ManifestPlaces } from './places.ts';
 
 /** How long a burst of file events may last before the folder is read, in milliseconds. */
 const SETTLE_MS = 25;
@@ -145,7 +146,8 @@ function keep(before: readonly Finding[] | undefined, after: readonly Finding[])
 }
 
 /** Reads a folder once, for `sluice check`. @throws what the file system throws when it cannot be read. */
-export async function readManifests(directory: string, store: Store): Promise<void> {
-  const { changes, findings } = await new Folder(directory).scan();
+export async function readManifests(directory: string, store: Store): Promise<ManifestPlaces> {
+  const { changes, findings, places } = await new Folder(directory).scan();
   store.commit([...changes, ...[...findings].map(([key, value]) => ({ table: 'findings', key, value }) as const)]);
+  return new ManifestPlaces(directory, places);
 }
