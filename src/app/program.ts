@@ -14,7 +14,7 @@ import type { RunOptions } from './options.ts';
 import type { Role } from './role.ts';
 import { programVersion } from './version.ts';
 
-/** How often time moves on for compile: certificates expire. */
+/** How often a plan is compiled although nothing has changed: certificates expire. */
 const CLOCK_STEP_MS = 3_600_000;
 
 /** What a program is put together from. */
@@ -43,7 +43,6 @@ export class Program {
   #plan: Plan | undefined;
   #isCompileDue = false;
   #isStopping = false;
-  #nowMs = Date.now();
 
   constructor(options: RunOptions, parts: ProgramParts) {
     this.#options = options;
@@ -79,10 +78,7 @@ export class Program {
   #start(): readonly Promise<void>[] {
     const { signal } = this.#stop;
     this.#parts.store.subscribe(() => this.#scheduleCompile());
-    const clock = setInterval(() => {
-      this.#nowMs = Date.now();
-      this.#scheduleCompile();
-    }, CLOCK_STEP_MS);
+    const clock = setInterval(() => this.#scheduleCompile(), CLOCK_STEP_MS);
     signal.addEventListener('abort', () => clearInterval(clock), { once: true });
     this.#addresses.follow(signal, () => this.#scheduleCompile());
     const sources = this.#parts.sources.map((source) => source.run(signal, () => this.#sourceChanged(source)));
@@ -117,7 +113,7 @@ export class Program {
    */
   #compile(): void {
     const { sources, store } = this.#parts;
-    const facts = { nowMs: this.#nowMs, node: this.#addresses.facts };
+    const facts = { nowMs: Date.now(), node: this.#addresses.facts };
     const plan = this.#compiler?.compile(store.snapshot, facts);
     if (plan === undefined) return;
     for (const source of sources) source.want({ secrets: plan.wantedSecrets, names: plan.wantedNames });

@@ -144,21 +144,22 @@ const secret = fc
     version: fc.constantFrom('1', '2'),
     broken: fc.boolean(),
     dnsName: fc.constantFrom('x.test', '*.test'),
+    isLater: fc.boolean(),
   })
-  .map(({ name, version, broken, dnsName }): Secret => ({
+  .map(({ name, version, broken, dnsName, isLater }): Secret => ({
     meta: meta(name),
     tls: broken
       ? { kind: 'broken', reason: 'CertificateUnreadable', message: 'it is' }
       : {
           kind: 'certificate',
           certificate: {
-            fingerprint: `${name}${version}${dnsName}`,
+            fingerprint: `${name}${version}${dnsName}${String(isLater)}`,
             chainPem: version,
             keyPem: new SecretText('key'),
             dnsNames: [dnsName],
             commonName: '',
-            notBeforeMs: 0,
-            notAfterMs: 100,
+            notBeforeMs: isLater ? 50 : 0,
+            notAfterMs: isLater ? 200 : 99,
           },
         },
   }));
@@ -209,7 +210,7 @@ describe('Compiler', () => {
   it('gives the plan of a compile from nothing after any sequence of changes', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(fc.array(step, { minLength: 1, maxLength: 4 }), fc.constantFrom(0, 50, 200)), {
+        fc.array(fc.tuple(fc.array(step, { minLength: 1, maxLength: 4 }), fc.constantFrom(49, 50, 99, 100, 200, 201)), {
           maxLength: 12,
         }),
         (batches) => {

@@ -28,11 +28,6 @@ export class DependencyIndex {
     return this.#inputsOf.get(owner) ?? [];
   }
 
-  /** Every input that some owner depends on. */
-  inputs(): IterableIterator<string> {
-    return this.#ownersOf.keys();
-  }
-
   #release(input: string, owner: string): void {
     const owners = this.#ownersOf.get(input);
     owners?.delete(owner);

@@ -31,7 +31,7 @@ export interface CompileSettings {
 
 /** What changes with time and place rather than with objects. */
 export interface Facts {
-  /** Milliseconds since 1970, advanced in steps by the caller: decides which certificates have expired. */
+  /** Milliseconds since 1970: decides which certificates have expired. */
   readonly nowMs: number;
   readonly node: NodeFacts;
 }

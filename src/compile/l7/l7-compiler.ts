@@ -15,6 +15,7 @@ import { defaultBackendRoute } from './default-backend.ts';
 import { hostPlan, wildcardAbove, type HostTls } from './host.ts';
 import type { IngressProgram, TlsClaim } from './ingress-route.ts';
 import type { L7Input } from './l7-input.ts';
+import { ValidityTable } from './validity.ts';
 
 /** The plan, and the findings of every producer that was computed again (an empty list clears them). */
 export interface L7Output {
@@ -38,6 +39,7 @@ export class L7Compiler {
   readonly #secretsOfIngress = new DependencyIndex();
   readonly #backends = new BackendTable();
   readonly #certificates = new CertificateTable();
+  readonly #validity = new ValidityTable();
   #nowMs = 0;
   #isFirst = true;
   #hosts = PersistentMap.empty<HostPlan>();
@@ -77,17 +79,17 @@ export class L7Compiler {
       this.#setSecrets(key, program);
       for (const host of this.#hostsOfIngress.inputsOf(key)) addHost(dirty, host, this.#hosts);
     }
-    PersistentMap.diff(input.before.secrets, input.snapshot.secrets, (secret) => {
+    const { secrets } = input.snapshot;
+    const changed = new Set(this.#validity.advance(input.before.secrets, secrets, input.facts.nowMs));
+    PersistentMap.diff(input.before.secrets, secrets, (secret) => changed.add(secret));
+    for (const secret of changed) {
       for (const key of this.#secretsOfIngress.ownersOf(secret)) {
         for (const host of this.#hostsOfIngress.inputsOf(key)) addHost(dirty, host, this.#hosts);
       }
-    });
+    }
     const fallback = this.#settings.defaultBackendService;
     if (fallback !== undefined && (this.#isFirst || input.changedServices.has(fallback))) dirty.add(ANY_HOST);
     this.#isFirst = false;
-    if (this.#nowMs !== input.facts.nowMs) {
-      for (const host of this.#hostsOfIngress.inputs()) addHost(dirty, host, this.#hosts);
-    }
     return dirty;
   }
 
