@@ -1,3 +1,5 @@
+import type { CertificatePem } from './certificate.ts';
+
 /** Manifests for the traffic suite, as YAML text. */
 
 /** A Service without selector with endpoints on 127.0.0.1. */
@@ -65,13 +67,22 @@ ${entries.join('')}---
 }
 
 /** A Secret of type kubernetes.io/tls. */
-export function tlsSecret(name: string, pem: { readonly certificate: string; readonly key: string }): string {
-  const encode = (text: string): string => Buffer.from(text).toString('base64');
+export function tlsSecret(name: string, { certificate, key }: CertificatePem): string {
+  return secretOf(name, 'kubernetes.io/tls', { 'tls.crt': certificate, 'tls.key': key });
+}
+
+/** A Secret of type Opaque with these entries. */
+export function opaqueSecret(name: string, entries: Readonly<Record<string, string>>): string {
+  return secretOf(name, 'Opaque', entries);
+}
+
+function secretOf(name: string, type: string, entries: Readonly<Record<string, string>>): string {
+  const data = Object.entries(entries).map(([key, text]) => `  ${key}: ${Buffer.from(text).toString('base64')}\n`);
   return `apiVersion: v1
 kind: Secret
-type: kubernetes.io/tls
+type: ${type}
 metadata: { name: ${name} }
-data: { tls.crt: ${encode(pem.certificate)}, tls.key: ${encode(pem.key)} }
----
+data:
+${data.join('')}---
 `;
 }

@@ -3,7 +3,7 @@ import { mkdir, open, readdir, readlink, rename, rm, symlink } from 'node:fs/pro
 import { dirname, join } from 'node:path';
 import type { BackendPlan, L7Plan } from '../../compile/plan.ts';
 import { backendName, certificateFile, serverAddress, serverName } from './encode.ts';
-import { crtListLine, defaultCertificatePem, hostEntries, pemLines, regexLines, weightOf } from './commands.ts';
+import { crtListLine, defaultCertificatePem, hostEntries, named, pemLines, regexLines, weightOf } from './commands.ts';
 import { BACKEND_CLASS, FILES } from './skeleton.ts';
 
 /**
@@ -18,17 +18,12 @@ export function renderCheckpoint(plan: L7Plan, skeleton: string, selfSignedPem: 
   const routes = plan.hosts
     .sorted()
     .flatMap(([, host]) => [...hostEntries(host).routes].map(([key, value]) => `${key} ${value}\n`));
-  const certificates = plan.certificates.sorted().map(([, certificate]) => certificate);
+  const certificates = plan.certificates.sorted().flatMap(([, certificate]) => named(certificate) ?? []);
   const files = new Map<string, readonly string[]>([
     [FILES.config, [skeleton, ...backends]],
     [FILES.routes, routes],
     [FILES.regexes, regexLines(plan.hosts).map((line) => `${line}\n`)],
-    [
-      FILES.certificates,
-      certificates
-        .filter(({ serverNames }) => serverNames.length > 0)
-        .map((certificate) => `${crtListLine(certificate)}\n`),
-    ],
+    [FILES.certificates, certificates.map((certificate) => `${crtListLine(certificate)}\n`)],
     [FILES.selfSigned, [defaultCertificatePem(plan, selfSignedPem)]],
   ]);
   for (const certificate of certificates) {

@@ -212,13 +212,14 @@ function renderCertificates(
 ): { readonly added: readonly Command[]; readonly removed: readonly Command[] } {
   const added: Command[] = [];
   const removed: Command[] = [];
-  PersistentMap.diff(before, after, (_, left, right) => {
+  PersistentMap.diff(before, after, (_, beforeIt, afterIt) => {
+    const left = named(beforeIt);
+    const right = named(afterIt);
     const plan = right ?? left;
     if (plan === undefined) return;
     const file = certificateFile(plan.id);
     if (right === undefined) {
-      if (plan.serverNames.length > 0) removed.push(`del ssl crt-list ${FILES.certificates} ${file}`);
-      removed.push(`del ssl cert ${file}`);
+      removed.push(`del ssl crt-list ${FILES.certificates} ${file}`, `del ssl cert ${file}`);
       return;
     }
     if (left === undefined) added.push(`new ssl cert ${file}`);
@@ -227,11 +228,18 @@ function renderCertificates(
     }
     if (left?.serverNames.join() === right.serverNames.join()) return;
     // A crt-list line cannot be edited; between the two commands, for microseconds, other certificates serve the host.
-    if (left !== undefined && left.serverNames.length > 0) added.push(`del ssl crt-list ${FILES.certificates} ${file}`);
-    if (right.serverNames.length > 0)
-      added.push(payload(`add ssl crt-list ${FILES.certificates}`, [crtListLine(right)]));
+    if (left !== undefined) added.push(`del ssl crt-list ${FILES.certificates} ${file}`);
+    added.push(payload(`add ssl crt-list ${FILES.certificates}`, [crtListLine(right)]));
   });
   return { added, removed };
+}
+
+/**
+ * A certificate that HAProxy has under its own name. One without server names is the default and nothing else: it
+ * takes the place of the self-signed one, and HAProxy, which loads what its crt-list names, knows it by no other.
+ */
+export function named(plan: CertificatePlan | undefined): CertificatePlan | undefined {
+  return plan === undefined || plan.serverNames.length === 0 ? undefined : plan;
 }
 
 /** What clients get whose host has no certificate: that of `--default-ssl-certificate`, or the self-signed one. */
