@@ -2,6 +2,9 @@ import type { Command } from 'commander';
 import { Fault, messageOf } from '../lib/fault.ts';
 import { isRecord } from '../lib/is-record.ts';
 
+/** How long the API may take to answer, in milliseconds. */
+const ANSWER_DEADLINE_MS = 10_000;
+
 /** Adds `--api-address` to a command that asks a running Sluice. */
 export function withApiAddress(command: Command): Command {
   return command.option('--api-address <host:port>', 'the API of the running Sluice', '127.0.0.1:9901');
@@ -10,7 +13,8 @@ export function withApiAddress(command: Command): Command {
 /** Asks the API of a running Sluice for a JSON object. @throws Fault that says what to do when nobody answers, or somebody else. */
 export async function askApi(address: string, path: string): Promise<Readonly<Record<string, unknown>>> {
   try {
-    const response = await fetch(`http://${address}${path}`);
+    const signal = AbortSignal.timeout(ANSWER_DEADLINE_MS);
+    const response = await fetch(`http://${address}${path}`, { signal });
     const body: unknown = await response.json();
     if (isRecord(body) && response.ok) return body;
     const reason = isRecord(body) && typeof body['error'] === 'string' ? body['error'] : undefined;
@@ -23,8 +27,16 @@ export async function askApi(address: string, path: string): Promise<Readonly<Re
     if (cause instanceof Fault) throw cause;
     throw new Fault(
       'api',
-      `no Sluice answers on ${address} (${messageOf(cause)}). Start one with "sluice run", or say where it is with --api-address.`,
+      `no Sluice answers on ${address}: ${reasonOf(cause)}. Start one with "sluice run", or say where it is with --api-address.`,
       { cause },
     );
   }
+}
+
+/** fetch() says "fetch failed"; what has failed stands in the cause. */
+function reasonOf(thrown: unknown): string {
+  const cause = thrown instanceof Error ? thrown.cause : undefined;
+  // For a name with several addresses it is an AggregateError without words of its own.
+  const errors: readonly unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
+  return messageOf(errors[0] ?? thrown);
 }

@@ -8,7 +8,6 @@ const EXAMPLES = `Examples:
   sluice check ./manifests
   sluice check ./manifests -o json
   sluice check --kubeconfig ~/.kube/config
-
 `;
 
 /** Exit status when there are Findings. */

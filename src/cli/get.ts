@@ -1,84 +1,48 @@
-import { Argument, Command, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { stringify } from 'yaml';
-import type { ServiceRow } from '../observe/service-rows.ts';
-import type { CertificateRow, FindingRow, RouteRow } from '../observe/views.ts';
+import { Fault } from '../lib/fault.ts';
 import { askApi, withApiAddress } from './api.ts';
+import { LISTINGS, type Listing } from './columns.ts';
 import { formatTable } from './table.ts';
 
 const EXAMPLES = `Examples:
   sluice get routes
-  sluice get services -o wide
+  sluice get routes shop.example.com
+  sluice get services -n shop -o wide
   sluice get findings -o json
-
 `;
 
-type Output = 'table' | 'wide' | 'json' | 'yaml';
+const WHAT = LISTINGS.map(({ plural }) => plural);
 
-/** A column: its heading and its cell; `isWide` ones are shown with `-o wide` only. */
-interface Column<Row> {
-  readonly heading: string;
-  readonly cell: (row: Row) => string;
-  readonly isWide?: boolean;
+interface GetFlags {
+  readonly namespace?: string;
+  readonly allNamespaces?: boolean;
+  readonly output: 'table' | 'wide' | 'json' | 'yaml';
+  readonly apiAddress: string;
 }
-
-const ROUTES: readonly Column<RouteRow>[] = [
-  { heading: 'host', cell: (row) => row.host },
-  { heading: 'path', cell: (row) => row.path },
-  { heading: 'match', cell: (row) => row.match },
-  { heading: 'target', cell: (row) => row.target },
-  { heading: 'ready', cell: (row) => String(row.readyEndpoints) },
-  { heading: 'tls', cell: (row) => (row.tls ? 'yes' : 'no') },
-  { heading: 'ingress', cell: (row) => row.owner },
-  { heading: 'redirect', cell: (row) => (row.redirectsToHttps ? 'https' : ''), isWide: true },
-];
-
-const SERVICES: readonly Column<ServiceRow>[] = [
-  { heading: 'service', cell: (row) => row.service },
-  { heading: 'port', cell: (row) => `${String(row.port)}/${row.protocol}` },
-  { heading: 'addresses', cell: (row) => row.addresses.join(',') || '-' },
-  { heading: 'node port', cell: (row) => (row.nodePort === 0 ? '-' : String(row.nodePort)) },
-  { heading: 'ready', cell: (row) => String(row.ready.length) },
-  { heading: 'draining', cell: (row) => String(row.draining.length) },
-  { heading: 'kernel', cell: (row) => row.kernel },
-  { heading: 'http', cell: (row) => row.http || '-', isWide: true },
-  {
-    heading: 'endpoints',
-    cell: (row) => [...row.ready, ...row.draining.map((item) => `${item} (draining)`)].join(',') || '-',
-    isWide: true,
-  },
-];
-
-const CERTIFICATES: readonly Column<CertificateRow>[] = [
-  { heading: 'secret', cell: (row) => row.secret },
-  { heading: 'hosts', cell: (row) => row.hosts.join(',') },
-  { heading: 'expires', cell: (row) => row.notAfter.slice(0, 10) },
-  { heading: 'names', cell: (row) => row.dnsNames.join(','), isWide: true },
-  { heading: 'fingerprint', cell: (row) => row.fingerprint.slice(0, 16), isWide: true },
-];
-
-const FINDINGS: readonly Column<FindingRow>[] = [
-  { heading: 'code', cell: (row) => row.code },
-  { heading: 'severity', cell: (row) => row.severity },
-  { heading: 'kind', cell: (row) => row.kind },
-  { heading: 'object', cell: (row) => row.object },
-  { heading: 'field', cell: (row) => row.field },
-  { heading: 'message', cell: (row) => row.message },
-  { heading: 'remedy', cell: (row) => row.remedy, isWide: true },
-];
 
 /** `sluice get`: what a running Sluice serves, through its HTTP API. */
 export function getCommand(): Command {
   const command = new Command('get')
     .description('Show what a running Sluice serves.')
     .addHelpText('before', EXAMPLES)
-    .addArgument(new Argument('<what>').choices(['routes', 'services', 'certificates', 'findings']))
+    .addArgument(new Argument(`<${WHAT.join('|')}>`, 'what to show').argParser(listingOf))
+    .argument('[name]', 'only what has this name: a host, a Service, a Secret, an object')
+    .option('-n, --namespace <name>', 'only what objects of this namespace made')
+    .option('-A, --all-namespaces', 'of all namespaces, which is the default')
     .addOption(new Option('-o, --output <format>').choices(['table', 'wide', 'json', 'yaml']).default('table'));
   return withApiAddress(command).action(
-    async (what: string, flags: { readonly output: Output; readonly apiAddress: string }) => {
-      const items = await fetchItems(flags.apiAddress, what);
-      process.stdout.write(format(what, items, flags.output));
+    async (listing: Listing<unknown>, name: string | undefined, flags: GetFlags) => {
+      const items = await fetchItems(flags.apiAddress, listing.plural);
+      print(listing, items, name, flags);
     },
   );
+}
+
+function listingOf(word: string): Listing<unknown> {
+  const found = LISTINGS.find(({ plural, aliases }) => plural === word || aliases.includes(word));
+  if (found !== undefined) return found;
+  throw new InvalidArgumentError(`There are: ${WHAT.join(', ')}.`);
 }
 
 async function fetchItems(address: string, what: string): Promise<readonly unknown[]> {
@@ -86,29 +50,34 @@ async function fetchItems(address: string, what: string): Promise<readonly unkno
   return Array.isArray(items) ? items.map((item: unknown) => item) : [];
 }
 
-function format(what: string, items: readonly unknown[], output: Output): string {
-  if (output === 'json') return `${JSON.stringify({ items }, undefined, 2)}\n`;
-  if (output === 'yaml') return stringify({ items });
-  const isWide = output === 'wide';
-  switch (what) {
-    case 'routes':
-      return tableOf(ROUTES, items, isWide);
-    case 'services':
-      return tableOf(SERVICES, items, isWide);
-    case 'certificates':
-      return tableOf(CERTIFICATES, items, isWide);
-    default:
-      return tableOf(FINDINGS, items, isWide);
+/** @throws Fault when something was asked for by name and is not there */
+function print(
+  { plural, columns, namesOf }: Listing<unknown>,
+  items: readonly unknown[],
+  name: string | undefined,
+  { namespace, allNamespaces, output }: GetFlags,
+): void {
+  const rows = items.filter((row) => {
+    const found = namesOf(row);
+    const isThere = namespace === undefined || allNamespaces === true || found.namespace === namespace;
+    return isThere && (name === undefined || found.names.includes(name));
+  });
+  const where = namespace === undefined || allNamespaces === true ? '' : ` in namespace ${namespace}`;
+  if (name !== undefined && rows.length === 0)
+    throw new Fault('not-found', `there are no ${plural} named "${name}"${where}`, { retryable: false });
+  if (output === 'json') process.stdout.write(`${JSON.stringify({ items: rows }, undefined, 2)}\n`);
+  else if (output === 'yaml') process.stdout.write(stringify({ items: rows }));
+  // Not on standard output, whose lines are counted and piped.
+  else if (rows.length === 0) process.stderr.write(`There are no ${plural}${where}.\n`);
+  else {
+    const hidden = output === 'wide' ? 'narrow' : 'wide';
+    const shown = columns.filter((column) => column.only !== hidden);
+    const cells = rows.map((row) => shown.map((column) => column.cell(row)));
+    process.stdout.write(
+      formatTable(
+        shown.map((column) => column.heading),
+        cells,
+      ),
+    );
   }
-}
-
-function tableOf<Row>(columns: readonly Column<Row>[], items: readonly unknown[], isWide: boolean): string {
-  if (items.length === 0) return 'None.\n';
-  const shown = columns.filter((column) => isWide || column.isWide !== true);
-  // The rows come from the API of the same program, whose types these are.
-  const rows = items as readonly Row[];
-  return formatTable(
-    shown.map((column) => column.heading),
-    rows.map((row) => shown.map((column) => column.cell(row))),
-  );
 }

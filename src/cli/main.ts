@@ -14,7 +14,6 @@ const EXAMPLES = `Examples:
   sluice check ./manifests                       what is wrong with the objects, before anything is served
   sluice get routes                              what a running Sluice serves
   sluice explain 10.244.1.5 10.96.0.10:80        where the kernel sends a packet, and why
-
 `;
 
 /** Exit status of a command that could not do its work. */
@@ -25,7 +24,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('sluice')
     .description('Exposes Kubernetes services on machines you own.')
     .addHelpText('before', EXAMPLES)
-    .showHelpAfterError('(add --help for the options and examples)')
+    .showHelpAfterError('(sluice --help has the commands and examples)')
+    .version(programVersion())
     .exitOverride();
   const commands = [
     runCommand(),
@@ -36,7 +36,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     uninstallCommand(),
     versionCommand(),
   ];
-  for (const command of commands) program.addCommand(command);
+  for (const command of commands)
+    program.addCommand(command.showHelpAfterError(`(sluice ${command.name()} --help has the options and examples)`));
   try {
     await program.parseAsync([...argv]);
   } catch (thrown) {

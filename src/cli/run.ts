@@ -17,7 +17,6 @@ const EXAMPLES = `Examples:
   sluice run --kubeconfig ~/.kube/config --publish-status-address 192.0.2.10
   sluice run                                     in a pod, as its ServiceAccount
   sluice run --role node --cluster-cidr 10.244.0.0/16 --takeover      in place of kube-proxy
-
 `;
 
 interface RunFlags extends NodeFlags {

@@ -9,7 +9,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TLSSocket } from 'node:tls';
 
-const SLUICE = fileURLToPath(new URL('../../bin/sluice', import.meta.url));
+/** The command in the checkout. */
+export const SLUICE = fileURLToPath(new URL('../../bin/sluice', import.meta.url));
 const DEADLINE_MS = 20_000;
 
 /** An answer as a client sees it. */
@@ -61,6 +62,13 @@ export class Backend {
     server.listen(chosen, '127.0.0.1');
     await once(server, 'listening');
     return new Backend(name, chosen, server);
+  }
+
+  /** How many connections there are to it. */
+  running(): Promise<number> {
+    return new Promise((resolve, reject) =>
+      this.server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
+    );
   }
 
   async stop(): Promise<void> {
@@ -169,8 +177,9 @@ export class Lab {
   }
 
   async stop(): Promise<void> {
-    await this.signal('SIGTERM');
+    // Idle connections would be waited for.
     this.agent.destroy();
+    await this.signal('SIGTERM');
     await rm(this.root, { recursive: true, force: true });
   }
 

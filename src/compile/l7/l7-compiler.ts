@@ -40,7 +40,6 @@ export class L7Compiler {
   readonly #backends = new BackendTable();
   readonly #certificates = new CertificateTable();
   readonly #validity = new ValidityTable();
-  #nowMs = 0;
   #isFirst = true;
   #hosts = PersistentMap.empty<HostPlan>();
   #wantedSecrets = PersistentMap.empty<true>();
@@ -52,7 +51,6 @@ export class L7Compiler {
   compile(input: L7Input): L7Output {
     const findings = new Map<string, readonly Finding[]>();
     const dirtyHosts = this.#dirtyHosts(input);
-    this.#nowMs = input.facts.nowMs;
     for (const host of dirtyHosts) this.#compileHost(host, input, findings);
     for (const [producer, found] of this.#backends.compile(input)) findings.set(producer, found);
     const defaultCertificate = this.#defaultCertificate(input, findings);

@@ -1,0 +1,129 @@
+import type { ServiceRow } from '../observe/service-rows.ts';
+import type { CertificateRow, FindingRow, RouteRow } from '../observe/views.ts';
+
+/** A column: its heading, its cell, and whether it is shown only with `-o wide`, or only without. */
+export interface Column<Row> {
+  readonly heading: string;
+  readonly cell: (row: Row) => string;
+  readonly only?: 'wide' | 'narrow';
+}
+
+/** The objects that a row speaks of. */
+export interface RowNames {
+  /** Empty where no object made the row. */
+  readonly namespace: string;
+  /** What a person may ask for it by. */
+  readonly names: readonly string[];
+}
+
+/** One of the things that `sluice get` shows. */
+export interface Listing<Row> {
+  /** Also the last part of its path in the API. */
+  readonly plural: string;
+  /** Other words for it. */
+  readonly aliases: readonly string[];
+  readonly columns: readonly Column<Row>[];
+  readonly namesOf: (row: Row) => RowNames;
+}
+
+const ROUTES: Listing<RouteRow> = {
+  plural: 'routes',
+  aliases: ['route'],
+  namesOf: (row) => ({ namespace: namespaceOf(row.owner), names: [row.host] }),
+  columns: [
+    { heading: 'host', cell: (row) => row.host },
+    { heading: 'path', cell: (row) => row.path },
+    { heading: 'match', cell: (row) => row.match },
+    { heading: 'target', cell: (row) => row.target },
+    { heading: 'ready', cell: (row) => String(row.readyEndpoints) },
+    { heading: 'tls', cell: (row) => (row.tls ? 'yes' : 'no') },
+    { heading: 'ingress', cell: (row) => row.owner },
+    { heading: 'redirect', cell: (row) => (row.redirectsToHttps ? 'https' : ''), only: 'wide' },
+  ],
+};
+
+const SERVICES: Listing<ServiceRow> = {
+  plural: 'services',
+  aliases: ['service', 'svc'],
+  namesOf: (row) => objectNames(row.service),
+  columns: [
+    { heading: 'service', cell: (row) => row.service },
+    { heading: 'port', cell: (row) => `${String(row.port)}/${row.protocol}` },
+    { heading: 'addresses', cell: (row) => row.addresses.join(',') || '-' },
+    { heading: 'node port', cell: (row) => (row.nodePort === 0 ? '-' : String(row.nodePort)) },
+    { heading: 'ready', cell: (row) => String(row.ready.length) },
+    { heading: 'draining', cell: (row) => String(row.draining.length) },
+    { heading: 'kernel', cell: (row) => row.kernel },
+    { heading: 'http', cell: (row) => row.http || '-', only: 'wide' },
+    {
+      heading: 'endpoints',
+      cell: (row) => [...row.ready, ...row.draining.map((item) => `${item} (draining)`)].join(',') || '-',
+      only: 'wide',
+    },
+  ],
+};
+
+const CERTIFICATES: Listing<CertificateRow> = {
+  plural: 'certificates',
+  aliases: ['certificate', 'certs', 'cert'],
+  namesOf: (row) => objectNames(row.secret),
+  columns: [
+    { heading: 'secret', cell: (row) => row.secret },
+    { heading: 'hosts', cell: (row) => shortList(row.hosts), only: 'narrow' },
+    { heading: 'hosts', cell: (row) => row.hosts.join(','), only: 'wide' },
+    { heading: 'expires', cell: (row) => row.notAfter.slice(0, 10) },
+    { heading: 'names', cell: (row) => row.dnsNames.join(','), only: 'wide' },
+    { heading: 'fingerprint', cell: (row) => row.fingerprint.slice(0, 16), only: 'wide' },
+  ],
+};
+
+const FINDINGS: Listing<FindingRow> = {
+  plural: 'findings',
+  aliases: ['finding'],
+  namesOf: (row) => objectNames(row.object),
+  columns: [
+    { heading: 'code', cell: (row) => row.code },
+    { heading: 'severity', cell: (row) => row.severity },
+    { heading: 'kind', cell: (row) => row.kind },
+    { heading: 'object', cell: (row) => row.object },
+    { heading: 'field', cell: (row) => row.field },
+    { heading: 'message', cell: (row) => row.message },
+    { heading: 'reason', cell: (row) => row.reason, only: 'wide' },
+    { heading: 'remedy', cell: (row) => row.remedy, only: 'wide' },
+  ],
+};
+
+/** Everything that `sluice get` shows. */
+export const LISTINGS: readonly Listing<unknown>[] = [
+  ofRows(ROUTES),
+  ofRows(SERVICES),
+  ofRows(CERTIFICATES),
+  ofRows(FINDINGS),
+];
+
+/** The rows come from the API of the same program, whose types these are. */
+function ofRows<Row>({ plural, aliases, columns, namesOf }: Listing<Row>): Listing<unknown> {
+  return {
+    plural,
+    aliases,
+    namesOf: (row) => namesOf(row as Row),
+    columns: columns.map((column) => ({ ...column, cell: (row) => column.cell(row as Row) })),
+  };
+}
+
+/** `namespace/name` may be asked for by its name alone. */
+function objectNames(key: string): RowNames {
+  const namespace = namespaceOf(key);
+  return { namespace, names: namespace === '' ? [key] : [key, key.slice(namespace.length + 1)] };
+}
+
+function namespaceOf(key: string): string {
+  const end = key.indexOf('/');
+  return end < 0 ? '' : key.slice(0, end);
+}
+
+/** As kubectl cuts them: a certificate may have hundreds. */
+function shortList(items: readonly string[]): string {
+  const rest = items.length - 3;
+  return rest <= 0 ? items.join(',') : `${items.slice(0, 3).join(',')} + ${String(rest)} more...`;
+}

@@ -1,0 +1,134 @@
+import { execFile } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeCertificate } from './certificate.ts';
+import { Backend, freePort, Lab, SLUICE } from './lab.ts';
+import { ingress, service, tlsSecret } from './manifest.ts';
+
+interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `sluice` as a person does. */
+function sluice(args: readonly string[], folder?: string): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = execFile(SLUICE, args, { cwd: folder }, (_, stdout, stderr) =>
+      resolve({ status: child.exitCode, stdout, stderr }),
+    );
+  });
+}
+
+function inNamespace(namespace: string, manifest: string): string {
+  return manifest.replaceAll('metadata: { name:', `metadata: { namespace: ${namespace}, name:`);
+}
+
+describe('the command line', () => {
+  let backend: Backend;
+  let lab: Lab;
+
+  beforeAll(async () => {
+    backend = await Backend.start('web');
+    const hosts = ['a.test', 'b.test', 'c.test', 'd.test', 'e.test'];
+    lab = await Lab.create({
+      'shop.yaml': inNamespace(
+        'shop',
+        service('web', [backend.port]) +
+          tlsSecret('tls', makeCertificate('shop', hosts)) +
+          hosts.map((host, index) => ingress(`shop-${String(index)}`, host, { '/': 'web' }, 'tls')).join(''),
+      ),
+      'blog.yaml': inNamespace('blog', service('web', []) + ingress('blog', 'blog.test', { '/': 'web', '/x': 'gone' })),
+    });
+  });
+
+  afterAll(async () => {
+    await lab.stop();
+    await backend.stop();
+  });
+
+  function get(...args: readonly string[]): Promise<Outcome> {
+    return sluice(['get', ...args, '--api-address', `127.0.0.1:${String(lab.apiPort)}`]);
+  }
+
+  it('shows all namespaces, or the one that is asked for', async () => {
+    const all = await get('routes');
+    expect([all.status, all.stdout.split('\n')[0]]).toEqual([
+      0,
+      'HOST       PATH  MATCH       TARGET               READY  TLS  INGRESS',
+    ]);
+    expect((await get('routes', '-A', '-n', 'blog')).stdout).toBe(all.stdout);
+    const { stdout } = await get('routes', '-n', 'blog');
+    expect(stdout.split('\n').slice(1)).toEqual([
+      'blog.test  /     PathPrefix  blog/web:80          0      no   blog/blog',
+      'blog.test  /x    PathPrefix  503 service-missing  0      no   blog/blog',
+      '',
+    ]);
+  });
+
+  it('shows what has a name, and says when there is none', async () => {
+    expect((await get('route', 'a.test')).stdout.split('\n')).toHaveLength(3);
+    expect((await get('svc', 'web')).stdout.match(/web/g)).toHaveLength(2);
+    expect((await get('services', 'shop/web')).stdout.match(/web/g)).toHaveLength(1);
+    expect(await get('services', 'nobody', '-n', 'shop')).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: 'sluice: there are no services named "nobody" in namespace shop\n',
+    });
+    expect(await get('routes', '-n', 'empty')).toEqual({
+      status: 0,
+      stdout: '',
+      stderr: 'There are no routes in namespace empty.\n',
+    });
+  });
+
+  it('shortens long lists, but not with -o wide', async () => {
+    expect((await get('certs')).stdout).toContain('a.test,b.test,c.test + 2 more...');
+    expect((await get('certs', '-o', 'wide')).stdout).toContain('a.test,b.test,c.test,d.test,e.test');
+  });
+
+  it.each(['json', 'yaml'])('gives the same as %s', async (format) => {
+    const { stdout } = await get('findings', '-n', 'blog', '-o', format);
+    expect(stdout).toMatch(/code"?: "?SLU207/);
+    expect(stdout).not.toContain('shop');
+  });
+
+  it('says where it looked when no Sluice is there', async () => {
+    const address = `127.0.0.1:${String(await freePort())}`;
+    expect(await sluice(['get', 'routes', '--api-address', address])).toMatchObject({
+      status: 1,
+      stderr: `sluice: no Sluice answers on ${address}: connect ECONNREFUSED ${address}. Start one with "sluice run", or say where it is with --api-address.\n`,
+    });
+  });
+
+  it.each([
+    [['rnu'], 'Did you mean run?'],
+    [['run', '--http-prot', '80'], 'Did you mean --http-port?'],
+    [['get'], 'routes|services|certificates|findings'],
+    [['get', 'pods'], 'There are: routes, services, certificates, findings.'],
+    [['check'], 'give either a folder of manifests or --kubeconfig FILE'],
+    [['check', 'nowhere'], 'cannot read nowhere'],
+    [['run', '--http-port', '99999'], 'Give a port from 1 to 65535.'],
+  ])('answers a mistake (%s) with what helps', async (args, help) => {
+    const { status, stdout, stderr } = await sluice(args);
+    expect([status, stdout]).toEqual([1, '']);
+    expect(stderr).toContain(help);
+  });
+
+  it('begins its help with examples', async () => {
+    for (const args of [['--help'], ['run', '--help'], ['check', '--help'], ['get', '--help']]) {
+      const { status, stdout } = await sluice(args);
+      expect([status, stdout.slice(0, 19)]).toEqual([0, 'Examples:\n  sluice ']);
+    }
+  });
+
+  it('checks a folder: 3 with Findings and the lines to mend, 0 without', async () => {
+    const wrong = await sluice(['check', 'manifests'], lab.root);
+    expect(wrong.status).toBe(3);
+    expect(wrong.stdout).toMatch(/^manifests\/blog\.yaml:\d+: error SLU207 Ingress blog\/blog spec\.rules\[0\]/m);
+    await lab.remove('blog.yaml');
+    expect(await sluice(['check', 'manifests'], lab.root)).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/nothing wrong\n$/),
+    });
+  });
+});
