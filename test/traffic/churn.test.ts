@@ -1,20 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { STANDALONE_SETTINGS } from '../../src/app/check.ts';
-import { findHaproxy } from '../../src/app/haproxy.ts';
-import { NO_NODE_FACTS } from '../../src/compile/settings.ts';
-import { Compiler } from '../../src/compile/compiler.ts';
-import { silentLogger } from '../../src/lib/logger.ts';
-import { L7Plane } from '../../src/planes/l7/plane.ts';
-import { selfSignedPem } from '../../src/planes/l7/self-signed.ts';
-import { renderSkeleton } from '../../src/planes/l7/skeleton.ts';
-import { Store } from '../../src/sources/store.ts';
-import { changesOf } from '../golden/compile-manifest.ts';
 import { makeCertificate } from './certificate.ts';
-import { Backend, freePort } from './lab.ts';
+import { Engine } from './engine.ts';
+import { Backend } from './lab.ts';
 import { ingress, service, tlsSecret } from './manifest.ts';
 
 const CHANGES = 10_000;
@@ -31,78 +19,42 @@ function sequence(seed: number): (below: number) => number {
 
 describe('ten thousand changes', () => {
   let backends: Backend[];
-  let folder: string;
-  let plane: L7Plane;
-  let httpPort: number;
-  const starts: string[] = [];
+  let engine: Engine;
 
   beforeAll(async () => {
     backends = await Promise.all(['a', 'b', 'c'].map((name) => Backend.start(name)));
-    folder = await mkdtemp(join(tmpdir(), 'sluice-churn-'));
-    httpPort = await freePort();
-    const engine = {
-      bindAddresses: ['127.0.0.1'],
-      httpPort,
-      httpsPort: await freePort(),
-      publicHttpsPort: 443,
-      isHttp3: false,
-      trustedProxies: [],
-      hasAccessLog: false,
-      threads: undefined,
-      maxConnections: 1000,
-      hardStopAfterS: 5,
-      user: undefined,
-    };
-    const adminSocket = join(folder, 'admin.sock');
-    plane = new L7Plane({
-      paths: { haproxy: await findHaproxy(undefined, process.env), stateDirectory: folder, adminSocket },
-      skeleton: renderSkeleton(engine, { admin: adminSocket, accessLog: 'sluice-churn' }),
-      selfSignedPem: await selfSignedPem(folder),
-      logger: silentLogger,
-      onStart: (reason) => starts.push(reason),
-      keepsServing: false,
-      drainMs: 1000,
-    });
+    engine = await Engine.create();
   });
 
   afterAll(async () => {
-    await plane.release();
+    await engine.stop();
     await Promise.all(backends.map((backend) => backend.stop()));
-    await rm(folder, { recursive: true, force: true });
   });
 
   it('fail no request and need no reload', async () => {
-    const store = new Store();
-    const compiler = new Compiler(STANDALONE_SETTINGS);
-    const { signal } = new AbortController();
     const ports = backends.map((backend) => backend.port);
     const certificates = [makeCertificate('one', ['*.churn.test']), makeCertificate('two', ['*.churn.test'])] as const;
     const next = sequence(4711);
-    const apply = async (text: string, isRemoved = false): Promise<void> => {
-      const changes = changesOf(text);
-      store.commit(isRemoved ? changes.map((change) => ({ ...change, value: undefined })) : changes);
-      await plane.apply(compiler.compile(store.snapshot, { nowMs: 0, node: NO_NODE_FACTS }).l7, signal);
-    };
     for (const [index, host] of STEADY.entries()) {
-      await apply(
+      await engine.apply(
         service(`steady${String(index)}`, ports) +
           ingress(`steady${String(index)}`, host, { '/': `steady${String(index)}` }),
       );
     }
-    const load = new SteadyLoad(httpPort, STEADY);
+    const load = new SteadyLoad(engine.httpPort, STEADY);
     for (let change = 0; change < CHANGES; change += 1) {
       const n = String(next(20));
       const some = ports.filter((_, index) => index === next(3) || next(2) === 0);
       const chosen = some.length === 0 ? ports.slice(0, 1) : some;
       switch (next(6)) {
         case 0:
-          await apply(service(`steady${String(next(4))}`, chosen));
+          await engine.apply(service(`steady${String(next(4))}`, chosen));
           break;
         case 1:
-          await apply(service(`churn${n}`, chosen, next(2) === 0 ? ', appProtocol: kubernetes.io/h2c' : ''));
+          await engine.apply(service(`churn${n}`, chosen, next(2) === 0 ? ', appProtocol: kubernetes.io/h2c' : ''));
           break;
         case 2:
-          await apply(
+          await engine.apply(
             ingress(
               `churn${n}`,
               `h${n}.churn.test`,
@@ -112,19 +64,19 @@ describe('ten thousand changes', () => {
           );
           break;
         case 3:
-          await apply(tlsSecret(`tls${n}`, certificates[next(2) === 0 ? 0 : 1]));
+          await engine.apply(tlsSecret(`tls${n}`, certificates[next(2) === 0 ? 0 : 1]));
           break;
         case 4:
-          await apply(ingress(`churn${n}`, `h${n}.churn.test`, {}), true);
+          await engine.remove(ingress(`churn${n}`, `h${n}.churn.test`, {}));
           break;
         default:
-          await apply(next(2) === 0 ? service(`churn${n}`, []) : tlsSecret(`tls${n}`, certificates[0]), true);
+          await engine.remove(next(2) === 0 ? service(`churn${n}`, []) : tlsSecret(`tls${n}`, certificates[0]));
       }
     }
     await load.stop();
     expect(load.failures).toEqual([]);
     expect(load.sent).toBeGreaterThan(1000);
-    expect(starts).toEqual(['started']);
+    expect(engine.starts).toEqual(['started']);
   }, 240_000);
 });
 

@@ -85,6 +85,7 @@ function frontDefaults(settings: EngineSettings): string {
   return `defaults sluice-front
     mode http
     timeout client 60s
+    timeout client-hs 10s
     timeout client-fin 10s
     timeout http-request 10s
     timeout http-keep-alive 75s

@@ -1,0 +1,93 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { STANDALONE_SETTINGS } from '../../src/app/check.ts';
+import { findHaproxy } from '../../src/app/haproxy.ts';
+import { Compiler } from '../../src/compile/compiler.ts';
+import { NO_NODE_FACTS } from '../../src/compile/settings.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
+import { L7Plane, type ReloadReason } from '../../src/planes/l7/plane.ts';
+import { selfSignedPem } from '../../src/planes/l7/self-signed.ts';
+import { renderSkeleton } from '../../src/planes/l7/skeleton.ts';
+import { Store } from '../../src/sources/store.ts';
+import { changesOf } from '../golden/compile-manifest.ts';
+import { freePort } from './lab.ts';
+
+/** A real HAProxy driven by the L7 plane, without the program around it: for what the program's flags do not reach. */
+export class Engine {
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  /** Why each process was started. */
+  readonly starts: readonly ReloadReason[];
+  readonly #folder: string;
+  readonly #plane: L7Plane;
+  readonly #store = new Store();
+  readonly #compiler = new Compiler(STANDALONE_SETTINGS);
+  readonly #stop = new AbortController();
+
+  private constructor(
+    plane: L7Plane,
+    folder: string,
+    ports: { readonly http: number; readonly https: number },
+    starts: readonly ReloadReason[],
+  ) {
+    this.#plane = plane;
+    this.#folder = folder;
+    this.httpPort = ports.http;
+    this.httpsPort = ports.https;
+    this.starts = starts;
+  }
+
+  /** `edit` is given the fixed part of the configuration; HAProxy starts with the first {@link apply}. */
+  static async create(edit: (skeleton: string) => string = (skeleton) => skeleton): Promise<Engine> {
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-engine-'));
+    const ports = { http: await freePort(), https: await freePort() };
+    const adminSocket = join(folder, 'admin.sock');
+    const settings = {
+      bindAddresses: ['127.0.0.1'],
+      httpPort: ports.http,
+      httpsPort: ports.https,
+      publicHttpsPort: 443,
+      isHttp3: false,
+      trustedProxies: [],
+      hasAccessLog: false,
+      threads: undefined,
+      maxConnections: 1000,
+      hardStopAfterS: 5,
+      user: undefined,
+    };
+    const starts: ReloadReason[] = [];
+    const plane = new L7Plane({
+      paths: { haproxy: await findHaproxy(undefined, process.env), stateDirectory: folder, adminSocket },
+      skeleton: edit(renderSkeleton(settings, { admin: adminSocket, accessLog: 'sluice-engine' })),
+      selfSignedPem: await selfSignedPem(folder),
+      logger: silentLogger,
+      onStart: (reason) => starts.push(reason),
+      keepsServing: false,
+      drainMs: 1000,
+    });
+    return new Engine(plane, folder, ports, starts);
+  }
+
+  /** Puts the objects of a manifest into the plan, or takes them out of it. */
+  async apply(manifest: string): Promise<void> {
+    await this.#change(changesOf(manifest));
+  }
+
+  async remove(manifest: string): Promise<void> {
+    await this.#change(changesOf(manifest).map((change) => ({ ...change, value: undefined })));
+  }
+
+  async stop(): Promise<void> {
+    await this.#plane.release();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #change(changes: ReturnType<typeof changesOf>): Promise<void> {
+    this.#store.commit(changes);
+    await this.#plane.apply(
+      this.#compiler.compile(this.#store.snapshot, { nowMs: 0, node: NO_NODE_FACTS }).l7,
+      this.#stop.signal,
+    );
+  }
+}
