@@ -76,8 +76,8 @@ export class Gateway implements Role {
     await this.#runner.run(signal);
   }
 
-  async release(): Promise<void> {
-    await this.#plane.release();
+  async release(cut?: AbortSignal): Promise<void> {
+    await this.#plane.release(cut);
     await this.#accessLog?.close();
   }
 

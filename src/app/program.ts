@@ -52,10 +52,11 @@ export class Program {
   }
 
   /**
-   * Runs until `signal` is aborted, then drains. `onReady` is called once, when everything is served.
+   * Runs until `signal` is aborted, then drains until that is done or `cut` is aborted too. `onReady` is called once,
+   * when everything is served.
    * @throws Fault when it cannot start; anything else is a bug.
    */
-  async run(signal: AbortSignal, onReady: () => void): Promise<void> {
+  async run(signal: AbortSignal, cut: AbortSignal, onReady: () => void): Promise<void> {
     const { stateDirectory } = this.#options;
     await prepareStateDirectory(stateDirectory);
     this.#compiler = new Compiler(this.#options.compile, await this.#allocations.read());
@@ -65,11 +66,11 @@ export class Program {
       this.#roles = await this.#parts.createRoles();
       running = [...this.#start(), this.#announceReady(onReady)];
       await Promise.race([aborted(signal), failed(running)]);
-      await this.#drain();
+      await this.#drain(cut);
     } finally {
       this.#stop.abort();
       await Promise.allSettled(running);
-      for (const role of this.#roles) await role.release();
+      for (const role of this.#roles) await role.release(cut);
       await this.#allocations.flush();
       await api.close();
     }
@@ -141,9 +142,9 @@ export class Program {
     if (!signal.aborted) onReady();
   }
 
-  async #drain(): Promise<void> {
+  async #drain(cut: AbortSignal): Promise<void> {
     this.#isStopping = true;
-    if (this.#options.shutdownDelayMs > 0) await sleep(this.#options.shutdownDelayMs);
+    if (this.#options.shutdownDelayMs > 0) await sleep(this.#options.shutdownDelayMs, cut);
   }
 
   #startApi(): Promise<RunningApi> {

@@ -18,8 +18,8 @@ export interface Role {
   readonly programmed?: L4Plan | undefined;
   /** Runs until `signal` is aborted. Throws what is a bug, or a Fault where it cannot start. */
   run(signal: AbortSignal): Promise<void>;
-  /** Leaves the world as the operator wants it, after `run` has ended. */
-  release(): Promise<void>;
+  /** Leaves the world as the operator wants it, after `run` has ended; waits for nothing any more once `cut` is aborted. */
+  release(cut?: AbortSignal): Promise<void>;
 }
 
 /** Why the plane behind `runner` is not ready; empty when it is. */

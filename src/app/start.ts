@@ -24,7 +24,7 @@ import { programVersion } from './version.ts';
 
 /**
  * Puts the program together from its options and runs it until SIGTERM or SIGINT; a second signal
- * ends it at once. @throws Fault when it cannot start.
+ * cuts the requests that still run, a third kills the program. @throws Fault when it cannot start.
  */
 export async function startProgram(given: RunOptions, onReady: () => void): Promise<void> {
   const logger = createLogger(given.logFormat, given.logLevel);
@@ -35,16 +35,22 @@ export async function startProgram(given: RunOptions, onReady: () => void): Prom
   const createRoles = (): Promise<readonly Role[]> => rolesOf(options, { logger, metrics, store, cluster });
   const program = new Program(options, { logger, metrics, store, sources, createRoles });
   const stop = new AbortController();
+  const cut = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => {
-    // A person who presses Ctrl-C twice will not wait for the requests to end.
-    if (stop.signal.aborted) process.kill(process.pid, 'SIGKILL');
-    logger.info('ending', { signal });
+    if (cut.signal.aborted) process.kill(process.pid, 'SIGKILL');
+    // A person who presses Ctrl-C twice will not wait for the requests to end. HAProxy must not be left behind then.
+    if (stop.signal.aborted) cut.abort();
+    else
+      logger.info('ending when the running requests have; a second signal cuts them', {
+        signal,
+        withinMs: drainLimitMs(options),
+      });
     stop.abort();
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   try {
-    await program.run(stop.signal, () => {
+    await program.run(stop.signal, cut.signal, () => {
       const { httpPort, httpsPort } = options.engine;
       const ports = options.roles.has('gateway') ? { http: httpPort, https: httpsPort } : {};
       logger.info('ready', { roles: [...options.roles].join(','), ...ports, api: options.apiAddress });
@@ -54,6 +60,10 @@ export async function startProgram(given: RunOptions, onReady: () => void): Prom
     process.off('SIGTERM', onSignal);
     process.off('SIGINT', onSignal);
   }
+}
+
+function drainLimitMs({ shutdownDelayMs, drainMs, keepsServing }: RunOptions): number {
+  return shutdownDelayMs + (keepsServing ? 0 : drainMs);
 }
 
 /** Where nobody named the roles, the kernel is left alone if this machine does not let us program it; one line says why. */

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +8,15 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeCertificate } from './certificate.ts';
 import { Backend, Lab, Load } from './lab.ts';
 import { ingress, service, tlsSecret } from './manifest.ts';
+
+/** Whether a process runs; one that has ended and that nobody has asked after (state Z) does not. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${String(pid)}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
 
 describe('faults and changes under load', () => {
   let one: Backend;
@@ -94,6 +104,25 @@ describe('faults and changes under load', () => {
     await lab.until('a change', async () => (await lab.get('http://late.test/')).status === 200);
     await load.stop();
     expect(load.failures).toEqual([]);
+  });
+
+  it('lets a request end that runs when it is told to end', async () => {
+    const slow = lab.get('http://steady.test/?delay=1000');
+    await lab.until('the request', async () => (await one.running()) + (await two.running()) > 0);
+    await lab.signal('SIGTERM');
+    expect((await slow).status).toBe(200);
+  });
+
+  it('cuts what runs when it is told twice, and leaves no HAProxy behind', async () => {
+    const engine = await lab.enginePid();
+    const endless = lab.get('http://steady.test/?delay=60000');
+    const cut = expect(endless).rejects.toThrow('socket hang up');
+    await lab.until('the request', async () => (await one.running()) + (await two.running()) > 0);
+    const ended = lab.signal('SIGTERM');
+    await lab.until('it to be ending', () => Promise.resolve(lab.output.includes('"signal":"SIGTERM"')));
+    process.kill(lab.pid, 'SIGTERM');
+    await Promise.all([ended, cut]);
+    await lab.until('HAProxy to be gone', () => Promise.resolve(!isRunning(engine)));
   });
 
   it('serves what it served last when its manifests are gone at start', async () => {

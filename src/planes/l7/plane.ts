@@ -113,7 +113,8 @@ export class L7Plane implements Plane<L7Plan> {
     }
   }
 
-  async release(): Promise<void> {
+  /** Lets running requests end, for at most `drainMs` or until `cut` is aborted, and ends the process. */
+  async release(cut?: AbortSignal): Promise<void> {
     clearTimeout(this.#checkpointTimer);
     this.#collector.stop();
     await this.#checkpointing;
@@ -121,7 +122,7 @@ export class L7Plane implements Plane<L7Plan> {
     const engine = this.#engine;
     this.#engine = undefined;
     engine?.cli.close();
-    if (engine !== undefined && !this.#options.keepsServing) await stopEngine(engine.pid, this.#options.drainMs);
+    if (engine !== undefined && !this.#options.keepsServing) await stopEngine(engine.pid, this.#options.drainMs, cut);
   }
 
   async #start(folder: string, reason: ReloadReason, signal: AbortSignal): Promise<void> {

@@ -99,13 +99,13 @@ export async function findEngine(paths: EnginePaths): Promise<number | undefined
   }
 }
 
-/** Asks the engine to finish its connections and end (SIGUSR1); after `graceMs` it is killed. */
-export async function stopEngine(pid: number, graceMs: number): Promise<void> {
+/** Asks the engine to finish its connections and end (SIGUSR1); after `graceMs`, or once `cut` is aborted, it is killed. */
+export async function stopEngine(pid: number, graceMs: number, cut?: AbortSignal): Promise<void> {
   if (!signalProcess(pid, 'SIGUSR1')) return;
   const deadlineMs = performance.now() + graceMs;
-  while (performance.now() < deadlineMs) {
+  while (performance.now() < deadlineMs && cut?.aborted !== true) {
     if (!signalProcess(pid, 0)) return;
-    await sleep(20);
+    await sleep(20, cut);
   }
   signalProcess(pid, 'SIGKILL');
 }
