@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { FINDING_CODES } from '../src/model/codes.ts';
+import { renderSkeleton } from '../src/planes/l7/skeleton.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -49,6 +50,26 @@ describe('documentation', () => {
   it('keeps command blocks where a test runs them: the READMEs and the tutorials', () => {
     const others = pages.filter((page) => !page.startsWith('README') && !page.startsWith('docs/tutorial/'));
     expect(others.filter((page) => commandBlocks(page).length > 0)).toEqual([]);
+  });
+
+  it('has the timeouts of the configuration on their reference page', () => {
+    const settings = {
+      bindAddresses: ['127.0.0.1'],
+      httpPort: 80,
+      httpsPort: 443,
+      publicHttpsPort: 443,
+      isHttp3: false,
+      trustedProxies: [],
+      hasAccessLog: false,
+      threads: undefined,
+      maxConnections: 1,
+      hardStopAfterS: 1,
+      user: undefined,
+    };
+    const skeleton = renderSkeleton(settings, { admin: '/admin.sock', accessLog: 'access' });
+    const page = readFileSync(join(ROOT, 'docs/reference/timeouts.md'), 'utf8');
+    const documented = [...page.matchAll(/^\| (timeout [a-z-]+) +\| (\w+) +\|/gm)].map((row) => `${row[1]} ${row[2]}`);
+    expect(documented.sort()).toEqual((skeleton.match(/(?<= {4})timeout [a-z-]+ \w+(?=\n)/g) ?? []).sort());
   });
 
   it('has a reference page for every Finding, generated from the registry', async () => {
