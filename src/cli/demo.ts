@@ -32,8 +32,8 @@ export function demoCommand(): Command {
 
 async function runDemo(flags: { readonly manifests?: string }): Promise<void> {
   const manifests = flags.manifests ?? fileURLToPath(new URL('../../examples/quickstart', import.meta.url));
-  const stateDirectory = await mkdtemp(join(tmpdir(), 'sluice-demo-'));
   const servers = await Promise.all(BACKENDS.map(startBackend));
+  const stateDirectory = await mkdtemp(join(tmpdir(), 'sluice-demo-'));
   process.stderr.write(
     `Demo backends answer on ports ${BACKENDS.map(({ port }) => port).join(', ')}. Starting Sluice on ${manifests} ...\n`,
   );
@@ -107,7 +107,7 @@ function startBackend({ name, port }: { readonly name: string; readonly port: nu
   });
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
-      const message = `the demo needs port ${String(port)} on 127.0.0.1: ${messageOf(cause)}`;
+      const message = `the demo needs port ${String(port)} on 127.0.0.1: ${messageOf(cause)}. Does another demo run?`;
       reject(new Fault('demo', message, { cause, retryable: false }));
     });
     server.listen(port, '127.0.0.1', () => resolve(server));

@@ -1,12 +1,14 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { spawnBound } from '../cluster/bound-process.ts';
 import { makeCertificate } from './certificate.ts';
-import { Backend, Lab, Load } from './lab.ts';
+import { Backend, freePort, Lab, Load, SLUICE } from './lab.ts';
 import { ingress, service, tlsSecret } from './manifest.ts';
 
 /** Whether a process runs; one that has ended and that nobody has asked after (state Z) does not. */
@@ -104,6 +106,23 @@ describe('faults and changes under load', () => {
     await lab.until('a change', async () => (await lab.get('http://late.test/')).status === 200);
     await load.stop();
     expect(load.failures).toEqual([]);
+  });
+
+  it('shares no port with another Sluice, which says what to do', async () => {
+    const ports = ['--http-port', String(lab.httpPort), '--https-port', String(await freePort())];
+    const api = ['--api-address', `127.0.0.1:${String(await freePort())}`, '--bind-address', '127.0.0.1'];
+    const other = spawnBound(
+      SLUICE,
+      ['run', '--manifests', lab.manifests, '--state-dir', join(lab.root, 'other'), ...ports, ...api],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    const ended = once(other, 'exit');
+    let output = '';
+    other.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    await lab.until('it to say so', () => Promise.resolve(output.includes('Another program has the port')));
+    expect(output).not.toContain('"ready"');
+    other.kill('SIGTERM');
+    await ended;
   });
 
   it('lets a request end that runs when it is told to end', async () => {

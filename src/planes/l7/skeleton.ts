@@ -47,6 +47,8 @@ function globalSection(settings: EngineSettings, adminSocket: string): string {
   return `# Written by Sluice. Changes made here are lost.
 global
     default-path config
+    # Otherwise the kernel would let another HAProxy have the same port, and give it every other connection.
+    noreuseport
     maxconn ${String(settings.maxConnections)}
 ${settings.threads === undefined ? '' : `    nbthread ${String(settings.threads)}\n`}${
     user === undefined ? '' : `    uid ${String(user.uid)}\n    gid ${String(user.gid)}\n    chroot auto\n`
@@ -180,7 +182,8 @@ ${forwardedHeaders(settings, isTls)}${logged}${isTls ? altSvc(settings) : redire
 }
 
 function bindAddress(address: string, port: number): string {
-  return address.includes(':') ? `[${word(address)}]:${String(port)}` : `${word(address)}:${String(port)}`;
+  // IPv6 alone: otherwise "::" would take the IPv4 port as well, which "0.0.0.0" has.
+  return address.includes(':') ? `[${word(address)}]:${String(port)} v6only` : `${word(address)}:${String(port)}`;
 }
 
 function altSvc(settings: EngineSettings): string {
