@@ -60,11 +60,13 @@ export async function startEngine(paths: EnginePaths, checkpoint: string, signal
 
 async function startFailure(paths: EnginePaths, logPath: string, ended: string | undefined): Promise<string> {
   const output = await readFile(logPath, 'utf8').catch(() => '');
-  const alerts = output.split('\n').filter((line) => line.includes('[ALERT]') || line.includes('ld.so'));
-  const detail =
-    alerts.length > 0
-      ? alerts.map((line) => line.replace(/^\[ALERT\]\s*\(\d+\)\s*:\s*/, '')).join('; ')
-      : (ended ?? 'it does not answer');
+  const alerts = output
+    .split('\n')
+    .filter((line) => line.includes('[ALERT]') || line.includes('ld.so'))
+    .map((line) => line.replace(/^\[ALERT\]\s*\(\d+\)\s*:\s*/, '').replace(/\.$/, ''));
+  // The last one only sums up the others.
+  const reasons = alerts.length > 1 ? alerts.filter((line) => !line.endsWith('Exiting')) : alerts;
+  const detail = reasons.length > 0 ? reasons.join('; ') : (ended ?? 'it does not answer');
   const hint =
     detail.includes('cannot bind') || detail.includes('Address already in use')
       ? ' Another program has the port: stop it, or choose others with --http-port and --https-port.'
