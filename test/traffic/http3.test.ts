@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeCertificate } from './certificate.ts';
 import { findAioquic } from './http3/aioquic.ts';
@@ -97,6 +98,20 @@ describe.skipIf(aioquic === undefined)(`HTTP/3 with a client that is not HAProxy
     // The connection that was made with the first certificate goes on.
     expect((await before.request({ path: '/' })).status).toBe(200);
     expect(await lab.reloads()).toBe(0);
+  });
+
+  it('lets a request end while another HAProxy takes over, which serves new connections', async () => {
+    const connection = await connect('shop.test', shop.certificate);
+    const arrived = once(one.server, 'request');
+    const slow = connection.request({ path: '/slow?delay=3000' });
+    await arrived;
+    const before = await lab.enginePid();
+    await lab.signal('SIGKILL');
+    await lab.start();
+    await lab.until('another process', async () => (await lab.enginePid()) !== before);
+    const next = await connect('shop.test', shop.certificate);
+    expect((await next.request({ path: '/' })).status).toBe(200);
+    expect((await slow).status).toBe(200);
   });
 
   it('says so in the access log', async () => {
