@@ -113,7 +113,17 @@ describe('faults and changes under load', () => {
     const api = ['--api-address', `127.0.0.1:${String(await freePort())}`, '--bind-address', '127.0.0.1'];
     const other = spawnBound(
       SLUICE,
-      ['run', '--manifests', lab.manifests, '--state-dir', join(lab.root, 'other'), ...ports, ...api],
+      [
+        'run',
+        '--role',
+        'gateway',
+        '--manifests',
+        lab.manifests,
+        '--state-dir',
+        join(lab.root, 'other'),
+        ...ports,
+        ...api,
+      ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
     const ended = once(other, 'exit');
