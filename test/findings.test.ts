@@ -7,6 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { STANDALONE_SETTINGS } from '../src/app/check.ts';
 import { Compiler } from '../src/compile/compiler.ts';
 import { NO_NODE_FACTS, type CompileSettings } from '../src/compile/settings.ts';
+import { cidrOf } from '../src/model/cidr.ts';
 import { FINDING_CODES, type FindingReason } from '../src/model/codes.ts';
 import { findingsOf } from '../src/observe/views.ts';
 import { Mirror } from '../src/sources/cluster/mirror.ts';
@@ -14,6 +15,7 @@ import { SECRETS } from '../src/sources/cluster/resources.ts';
 import { readManifests } from '../src/sources/manifests/manifest-source.ts';
 import { Store } from '../src/sources/store.ts';
 import { ApiFault } from '../src/kube/api-fault.ts';
+import { DEFAULT_L4 } from '../src/compile/l4/l4-settings.ts';
 import { Authority } from './fakes/apiserver/certificates.ts';
 
 interface Case {
@@ -67,16 +69,21 @@ function only(spec: string, metadata?: string): Case {
 
 const use = rules(`path: /, ${WEB}`);
 
-/** What only traffic in the kernel can meet has its cases in src/compile/l4. */
-type KernelReason =
-  | 'ClusterIpUnavailable'
-  | 'ExternalIpDenied'
-  | 'NodePortConflict'
-  | 'NodePortOutOfRange'
-  | 'NodePortUnavailable'
-  | 'VirtualAddressConflict';
+/** A node that programs its kernel, with ranges that are soon used up. */
+const node: Partial<CompileSettings> = {
+  l4: { ...DEFAULT_L4, nodeName: 'a' },
+  allocation: {
+    clusterIpRanges: ['10.0.0.0/24'].flatMap((text) => cidrOf(text) ?? []),
+    nodePorts: { first: 30_000, last: 30_000 },
+  },
+};
 
-const cases: Readonly<Record<Exclude<FindingReason, KernelReason>, Case>> = {
+function services(...specs: readonly string[]): Case {
+  const text = specs.map((spec, index) => service(spec).replace('name: web', `name: web-${String(index)}`));
+  return { files: { 'a.yaml': text.join('') }, settings: node };
+}
+
+const cases: Readonly<Record<FindingReason, Case>> = {
   ManifestUnreadable: { files: { 'a.yaml': 'kind: [unclosed' } },
   ObjectMalformed: { files: { 'a.yaml': service('ports: 5') } },
   ObjectTooLarge: { files: { 'a.yaml': service(`ports: [], x: "${'x'.repeat(2 ** 20)}"`) } },
@@ -136,6 +143,18 @@ const cases: Readonly<Record<Exclude<FindingReason, KernelReason>, Case>> = {
   ExternalNameUnresolved: { files: { 'a.yaml': service('type: ExternalName, externalName: x.test') + ingress(use) } },
   AddressInvalid: { files: { 'a.yaml': service('externalIPs: [1.2.3]') } },
   PortInvalid: { files: { 'a.yaml': service('ports: [{ port: 0 }]') } },
+  VirtualAddressConflict: services(
+    'clusterIP: 10.0.0.1, ports: [{ port: 80 }]',
+    'clusterIP: 10.0.0.1, ports: [{ port: 81 }]',
+  ),
+  NodePortConflict: services(
+    'type: NodePort, ports: [{ port: 80, nodePort: 30000 }]',
+    'type: NodePort, ports: [{ port: 80, nodePort: 30000 }]',
+  ),
+  NodePortOutOfRange: services('type: NodePort, ports: [{ port: 80, nodePort: 29999 }]'),
+  NodePortUnavailable: services('type: NodePort, ports: [{ port: 80 }, { port: 81, name: b }]'),
+  ClusterIpUnavailable: services('ipFamilies: [IPv6], ports: [{ port: 80 }]'),
+  ExternalIpDenied: services('externalIPs: [192.0.2.1], ports: [{ port: 80 }]'),
   SourceForbidden: {
     meanwhile: (store) => {
       const mirror = new Mirror(store, { resource: SECRETS, namespace: 'a' }, () => {});

@@ -2,7 +2,14 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkManifests } from './check.ts';
+import { DEFAULT_L4 } from '../compile/l4/l4-settings.ts';
+import { checkManifests, type CheckOptions } from './check.ts';
+
+const OPTIONS: CheckOptions = {
+  ingressClass: undefined,
+  l4: { ...DEFAULT_L4, nodeName: 'here' },
+  allocation: { clusterIpRanges: [], nodePorts: { first: 30_000, last: 32_767 } },
+};
 
 describe('checkManifests', () => {
   let folder: string;
@@ -21,7 +28,7 @@ describe('checkManifests', () => {
       await mkdir(join(folder, name, '..'), { recursive: true });
       await writeFile(join(folder, name), text);
     }
-    const { findings } = await checkManifests(folder, undefined);
+    const { findings } = await checkManifests(folder, OPTIONS);
     return findings.map(({ finding, place }) => `${place.slice(folder.length + 1)} ${finding.code}`);
   }
 
@@ -79,6 +86,6 @@ items:
   });
 
   it('fails in one sentence on a folder that is not there', async () => {
-    await expect(checkManifests(join(folder, 'nowhere'), undefined)).rejects.toThrow(/^cannot read .*nowhere: /);
+    await expect(checkManifests(join(folder, 'nowhere'), OPTIONS)).rejects.toThrow(/^cannot read .*nowhere: /);
   });
 });

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Compiler } from '../compile/compiler.ts';
+import type { AllocationSettings, L4Settings } from '../compile/l4/l4-settings.ts';
 import type { Plan } from '../compile/plan.ts';
 import { NO_NODE_FACTS, type CompileSettings } from '../compile/settings.ts';
 import { Fault, messageOf } from '../lib/fault.ts';
@@ -47,12 +48,19 @@ export const STANDALONE_SETTINGS: CompileSettings = {
   allocation: undefined,
 };
 
+/** What the operator is going to serve the objects with. */
+export interface CheckOptions {
+  readonly ingressClass: string | undefined;
+  readonly l4: L4Settings;
+  readonly allocation: AllocationSettings;
+}
+
 /** Reads and compiles a folder without serving it. @throws Fault when it cannot be read. */
-export async function checkManifests(directory: string, ingressClass: string | undefined): Promise<CheckReport> {
+export async function checkManifests(directory: string, options: CheckOptions): Promise<CheckReport> {
   const store = new Store();
   const places = await reading(directory, () => readManifests(directory, store));
   const { snapshot } = store;
-  const plan = new Compiler(settingsFor('standalone', ingressClass)).compile(snapshot, {
+  const plan = new Compiler(settingsFor('standalone', options)).compile(snapshot, {
     nowMs: Date.now(),
     node: NO_NODE_FACTS,
   });
@@ -95,9 +103,9 @@ async function inOrderOfFiles(
 const CLUSTER_DEADLINE_MS = 60_000;
 
 /** Reads and compiles what an API server has, without serving it. @throws Fault when it does not answer in time. */
-export async function checkCluster(kubeconfig: string, ingressClass: string | undefined): Promise<CheckReport> {
+export async function checkCluster(kubeconfig: string, options: CheckOptions): Promise<CheckReport> {
   const store = new Store();
-  const compiler = new Compiler(settingsFor('cluster', ingressClass));
+  const compiler = new Compiler(settingsFor('cluster', options));
   const config = await loadKubeconfig(kubeconfig);
   const client = new KubeClient({ config, logger: silentLogger, userAgent: `sluice/${programVersion()}` });
   const sources = [
@@ -133,8 +141,8 @@ function describe(sources: readonly Source[]): string {
     .join(', ');
 }
 
-function settingsFor(mode: CompileSettings['mode'], ingressClass: string | undefined): CompileSettings {
-  const settings = { ...STANDALONE_SETTINGS, mode };
+function settingsFor(mode: CompileSettings['mode'], { ingressClass, l4, allocation }: CheckOptions): CompileSettings {
+  const settings = { ...STANDALONE_SETTINGS, mode, l4, allocation: mode === 'standalone' ? allocation : undefined };
   return ingressClass === undefined ? settings : { ...settings, ingressClass, isIngressClassExplicit: true };
 }
 

@@ -3,6 +3,7 @@ import { checkCluster, checkManifests, type CheckReport } from '../app/check.ts'
 import { Fault } from '../lib/fault.ts';
 import type { Finding } from '../model/finding.ts';
 import { nameOf } from '../model/object.ts';
+import { allocationOf, l4SettingsOf, NODE_FLAG_DEFAULTS, withServiceFlags, type ServiceFlags } from './node-flags.ts';
 
 const EXAMPLES = `Examples:
   sluice check ./manifests
@@ -13,7 +14,7 @@ const EXAMPLES = `Examples:
 /** Exit status when there are Findings. */
 const EXIT_FINDINGS = 3;
 
-interface CheckFlags {
+interface CheckFlags extends ServiceFlags {
   readonly kubeconfig?: string;
   readonly ingressClass?: string;
   readonly output: 'text' | 'json';
@@ -21,7 +22,7 @@ interface CheckFlags {
 
 /** `sluice check`: what is wrong with the objects of a folder or a cluster, without serving them. */
 export function checkCommand(): Command {
-  return new Command('check')
+  const command = new Command('check')
     .description(
       'Say what is wrong with the objects of a folder or a cluster, without serving them. Exit status 3 when something is.',
     )
@@ -29,19 +30,20 @@ export function checkCommand(): Command {
     .argument('[dir]', 'folder of manifests')
     .option('--kubeconfig <file>', 'look at what this API server has instead')
     .option('--ingress-class <name>', 'class that is served in any case')
-    .addOption(new Option('-o, --output <format>').choices(['text', 'json']).default('text'))
-    .action(async (directory: string | undefined, flags: CheckFlags) => {
-      const report = await check(directory, flags);
-      process.stdout.write(
-        flags.output === 'json' ? `${JSON.stringify(report, undefined, 2)}\n` : formatReport(report),
-      );
-      if (report.findings.length > 0) process.exitCode = EXIT_FINDINGS;
-    });
+    .addOption(new Option('-o, --output <format>').choices(['text', 'json']).default('text'));
+  return withServiceFlags(command).action(async (directory: string | undefined, flags: CheckFlags) => {
+    const report = await check(directory, flags);
+    process.stdout.write(flags.output === 'json' ? `${JSON.stringify(report, undefined, 2)}\n` : formatReport(report));
+    if (report.findings.length > 0) process.exitCode = EXIT_FINDINGS;
+  });
 }
 
-function check(directory: string | undefined, { kubeconfig, ingressClass }: CheckFlags): Promise<CheckReport> {
-  if (directory !== undefined && kubeconfig === undefined) return checkManifests(directory, ingressClass);
-  if (directory === undefined && kubeconfig !== undefined) return checkCluster(kubeconfig, ingressClass);
+function check(directory: string | undefined, flags: CheckFlags): Promise<CheckReport> {
+  const { kubeconfig, ingressClass } = flags;
+  const l4 = l4SettingsOf({ ...NODE_FLAG_DEFAULTS, ...flags });
+  const options = { ingressClass, l4, allocation: allocationOf(flags) };
+  if (directory !== undefined && kubeconfig === undefined) return checkManifests(directory, options);
+  if (directory === undefined && kubeconfig !== undefined) return checkCluster(kubeconfig, options);
   throw new Fault('usage', 'give either a folder of manifests or --kubeconfig FILE', { retryable: false });
 }
 

@@ -2,7 +2,13 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { hostname } from 'node:os';
 import type { NodeOptions } from '../app/options.ts';
 import { ROLES, type RoleName } from '../app/role.ts';
-import type { AllocationSettings, ExternalIpPolicy, L4Settings, LocalDetection } from '../compile/l4/l4-settings.ts';
+import {
+  DEFAULT_L4,
+  type AllocationSettings,
+  type ExternalIpPolicy,
+  type L4Settings,
+  type LocalDetection,
+} from '../compile/l4/l4-settings.ts';
 import { Fault } from '../lib/fault.ts';
 import type { Cidr } from '../model/cidr.ts';
 import { isDnsSubdomain } from '../model/grammar.ts';
@@ -10,8 +16,15 @@ import { cidrsOf, interfaceOf, portRangeOf } from './arguments.ts';
 
 const DETECTION_MODES = ['ClusterCIDR', 'NodeCIDR', 'BridgeInterface', 'InterfaceNamePrefix'] as const;
 
+/** Flags on which depends whether an object is right. */
+export interface ServiceFlags {
+  readonly externalIps: ExternalIpPolicy;
+  readonly serviceClusterIpRange?: readonly Cidr[];
+  readonly serviceNodePortRange?: AllocationSettings['nodePorts'];
+}
+
 /** Flags about Service traffic in the kernel, named as kube-proxy names its own where it has them. */
-export interface NodeFlags {
+export interface NodeFlags extends ServiceFlags {
   /** Undefined: all that this machine allows. */
   readonly role?: ReadonlySet<RoleName>;
   readonly nodeName?: string;
@@ -23,9 +36,6 @@ export interface NodeFlags {
   readonly masqueradeAll: boolean;
   readonly nodeportAddresses: 'primary' | readonly Cidr[];
   readonly localhostNodeports: boolean;
-  readonly externalIps: ExternalIpPolicy;
-  readonly serviceClusterIpRange?: readonly Cidr[];
-  readonly serviceNodePortRange?: AllocationSettings['nodePorts'];
   readonly serviceProxyName?: string;
   readonly healthzAddress: string;
   readonly kernelSettings: boolean;
@@ -36,10 +46,10 @@ export interface NodeFlags {
 export const NODE_FLAG_DEFAULTS: NodeFlags = {
   clusterCidr: [],
   detectLocalMode: 'ClusterCIDR',
-  masqueradeAll: false,
-  nodeportAddresses: 'primary',
+  masqueradeAll: DEFAULT_L4.masqueradesAll,
+  nodeportAddresses: DEFAULT_L4.nodePortAddresses,
   localhostNodeports: false,
-  externalIps: { kind: 'deny' },
+  externalIps: DEFAULT_L4.externalIps,
   healthzAddress: '0.0.0.0:10256',
   kernelSettings: true,
   takeover: false,
@@ -51,10 +61,31 @@ const DEFAULT_ALLOCATION: AllocationSettings = {
   nodePorts: { first: 30_000, last: 32_767 },
 };
 
+/** Adds the flags of which `sluice check` has to know as well. */
+export function withServiceFlags(command: Command): Command {
+  return command
+    .option(
+      '--external-ips <allow|deny|cidr,...>',
+      'which spec.externalIPs are served: any user could take over an address by them',
+      externalIpsOf,
+      NODE_FLAG_DEFAULTS.externalIps,
+    )
+    .option(
+      '--service-cluster-ip-range <cidr[,cidr]>',
+      'with --manifests: where ClusterIPs are taken from (default: 10.96.0.0/12,fd00:10:96::/112)',
+      clusterIpRangesOf,
+    )
+    .option(
+      '--service-node-port-range <first-last>',
+      'with --manifests: where node ports are taken from (default: 30000-32767)',
+      portRangeOf,
+    );
+}
+
 /** Adds the flags to `sluice run`. */
 export function withNodeFlags(command: Command): Command {
   const defaults = NODE_FLAG_DEFAULTS;
-  return command
+  return withServiceFlags(command)
     .option('--role <name,...>', `of ${ROLES.join(', ')} (default: all that this machine allows)`, rolesOf)
     .option('--node-name <name>', 'the Node object that this machine is (default: its host name)', nodeNameOf)
     .option('--zone <name>', 'zone of this machine (default: topology.kubernetes.io/zone of its Node)')
@@ -74,22 +105,6 @@ export function withNodeFlags(command: Command): Command {
       defaults.nodeportAddresses,
     )
     .option('--localhost-nodeports', 'TCP node ports answer on 127.0.0.1 and ::1 too', defaults.localhostNodeports)
-    .option(
-      '--external-ips <allow|deny|cidr,...>',
-      'which spec.externalIPs are served: any user could take over an address by them',
-      externalIpsOf,
-      defaults.externalIps,
-    )
-    .option(
-      '--service-cluster-ip-range <cidr[,cidr]>',
-      'with --manifests: where ClusterIPs are taken from (default: 10.96.0.0/12,fd00:10:96::/112)',
-      clusterIpRangesOf,
-    )
-    .option(
-      '--service-node-port-range <first-last>',
-      'with --manifests: where node ports are taken from (default: 30000-32767)',
-      portRangeOf,
-    )
     .option('--service-proxy-name <name>', 'serve the Services with this service.kubernetes.io/service-proxy-name')
     .option(
       '--healthz-address <host:port|none>',
@@ -115,7 +130,7 @@ export function l4SettingsOf(flags: NodeFlags): L4Settings {
 }
 
 /** Where addresses and ports come from that no API server gives. */
-export function allocationOf(flags: NodeFlags): AllocationSettings {
+export function allocationOf(flags: ServiceFlags): AllocationSettings {
   return {
     clusterIpRanges: flags.serviceClusterIpRange ?? DEFAULT_ALLOCATION.clusterIpRanges,
     nodePorts: flags.serviceNodePortRange ?? DEFAULT_ALLOCATION.nodePorts,

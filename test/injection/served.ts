@@ -35,7 +35,7 @@ export function planOf(objects: readonly Json[]): Plan {
 }
 
 function changesOf(raw: Json): readonly Change[] {
-  const admission = admitObject(raw, { kind: 'cluster' });
+  const admission = admitObject(raw);
   if (admission === undefined) return [];
   const findings: Change = { table: 'findings', key: findingsKey(admission.ref), value: admission.findings };
   return [...(admission.change === undefined ? [] : [admission.change]), findings];

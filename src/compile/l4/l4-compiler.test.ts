@@ -9,6 +9,7 @@ import { EMPTY_SNAPSHOT, type Snapshot } from '../../model/snapshot.ts';
 import { Compiler } from '../compiler.ts';
 import type { Plan } from '../plan.ts';
 import type { CompileSettings } from '../settings.ts';
+import { DEFAULT_L4 } from './l4-settings.ts';
 
 function ip(text: string): IpAddress {
   const address = ipAddressOf(text);
@@ -33,13 +34,10 @@ const SETTINGS: CompileSettings = {
   publishService: undefined,
   publishAddresses: [],
   l4: {
+    ...DEFAULT_L4,
     nodeName: 'node-a',
-    zone: undefined,
     localDetection: { mode: 'NodeCIDR' },
-    masqueradesAll: false,
-    nodePortAddresses: 'primary',
     externalIps: { kind: 'ranges', cidrs: [cidr('192.0.2.0/24')] },
-    proxyName: undefined,
   },
   // Small enough that Services meet in it.
   allocation: {
@@ -49,7 +47,7 @@ const SETTINGS: CompileSettings = {
 };
 
 function meta(name: string, createdMs = 0) {
-  return { namespace: 'ns', name, uid: '', createdMs, origin: { kind: 'cluster' } as const };
+  return { namespace: 'ns', name, uid: '', createdMs };
 }
 
 const service = fc

@@ -14,6 +14,16 @@ export interface L4Settings {
   readonly proxyName: string | undefined;
 }
 
+/** What holds where the operator decides nothing. */
+export const DEFAULT_L4: Omit<L4Settings, 'nodeName'> = {
+  zone: undefined,
+  localDetection: { mode: 'ClusterCIDR', cidrs: [] },
+  masqueradesAll: false,
+  nodePortAddresses: 'primary',
+  externalIps: { kind: 'deny' },
+  proxyName: undefined,
+};
+
 /** `--detect-local-mode`, as kube-proxy names its modes. */
 export type LocalDetection =
   | { readonly mode: 'ClusterCIDR'; readonly cidrs: readonly Cidr[] }

@@ -4,7 +4,7 @@ import { admitObject, findingsKey, type Admission } from './admit.ts';
 
 /** Admits an object that is written as flow YAML, and must be of a kind that is read. */
 function admit(text: string): Admission {
-  const admission = admitObject(parse(text), { kind: 'cluster' });
+  const admission = admitObject(parse(text));
   if (admission === undefined) throw new Error('not a kind that is read');
   return admission;
 }
@@ -22,7 +22,7 @@ describe('admitObject', () => {
     ['a version that never was', '{ apiVersion: networking.k8s.io/v2, kind: Ingress, metadata: { name: a } }'],
     ['no kind', '{ apiVersion: v1, metadata: { name: a } }'],
   ])('passes over %s', (_, text) => {
-    expect(admitObject(parse(text), { kind: 'cluster' })).toBeUndefined();
+    expect(admitObject(parse(text))).toBeUndefined();
   });
 
   it('reads what every object carries', () => {
@@ -39,7 +39,6 @@ describe('admitObject', () => {
             name: 'a',
             uid: 'u',
             createdMs: Date.UTC(2026, 0, 2, 3, 4, 5),
-            origin: { kind: 'cluster' },
           },
         },
       },
@@ -78,7 +77,7 @@ describe('admitObject', () => {
     ],
     ['a namespace with dots', '{ metadata: { name: a, namespace: a.b } }', 'NameInvalid metadata.namespace', 'a'],
   ])('refuses an object with %s', (_, rest, finding, name) => {
-    const admission = admitObject({ apiVersion: 'v1', kind: 'Service', ...Object(parse(rest)) }, { kind: 'cluster' });
+    const admission = admitObject({ apiVersion: 'v1', kind: 'Service', ...Object(parse(rest)) });
     expect(admission).toMatchObject({ ref: { kind: 'Service', namespace: '', name }, change: undefined });
     expect(admission === undefined ? [] : told(admission)).toEqual([finding]);
   });

@@ -9,7 +9,7 @@ interface Admitted {
 }
 
 function admit(text: string): Admitted {
-  const admission = admitObject(parse(text), { kind: 'cluster' });
+  const admission = admitObject(parse(text));
   const change = admission?.change;
   return {
     slice: change?.table === 'endpointSlices' ? change.value : undefined,
@@ -106,7 +106,7 @@ describe('admitEndpoints', () => {
 
   it('stands beside an EndpointSlice of the same name', () => {
     const raw = parse('{ apiVersion: v1, kind: Endpoints, metadata: { name: web } }') as unknown;
-    expect(admitObject(raw, { kind: 'cluster' })?.change?.key).not.toBe('default/web');
+    expect(admitObject(raw)?.change?.key).not.toBe('default/web');
   });
 
   it('tells of an address that is none', () => {

@@ -11,7 +11,7 @@ interface Admitted {
 
 function admit(spec: string, { annotations = '{}', apiVersion = 'networking.k8s.io/v1' } = {}): Admitted {
   const text = `{ apiVersion: ${apiVersion}, kind: Ingress, metadata: { name: a, annotations: ${annotations} }, spec: ${spec} }`;
-  const admission = admitObject(parse(text), { kind: 'cluster' });
+  const admission = admitObject(parse(text));
   if (admission?.change?.table !== 'ingresses') throw new Error('not admitted');
   return {
     ingress: { ...admission.change.value },
@@ -229,7 +229,7 @@ describe('admitIngressClass', () => {
     ['{}', '{ ingressclass.kubernetes.io/is-default-class: "maybe" }', '', false],
   ])('reads %s with annotations %s', (spec, annotations, controller, isDefault) => {
     const text = `{ apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: { name: c, annotations: ${annotations} }, spec: ${spec} }`;
-    const admission = admitObject(parse(text), { kind: 'cluster' });
+    const admission = admitObject(parse(text));
     expect(admission?.change).toMatchObject({ key: 'c', value: { controller, isDefault } });
     expect(admission?.findings.length).toBe(annotations.includes('maybe') ? 1 : 0);
   });

@@ -11,7 +11,7 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
 function admit(fields: object): TlsMaterial {
   const raw = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'a' }, ...fields };
-  const admission = admitObject(raw, { kind: 'cluster' });
+  const admission = admitObject(raw);
   if (admission?.change?.table !== 'secrets' || admission.change.value === undefined) throw new Error('not admitted');
   // What is wrong is told where the Secret is used.
   expect(admission.findings).toEqual([]);

@@ -5,7 +5,7 @@ import { admitObject } from './admit.ts';
 
 function admit(spec: string, status = '{}'): { readonly service: Partial<Service>; readonly told: readonly string[] } {
   const text = `{ apiVersion: v1, kind: Service, metadata: { name: a }, spec: ${spec}, status: ${status} }`;
-  const admission = admitObject(parse(text), { kind: 'cluster' });
+  const admission = admitObject(parse(text));
   if (admission?.change?.table !== 'services') throw new Error('not admitted');
   return {
     service: { ...admission.change.value },

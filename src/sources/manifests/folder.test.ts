@@ -125,9 +125,8 @@ describe('Folder', () => {
     await write('b.yaml', service('a', 82));
     await write('a.yaml', `# comment\n${service('a', 81)}${service('a', 83)}`);
     const contents = await folder.scan();
-    expect(contents.changes).toMatchObject([
-      { value: { ports: [{ port: 81 }], meta: { origin: { kind: 'file', path: 'a.yaml', line: 3, document: 0 } } } },
-    ]);
+    expect(contents.changes).toMatchObject([{ value: { ports: [{ port: 81 }] } }]);
+    expect(contents.places.objects.get('Service/default/a')).toMatchObject({ path: 'a.yaml', line: 3, document: 0 });
     expect(reasons(contents)).toEqual(['Service/default/a ObjectDuplicate', 'Service/default/a ObjectDuplicate']);
     const messages = [...contents.findings.values()].flat().map(({ message }) => message);
     expect(messages[0]).toContain('a.yaml:5');
