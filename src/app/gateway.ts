@@ -114,7 +114,7 @@ async function startAccessLog(options: RunOptions, metrics: Metrics): Promise<Ac
     name: accessLogName(options.stateDirectory),
     format: options.logFormat,
     output: options.hasAccessLog ? process.stdout : undefined,
-    onEntry: (entry) => metrics.request(entry),
+    onRequest: (line) => metrics.requests.count(line),
     onDropped: (lines) => metrics.accessLogDropped(lines),
   });
   await server.listen();

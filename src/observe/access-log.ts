@@ -1,10 +1,13 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { Fault, messageOf } from '../lib/fault.ts';
-import { decodeAccessLine, type AccessEntry } from './access-entry.ts';
+import { completeLine, readAccessLine, rewriteTime, textLine, type AccessLine } from './access-line.ts';
 import type { LogFormat } from './logger.ts';
 
 /** Bytes that may wait for a slow reader of the log before lines are dropped. */
 const MAX_BACKLOG_BYTES = 8 * 1024 * 1024;
+
+const NEWLINE = 0x0a;
+const BACKSLASH = 0x5c;
 
 export interface AccessLogOptions {
   /** Name of the abstract Unix socket that HAProxy connects to. */
@@ -12,7 +15,7 @@ export interface AccessLogOptions {
   readonly format: LogFormat;
   /** Where the lines go; undefined to only count requests. */
   readonly output: (NodeJS.WritableStream & { readonly writableLength?: number }) | undefined;
-  readonly onEntry: (entry: AccessEntry) => void;
+  readonly onRequest: (line: AccessLine) => void;
   /** Called with how many lines were lost: unreadable, or the reader of the log too slow. */
   readonly onDropped: (lines: number) => void;
 }
@@ -54,56 +57,59 @@ export class AccessLogServer {
 
   #serve(socket: Socket): void {
     this.#sockets.add(socket);
-    socket.setEncoding('utf8');
-    let rest = '';
-    socket.on('data', (chunk: string) => {
-      const lines = (rest + chunk).split('\n');
-      rest = lines.pop() ?? '';
-      this.#take(lines);
+    let rest: Buffer = Buffer.alloc(0);
+    socket.on('data', (chunk: Buffer) => {
+      const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+      const end = bytes.lastIndexOf(NEWLINE) + 1;
+      rest = bytes.subarray(end);
+      if (end > 0) this.#take(bytes.subarray(0, end));
     });
     // A connection that breaks is made anew by HAProxy; there is nothing to do about it here.
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#sockets.delete(socket));
   }
 
-  #take(lines: readonly string[]): void {
-    const { output, onEntry, onDropped, format } = this.#options;
-    const written: string[] = [];
+  /** Counts the requests of whole lines, and passes the lines on: most of them as the bytes that they came in. */
+  #take(bytes: Buffer): void {
+    const { output, onRequest, onDropped } = this.#options;
+    const hasBackslash = bytes.includes(BACKSLASH);
+    const written: Buffer[] = [];
+    let keptFrom = 0;
+    let lines = 0;
     let dropped = 0;
-    for (const line of lines) {
-      if (line === '') continue;
-      const entry = decodeAccessLine(line);
-      if (entry === undefined) {
-        dropped += 1;
-        continue;
+    for (
+      let start = 0, end = bytes.indexOf(NEWLINE);
+      end !== -1;
+      start = end + 1, end = bytes.indexOf(NEWLINE, start)
+    ) {
+      const line = readAccessLine(bytes, start, end);
+      if (line !== undefined) {
+        onRequest(line);
+        lines += 1;
+        rewriteTime(bytes, start);
+        if (this.#isFinal(line, hasBackslash)) continue;
       }
-      onEntry(entry);
-      if (output !== undefined) written.push(format === 'json' ? JSON.stringify(jsonLine(entry)) : textLine(entry));
+      const changed = line === undefined ? undefined : this.#rewrite(bytes.toString('utf8', start, end));
+      if (changed === undefined) dropped += 1;
+      written.push(bytes.subarray(keptFrom, start), Buffer.from(changed ?? ''));
+      keptFrom = end + 1;
     }
-    if (written.length > 0 && output !== undefined) {
-      if ((output.writableLength ?? 0) > MAX_BACKLOG_BYTES) dropped += written.length;
-      else output.write(`${written.join('\n')}\n`);
+    written.push(bytes.subarray(keptFrom));
+    if (output !== undefined && lines > 0) {
+      if ((output.writableLength ?? 0) > MAX_BACKLOG_BYTES) dropped += lines;
+      else output.write(written.length === 1 ? bytes : Buffer.concat(written));
     }
     if (dropped > 0) onDropped(dropped);
   }
-}
 
-function jsonLine({ timeMs, ...entry }: AccessEntry): Readonly<Record<string, string | number>> {
-  return { time: new Date(timeMs).toISOString(), log: 'access', ...entry };
-}
+  /** Whether a line is what the log is to hold, but for its time. */
+  #isFinal({ isOrdinary }: AccessLine, hasBackslash: boolean): boolean {
+    return this.#options.output === undefined || (isOrdinary && !hasBackslash && this.#options.format === 'json');
+  }
 
-function textLine(entry: AccessEntry): string {
-  const target = entry.endpoint === '' ? '-' : entry.endpoint;
-  const route = entry.route === '' ? '-' : entry.route;
-  const reason = entry.reason === '' ? '' : ` ${entry.reason}`;
-  const time = new Date(entry.timeMs).toISOString();
-  return `${time} ${entry.client} ${String(entry.status)} ${printable(entry.method)} ${printable(entry.host)}${printable(entry.path)} ${route} ${target} ${String(entry.totalMs)}ms${reason}`;
-}
-
-/** What clients send may hold control characters, which could forge lines or drive a terminal. */
-function printable(text: string): string {
-  return text.replaceAll(
-    /[\u0000-\u0020\u007f-\u009f]/g,
-    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
+  #rewrite(line: string): string | undefined {
+    const json = completeLine(line);
+    if (json === undefined) return undefined;
+    return `${this.#options.format === 'json' ? json : textLine(json)}\n`;
+  }
 }

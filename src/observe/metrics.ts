@@ -1,31 +1,13 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Finding } from '../model/finding.ts';
-import type { AccessEntry } from './access-entry.ts';
+import { RequestCounts } from './request-counts.ts';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-
-/** Where the requests of one route with one status are counted. */
-interface RequestSeries {
-  readonly requests: Counter.Internal;
-  readonly durations: Histogram.Internal<'route'>;
-}
 
 /** Everything that `/metrics` shows. Routes are labelled by the object that made them, never by what clients send. */
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #requests = new Counter({
-    name: 'sluice_requests_total',
-    help: 'Finished requests by route (namespace/name of its Ingress) and status.',
-    labelNames: ['route', 'status'],
-    registers: [this.#registry],
-  });
-  readonly #durations = new Histogram({
-    name: 'sluice_request_duration_seconds',
-    help: 'Time from the first byte of a request to the last of its answer.',
-    labelNames: ['route'],
-    buckets: SECONDS,
-    registers: [this.#registry],
-  });
+  readonly requests = new RequestCounts();
   readonly #changes = new Counter({
     name: 'sluice_changes_total',
     help: 'Changes that reached a plane.',
@@ -79,27 +61,9 @@ export class Metrics {
     registers: [this.#registry],
   });
 
-  readonly #series = new Map<string, RequestSeries>();
-
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
     for (const reason of ['adopted', 'crashed', 'out-of-step']) this.#reloads.inc({ reason }, 0);
-  }
-
-  request(entry: AccessEntry): void {
-    const series = this.#seriesOf(entry.route, entry.status);
-    series.requests.inc();
-    if (entry.totalMs >= 0) series.durations.observe(entry.totalMs / 1000);
-  }
-
-  /** The series of a route, looked up once: finding them by their labels costs more than all the rest. */
-  #seriesOf(route: string, status: number): RequestSeries {
-    const key = `${route} ${String(status)}`;
-    const known = this.#series.get(key);
-    if (known !== undefined) return known;
-    const series = { requests: this.#requests.labels(route, String(status)), durations: this.#durations.labels(route) };
-    this.#series.set(key, series);
-    return series;
   }
 
   accessLogDropped(lines: number): void {
@@ -138,7 +102,7 @@ export class Metrics {
     this.#sources.set({ source: name }, isSynced ? 1 : 0);
   }
 
-  text(): Promise<string> {
-    return this.#registry.metrics();
+  async text(): Promise<string> {
+    return `${await this.#registry.metrics()}\n${this.requests.text()}`;
   }
 }

@@ -37,9 +37,9 @@ export function backendName(id: BackendId): string {
   return checked(WORD, id, 'backend name');
 }
 
-/** A server's name: its address and port, which are also what makes it one server. */
+/** A server's name: its address and port, which are also what makes it one server, and what the access log shows. */
 export function serverName(server: ServerPlan): string {
-  return checked(WORD, `${server.address}_${String(server.port)}`, 'server name');
+  return checked(WORD, `${server.address}:${String(server.port)}`, 'server name');
 }
 
 /** A server's address in `server` lines and `add server`. */
@@ -96,8 +96,8 @@ export function keyArgument(key: string): string {
   return checked(MAP_KEY, key, 'map key').replaceAll(';', String.raw`\;`);
 }
 
-/** Letters that switch rules of the skeleton on for a route. */
-export const FLAG = { redirectToHttps: 'S', hostHasRegex: 'R' } as const;
+/** Letters that switch rules of the skeleton on for a route, and the sign that it needs none of them. */
+export const FLAG = { redirectToHttps: 'S', hostHasRegex: 'R', none: '-' } as const;
 
 /** Backends of the skeleton that answer themselves. A `-` right after `sluice` and no `_`: no BackendId can be equal. */
 export const REFUSAL_BACKEND = { 404: 'sluice-404', 503: 'sluice-503' } as const;
@@ -109,7 +109,7 @@ export function routeValue(route: RoutePlan, hostHasRegex: boolean): string {
   const isRedirected = route.filters.some((filter) => filter.type === 'RequestRedirect');
   const flags = `${isRedirected ? FLAG.redirectToHttps : ''}${hostHasRegex ? FLAG.hostHasRegex : ''}`;
   const reason = action.kind === 'forward' ? '' : action.reason;
-  return checked(MAP_VALUE, `${backend}|${flags}|${route.owner}|${reason}`, 'route value');
+  return checked(MAP_VALUE, `${backend}|${flags || FLAG.none}|${route.owner}|${reason}`, 'route value');
 }
 
 /** The prefix of the keys of {@link ANY_HOST}: `*` cannot be a host that a client names. */

@@ -39,6 +39,8 @@ export async function startEngine(paths: EnginePaths, checkpoint: string, signal
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
     cwd: checkpoint,
+    // The access log has the time of the zone that HAProxy finds itself in.
+    env: { ...process.env, TZ: 'UTC' },
   });
   let ended: string | undefined;
   child.on('error', (error) => (ended = error.message));

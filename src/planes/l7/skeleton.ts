@@ -55,6 +55,10 @@ ${settings.threads === undefined ? '' : `    nbthread ${String(settings.threads)
   }    stats socket ${word(adminSocket)} mode 600 level admin expose-fd listeners
     stats timeout 1d
     hard-stop-after ${String(settings.hardStopAfterS)}s
+    # Buffers of some dozen busy connections stay with their thread instead of going back to the allocator after each request.
+    tune.memory.hot-size 4194304
+    # What a retry keeps of a request, unless the request is larger.
+    tune.bufsize.small 4096
     # Certificate chains and bulk map updates travel as payloads of the runtime CLI.
     tune.cli.max-payload-size 4m
     tune.h2.fe.glitches-threshold 1000
@@ -74,16 +78,8 @@ ring access
 `;
 }
 
-/**
- * The rules of every listener. A request that is written as usual costs one look-up: \`base\` is Host
- * and path together. Only when that misses is the host folded to lower case without its port, then
- * the wildcard above it tried, then the entry for any host. A regular expression belongs to the host that was found, so that
- * it is matched with the key that found it.
- */
+/** What both frontends have in common besides their rules. */
 function frontDefaults(settings: EngineSettings): string {
-  const lookUp = `map_beg(${FILES.routes})`;
-  const missed = 'if !{ var(txn.route) -m found }';
-  const log = settings.hasAccessLog ? accessLog() : '';
   return `defaults sluice-front
     mode http
     timeout client 60s
@@ -97,7 +93,22 @@ function frontDefaults(settings: EngineSettings): string {
     option http-ignore-probes
     # When another process takes over, an idle connection may get a request at that very moment: it is answered, then closed.
     option idle-close-on-response
-${log}    http-request set-var(txn.route) "base,concat('/#'),${lookUp}"
+    unique-id-format %[uuid]
+${settings.hasAccessLog ? accessLog(settings) : ''}`;
+}
+
+/**
+ * Finds the route of a request. One that is written as usual and needs nothing more ends at `allow`, after one look-up:
+ * `base` is Host and path together, and the sign for no flags stands between two bars. Every rule after that is for the
+ * others. Only when the look-up misses is the host folded to lower case without its port, then the wildcard above it tried,
+ * then the entry for any host. A regular expression belongs to the host that was found, so that it is matched with the key that
+ * found it.
+ */
+function routing(isTls: boolean, settings: EngineSettings): string {
+  const lookUp = `map_beg(${FILES.routes})`;
+  const missed = 'if !{ var(txn.route) -m found }';
+  return `    http-request set-var(txn.route) "base,concat('/#'),${lookUp}"
+    http-request allow if { var(txn.route) -m sub |${FLAG.none}| }
     http-request deny deny_status 400 ${missed} !{ req.hdr(host) -m found }
     http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.) ${missed}
     http-request set-var-fmt(txn.key) "%[var(txn.host)]%[path]/#" ${missed}
@@ -106,36 +117,49 @@ ${log}    http-request set-var(txn.route) "base,concat('/#'),${lookUp}"
     http-request set-var(txn.route) var(txn.key),${lookUp} ${missed}
     http-request set-var-fmt(txn.key) "*%[path]/#" ${missed}
     http-request set-var(txn.route) var(txn.key),${lookUp} ${missed}
+    http-request set-var(txn.route) str(${REFUSAL_BACKEND[404]}|${FLAG.none}||no-route) ${missed}
     http-request set-var-fmt(txn.key) "%[req.hdr(host),host_only,lower]%[path]/#" if !{ var(txn.key) -m found } { var(txn.route),field(2,|) -m sub ${FLAG.hostHasRegex} }
     http-request set-var(txn.regex) "var(txn.key),regsub('/#',),map_reg(${FILES.regexes})" if { var(txn.route),field(2,|) -m sub ${FLAG.hostHasRegex} }
     http-request set-var(txn.route) var(txn.regex) if { var(txn.regex) -m found }
-`;
+${isTls ? '' : redirect(settings)}`;
 }
 
-/** One JSON object a line; the fields are read by observe/access-log. */
-function accessLog(): string {
+/**
+ * One line of JSON per request, which observe/access-log relays as it is: written by hand, because HAProxy's own encoder
+ * (`%{+json}o`) takes twice the time. What clients choose is `host`, which is encoded, and `path`, in which HAProxy writes
+ * what is not printable, `"` and `#` as `#` and two digits; a backslash in it is left to the relay.
+ */
+function accessLog(settings: EngineSettings): string {
+  const id = settings.trustedProxies.length === 0 ? 'ID' : '[capture.req.hdr(1),json(utf8s)]';
+  const text = (name: string, value: string): string => String.raw`\"${name}\":\"${value}\"`;
+  // With the flag Q, HAProxy writes the quotes, and also where there is no value, in place of which it writes a dash without.
+  const maybe = (name: string, value: string): string => String.raw`\"${name}\":%{+Q}${value}`;
+  const number = (name: string, value: string): string => String.raw`\"${name}\":${value}`;
   const fields = [
-    '%(t)[accept_date(ms)]',
-    '%(client)ci',
-    '%(method)HM',
-    '%(host)[capture.req.hdr(0)]',
-    '%(path)HPO',
-    '%(version)HV',
-    '%(status)ST',
-    '%(bytes)B',
-    '%(route)[var(txn.route)]',
-    '%(backend)b',
-    '%(endpoint)s',
-    '%(ends)tsc',
-    '%(wait_ms)Tw',
-    '%(connect_ms)Tc',
-    '%(response_ms)Tr',
-    '%(total_ms)Ta',
-    '%(retries)rc',
-    '%(id)[capture.req.hdr(1)]',
+    // These five come first, because every line is searched for them.
+    text('time', '%tr'),
+    text('log', 'access'),
+    text('ends', '%tsc'),
+    number('status', '%ST'),
+    number('totalMs', '%Ta'),
+    maybe('route', '[var(txn.route),field(3,|)]'),
+    text('client', '%ci'),
+    text('method', '%HM'),
+    maybe('host', '[capture.req.hdr(0),json(utf8s)]'),
+    text('path', '%HPO'),
+    text('version', '%HV'),
+    number('bytes', '%B'),
+    number('waitMs', '%Tw'),
+    number('connectMs', '%Tc'),
+    number('responseMs', '%Tr'),
+    number('retries', '%rc'),
+    maybe('requestId', id),
+    // These two come last, because they are what has to be changed in a line.
+    text('endpoint', '%s'),
+    maybe('reason', '[var(txn.route),field(4,|)]'),
   ];
   return `    log ring@access format raw local0
-    log-format "%{+json}o ${fields.join(' ')}"
+    log-format "{${fields.join(',')}}"
 `;
 }
 
@@ -149,11 +173,13 @@ function backendDefaults(): string {
     timeout tunnel 1h
     balance leastconn
     http-reuse safe
-    # An endpoint that is gone before its EndpointSlice says so costs a retry on another one, not an error.
+    # An endpoint that is gone before its EndpointSlice says so costs a retry on another one, not an error; and so does one that
+    # closes an idle connection while a request is on its way to it.
     # Requests that may have had an effect are not sent twice (RFC 9110 §9.2.2).
     retries 3
     option redispatch 1
     retry-on conn-failure empty-response
+    option use-small-buffers l7-retries
     http-request disable-l7-retry if { method POST PATCH }
 `;
 }
@@ -169,13 +195,14 @@ function frontend(name: string, settings: EngineSettings, isTls: boolean): strin
       binds.push(`    bind ${family}@${bindAddress(address, port)} name http3 ${quic}`);
     }
   }
-  const logged = settings.hasAccessLog
-    ? '    http-request capture req.hdr(host) len 255\n    http-request capture req.hdr(x-request-id) len 64\n'
+  const captures = settings.hasAccessLog
+    ? `    capture request header host len 255\n${
+        settings.trustedProxies.length === 0 ? '' : '    http-request capture req.hdr(x-request-id) len 64\n'
+      }`
     : '';
   return `frontend ${name} from sluice-front
 ${binds.join('\n')}
-${forwardedHeaders(settings, isTls)}${logged}${isTls ? altSvc(settings) : redirect(settings)}    use_backend ${REFUSAL_BACKEND[404]} if !{ var(txn.route) -m found }
-    use_backend %[var(txn.route),field(1,|)]
+${forwardedHeaders(settings, isTls)}${captures}${isTls ? altSvc(settings) : ''}${routing(isTls, settings)}    use_backend %[var(txn.route),field(1,|)]
     # A backend that went away between look-up and use.
     default_backend ${REFUSAL_BACKEND[503]}
 `;
@@ -203,30 +230,33 @@ function redirect(settings: EngineSettings): string {
 }
 
 /**
- * X-Forwarded-* and friends: what a client says of itself is replaced; what a trusted proxy says is
- * kept and, for X-Forwarded-For, appended to.
+ * X-Forwarded-* and friends: what a client says of itself is removed, in one search through the headers; what a trusted
+ * proxy says is kept and, for X-Forwarded-For, appended to.
  */
 function forwardedHeaders(settings: EngineSettings, isTls: boolean): string {
   const values: readonly (readonly [string, string])[] = [
-    ['x-forwarded-for', '%[src]'],
     ['x-forwarded-proto', isTls ? 'https' : 'http'],
     ['x-forwarded-host', '%[req.hdr(host)]'],
     ['x-forwarded-port', String(isTls ? settings.publicHttpsPort : settings.httpPort)],
-    ['x-real-ip', '%[src]'],
-    ['x-request-id', '%[uuid]'],
   ];
   if (settings.trustedProxies.length === 0) {
-    return `${values.map(([name, value]) => `    http-request set-header ${name} ${value}`).join('\n')}\n`;
+    return `    http-request del-header x-forwarded- -m beg
+    http-request add-header x-forwarded-for %[src]
+${values.map(([name, value]) => `    http-request add-header ${name} ${value}`).join('\n')}
+    http-request set-header x-real-ip %[src]
+    http-request set-header x-request-id %[unique-id]
+`;
   }
-  const trusted = `    http-request set-var(txn.trusted) bool(true) if { src ${settings.trustedProxies.map(word).join(' ')} }\n`;
-  const rules = values.map(([name, value]) => {
-    if (name === 'x-forwarded-for') {
-      return `    http-request del-header x-forwarded-for if !{ var(txn.trusted) -m bool }\n    http-request set-header x-real-ip %[req.hdr(x-forwarded-for,-1)] if { var(txn.trusted) -m bool } { req.hdr(x-forwarded-for) -m found }\n    http-request add-header x-forwarded-for %[src]`;
-    }
-    const unless = `!{ var(txn.trusted) -m bool } || !{ req.hdr(${name}) -m found }`;
-    return `    http-request set-header ${name} ${value} if ${unless}`;
-  });
-  return `${trusted}${rules.join('\n')}\n`;
+  const isTrusted = '{ var(txn.trusted) -m bool }';
+  const keep = [...values, ['x-real-ip', '%[src]'] as const, ['x-request-id', '%[unique-id]'] as const].map(
+    ([name, value]) =>
+      `    http-request set-header ${name} ${value} if !${isTrusted} || !{ req.hdr(${name}) -m found }\n`,
+  );
+  return `    http-request set-var(txn.trusted) bool(true) if { src ${settings.trustedProxies.map(word).join(' ')} }
+    http-request del-header x-forwarded- -m beg if !${isTrusted}
+    http-request set-header x-real-ip %[req.hdr(x-forwarded-for,-1)] if ${isTrusted} { req.hdr(x-forwarded-for) -m found }
+    http-request add-header x-forwarded-for %[src]
+${keep.join('')}`;
 }
 
 function refusal(name: string, status: 404 | 503, text: string): string {
