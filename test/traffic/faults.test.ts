@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdir, rename, rmdir } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -64,6 +65,26 @@ describe('faults and changes under load', () => {
     expect(load.failures).toEqual([]);
     expect(load.sent).toBeGreaterThan(200);
     expect(await lab.reloads()).toBe(0);
+  });
+
+  it('answers requests that reach an endpoint just as it closes its idle connection', async () => {
+    const server = createServer((socket) => {
+      let requests = 0;
+      socket.on('error', () => socket.destroy());
+      socket.on('data', () => {
+        requests += 1;
+        if (requests === 1) socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
+        else socket.destroy();
+      });
+    });
+    const port = await freePort();
+    server.listen(port, '127.0.0.1');
+    await lab.write('fickle.yaml', service('fickle', [port]) + ingress('fickle', 'fickle.test', { '/': 'fickle' }));
+    await lab.until('the route', async () => (await lab.get('http://fickle.test/')).status === 200);
+    for (let request = 0; request < 20; request += 1) {
+      expect((await lab.get('http://fickle.test/')).status).toBe(200);
+    }
+    server.close();
   });
 
   it('starts HAProxy again, full, when it crashes', async () => {
