@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
+import { createHash, type Hash } from 'node:crypto';
+import { mkdir, open, readdir, readlink, rename, rm, symlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { BackendPlan, L7Plan } from '../../compile/plan.ts';
 import { backendName, certificateFile, serverAddress, serverName } from './encode.ts';
@@ -47,16 +47,6 @@ function backendSection(backend: BackendPlan): string {
   return text;
 }
 
-/** A digest of a checkpoint's contents, to tell whether it must be written again. */
-export function digestOf(checkpoint: Checkpoint): string {
-  const hash = createHash('sha256');
-  for (const [name, pieces] of checkpoint) {
-    hash.update(`${name}\0`);
-    for (const piece of pieces) hash.update(piece);
-  }
-  return hash.digest('hex');
-}
-
 /**
  * Writes a checkpoint into a folder of its own and then points the link `current` at it, so that a
  * crash in between leaves the old one whole. Keys are inside: everything is readable by the owner only.
@@ -64,12 +54,16 @@ export function digestOf(checkpoint: Checkpoint): string {
  * Returns the folder. @throws what the file system throws.
  */
 export async function writeCheckpoint(stateDirectory: string, checkpoint: Checkpoint): Promise<string> {
-  const name = `checkpoint-${digestOf(checkpoint).slice(0, 16)}`;
-  const folder = join(stateDirectory, name);
-  const temporary = `${folder}.tmp`;
+  const temporary = join(stateDirectory, 'checkpoint.tmp');
   await rm(temporary, { recursive: true, force: true });
   await mkdir(join(temporary, 'certs'), { recursive: true, mode: 0o700 });
-  for (const [file, pieces] of checkpoint) await writePieces(join(temporary, file), pieces);
+  const hash = createHash('sha256');
+  for (const [file, pieces] of checkpoint) {
+    hash.update(`${file}\0`);
+    await writePieces(join(temporary, file), pieces, hash);
+  }
+  const name = `checkpoint-${hash.digest('hex').slice(0, 16)}`;
+  const folder = join(stateDirectory, name);
   await rm(folder, { recursive: true, force: true });
   await rename(temporary, folder);
   const link = join(stateDirectory, 'current');
@@ -89,7 +83,8 @@ async function removeOthers(stateDirectory: string, kept: readonly string[]): Pr
   }
 }
 
-async function writePieces(path: string, pieces: readonly string[]): Promise<void> {
+/** Joined, hashed and written bit by bit, so that a change never waits for the checkpoint of ten thousand backends. */
+async function writePieces(path: string, pieces: readonly string[], hash: Hash): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const file = await open(path, 'w', 0o600);
   try {
@@ -99,12 +94,17 @@ async function writePieces(path: string, pieces: readonly string[]): Promise<voi
       batch.push(piece);
       length += piece.length;
       if (length < 262_144) continue;
-      await file.write(batch.join(''));
+      await writeHashed(file, batch.join(''), hash);
       batch = [];
       length = 0;
     }
-    await file.write(batch.join(''));
+    await writeHashed(file, batch.join(''), hash);
   } finally {
     await file.close();
   }
+}
+
+async function writeHashed(file: FileHandle, text: string, hash: Hash): Promise<void> {
+  hash.update(text);
+  await file.write(text);
 }
