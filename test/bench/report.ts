@@ -1,3 +1,5 @@
+import { readdir, readFile } from 'node:fs/promises';
+
 /** One line of a table. */
 export type Row = readonly string[];
 
@@ -18,4 +20,32 @@ export function formatDuration(ms: number): string {
 export function formatMarkdown(headings: Row, rows: readonly Row[]): string {
   const lines = [headings, headings.map(() => '---'), ...rows];
   return lines.map((line) => `| ${line.join(' | ')} |\n`).join('');
+}
+
+/** The memory of a process that is really there (VmRSS, proc(5)), in MB. */
+export async function residentMegabytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${String(pid)}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
+}
+
+/** Processor time that a process has taken so far, all its threads together, in microseconds (`schedstat`, proc(5)). */
+export async function cpuMicroseconds(pid: number): Promise<number> {
+  let sum = 0;
+  for (const thread of await readdir(`/proc/${String(pid)}/task`)) {
+    const [taken] = (await readFile(`/proc/${String(pid)}/task/${thread}/schedstat`, 'utf8')).split(' ');
+    sum += Number(taken) / 1000;
+  }
+  return sum;
+}
+
+/** A process and the processes that it has started itself. */
+export async function withChildren(pid: number): Promise<readonly number[]> {
+  const children = await readFile(`/proc/${String(pid)}/task/${String(pid)}/children`, 'utf8');
+  return [
+    pid,
+    ...children
+      .split(' ')
+      .filter((word) => word !== '')
+      .map(Number),
+  ];
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findHaproxy } from '../../src/app/haproxy.ts';
@@ -131,11 +131,6 @@ function objects(size: Size): Change[] {
   return changes;
 }
 
-async function residentMegabytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${String(pid)}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
-}
-
 /** Start, one-endpoint changes and one-Ingress changes at one size, through compile and a real HAProxy. */
 async function measure(size: Size): Promise<Row> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
@@ -177,7 +172,6 @@ async function measure(size: Size): Promise<Row> {
   const all = objects(size);
   try {
     const startMs = await change(all);
-    const pid = Number(await readFile(join(folder, 'haproxy.pid'), 'utf8'));
     const endpoint: number[] = [];
     const ingress: number[] = [];
     for (let flip = 1; flip <= FLIPS; flip += 1) {
@@ -223,8 +217,6 @@ async function measure(size: Size): Promise<Row> {
       formatDuration(percentile(endpoint, 0.99)),
       formatDuration(percentile(ingress, 0.5)),
       formatDuration(percentile(ingress, 0.99)),
-      `${String(Math.round(process.memoryUsage().rss / 1048576))} MB`,
-      `${String(Math.round(await residentMegabytes(pid)))} MB`,
     ];
   } finally {
     await plane.release();
@@ -240,11 +232,9 @@ export const SCALE_HEADINGS = [
   'endpoint p99',
   'Ingress p50',
   'Ingress p99',
-  'this process',
-  'HAProxy',
 ];
 
-/** One row per size. The memory of this process includes that of the smaller sizes before. */
+/** One row per size. */
 export async function scaleRows(progress: (text: string) => void): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for (const size of SIZES) {

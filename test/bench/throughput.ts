@@ -8,16 +8,17 @@ import { findHaproxy } from '../../src/app/haproxy.ts';
 import { makeCertificate } from '../traffic/certificate.ts';
 import { freePort, Lab } from '../traffic/lab.ts';
 import { ingress, service, tlsSecret } from '../traffic/manifest.ts';
-import { percentile, type Row } from './report.ts';
+import { cpuMicroseconds, percentile, withChildren, type Row } from './report.ts';
 
 const run = promisify(execFile);
 const ROUNDS = 4;
 const SECONDS = 3;
 const HOST = 'bench.test';
 
-/** A way to the backend: a name and its two ports. */
+/** A way to the backend: a name, its two ports, and its processes. */
 interface Contender {
   readonly name: string;
+  readonly pids: () => Promise<readonly number[]>;
   readonly httpPort: number;
   readonly httpsPort: number;
 }
@@ -25,9 +26,11 @@ interface Contender {
 interface Sample {
   readonly requestsPerSecond: number;
   readonly p99Ms: number;
+  /** Processor time of the contender's own processes, in microseconds. */
+  readonly cpuPerRequest: number;
 }
 
-async function wrk(url: string, headers: readonly string[]): Promise<Sample> {
+async function wrk(way: Contender, url: string, headers: readonly string[]): Promise<Sample> {
   const args = [
     '-t1',
     '-c32',
@@ -36,11 +39,23 @@ async function wrk(url: string, headers: readonly string[]): Promise<Sample> {
     ...headers.flatMap((header) => ['-H', header]),
     url,
   ];
+  const pids = await way.pids();
+  const before = await cpuOf(pids);
   const { stdout } = await run('wrk', args);
+  const cpu = (await cpuOf(pids)) - before;
   const p99 = /99%\s+([\d.]+)(us|ms|s)/.exec(stdout);
   const scale = p99?.[2] === 'us' ? 0.001 : p99?.[2] === 's' ? 1000 : 1;
   if (stdout.includes('Non-2xx')) throw new Error(`${url} answered with errors:\n${stdout}`);
-  return { requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]), p99Ms: Number(p99?.[1]) * scale };
+  return {
+    requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]),
+    p99Ms: Number(p99?.[1]) * scale,
+    cpuPerRequest: cpu / Number(/(\d+) requests in/.exec(stdout)?.[1]),
+  };
+}
+
+async function cpuOf(pids: readonly number[]): Promise<number> {
+  const each = await Promise.all(pids.map(cpuMicroseconds));
+  return each.reduce((sum, one) => sum + one, 0);
 }
 
 function haproxyConfig(contender: Contender, backendPort: number, pem: string, headers: boolean): string {
@@ -105,7 +120,7 @@ async function start(command: string, args: readonly string[], port: number): Pr
   throw new Error(`${command} does not answer on port ${String(port)}`);
 }
 
-export const THROUGHPUT_HEADINGS = ['way', 'requests/s', 'ratio', 'p99', 'TLS connections/s', 'ratio'];
+export const THROUGHPUT_HEADINGS = ['way', 'requests/s', 'ratio', 'p99', 'CPU', 'TLS connections/s', 'ratio', 'CPU'];
 
 /** Each way measured in turn, several rounds, so that a machine whose speed drifts is fair to all; medians and ratios of them. */
 export async function throughputRows(progress: (text: string) => void): Promise<readonly Row[]> {
@@ -114,8 +129,10 @@ export async function throughputRows(progress: (text: string) => void): Promise<
   const backendPort = await freePort();
   const pem = makeCertificate(HOST, [HOST]);
   await writeFile(join(folder, 'bench.pem'), `${pem.certificate}${pem.key}`);
+  const started = new Map<string, number>();
   const contender = async (name: string): Promise<Contender> => ({
     name,
+    pids: () => withChildren(started.get(name) ?? 0),
     httpPort: await freePort(),
     httpsPort: await freePort(),
   });
@@ -123,12 +140,16 @@ export async function throughputRows(progress: (text: string) => void): Promise<
   const startNginx = async (proxy: Contender | undefined): Promise<void> => {
     const file = join(folder, `nginx-${proxy === undefined ? 'web' : 'proxy'}.conf`);
     await writeFile(file, nginxConfig(folder, proxy, backendPort));
-    children.push(await start('nginx', ['-c', file, '-p', folder], proxy?.httpPort ?? backendPort));
+    const child = await start('nginx', ['-c', file, '-p', folder], proxy?.httpPort ?? backendPort);
+    children.push(child);
+    if (proxy !== undefined) started.set(proxy.name, child.pid ?? 0);
   };
   const startHaproxy = async (way: Contender, headers: boolean): Promise<void> => {
     const file = join(folder, `${headers ? 'same' : 'bare'}.cfg`);
     await writeFile(file, haproxyConfig(way, backendPort, join(folder, 'bench.pem'), headers));
-    children.push(await start(haproxy, ['-db', '-f', file], way.httpPort));
+    const child = await start(haproxy, ['-db', '-f', file], way.httpPort);
+    children.push(child);
+    started.set(way.name, child.pid ?? 0);
   };
   const files = {
     'bench.yaml':
@@ -149,8 +170,8 @@ export async function throughputRows(progress: (text: string) => void): Promise<
     const ways: readonly Contender[] = [
       bare,
       same,
-      { name: 'Sluice, --no-access-log', httpPort: quiet.httpPort, httpsPort: quiet.httpsPort },
-      { name: 'Sluice, with access log and metrics', httpPort: logged.httpPort, httpsPort: logged.httpsPort },
+      contenderOf('Sluice, --no-access-log', quiet),
+      contenderOf('Sluice, with access log and metrics', logged),
       nginx,
     ];
     const http = ways.map((): Sample[] => []);
@@ -158,9 +179,9 @@ export async function throughputRows(progress: (text: string) => void): Promise<
     for (let round = 1; round <= ROUNDS; round += 1) {
       progress(`round ${String(round)} of ${String(ROUNDS)}`);
       for (const [index, way] of ways.entries()) {
-        http[index]?.push(await wrk(`http://127.0.0.1:${String(way.httpPort)}/`, [`Host: ${HOST}`]));
+        http[index]?.push(await wrk(way, `http://127.0.0.1:${String(way.httpPort)}/`, [`Host: ${HOST}`]));
         tls[index]?.push(
-          await wrk(`https://127.0.0.1:${String(way.httpsPort)}/`, [`Host: ${HOST}`, 'Connection: close']),
+          await wrk(way, `https://127.0.0.1:${String(way.httpsPort)}/`, [`Host: ${HOST}`, 'Connection: close']),
         );
       }
     }
@@ -176,6 +197,10 @@ export async function throughputRows(progress: (text: string) => void): Promise<
   }
 }
 
+function contenderOf(name: string, lab: Lab): Contender {
+  return { name, pids: () => lab.pids(), httpPort: lab.httpPort, httpsPort: lab.httpsPort };
+}
+
 function rowOf(
   way: Contender,
   http: readonly Sample[],
@@ -183,20 +208,19 @@ function rowOf(
   baseHttp: readonly Sample[],
   baseTls: readonly Sample[],
 ): Row {
-  const rate = (samples: readonly Sample[]): number =>
-    percentile(
-      samples.map((sample) => sample.requestsPerSecond),
-      0.5,
-    );
+  const median = (samples: readonly Sample[], value: (sample: Sample) => number): number =>
+    percentile(samples.map(value), 0.5);
+  const rate = (samples: readonly Sample[]): number => median(samples, (sample) => sample.requestsPerSecond);
+  const cpu = (samples: readonly Sample[]): string =>
+    `${median(samples, (sample) => sample.cpuPerRequest).toFixed(1)} µs`;
   return [
     way.name,
     Math.round(rate(http)).toLocaleString('en'),
     (rate(http) / rate(baseHttp)).toFixed(2),
-    `${percentile(
-      http.map((sample) => sample.p99Ms),
-      0.5,
-    ).toFixed(2)} ms`,
+    `${median(http, (sample) => sample.p99Ms).toFixed(2)} ms`,
+    cpu(http),
     Math.round(rate(tls)).toLocaleString('en'),
     (rate(tls) / rate(baseTls)).toFixed(2),
+    cpu(tls),
   ];
 }

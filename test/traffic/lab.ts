@@ -104,11 +104,17 @@ export class Lab {
     );
   }
 
-  static async create(files: Readonly<Record<string, string>>, flags: readonly string[] = []): Promise<Lab> {
+  /** `sluice run --manifests` on an empty folder; not started yet. */
+  static async forFolder(flags: readonly string[] = []): Promise<Lab> {
     const root = await mkdtemp(join(tmpdir(), 'sluice-lab-'));
     const manifests = ['--manifests', join(root, 'manifests')];
     const lab = new Lab(root, [await freePort(), await freePort(), await freePort()], [...manifests, ...flags]);
     await mkdir(lab.manifests);
+    return lab;
+  }
+
+  static async create(files: Readonly<Record<string, string>>, flags: readonly string[] = []): Promise<Lab> {
+    const lab = await Lab.forFolder(flags);
     for (const [name, text] of Object.entries(files)) await lab.write(name, text);
     await lab.start();
     return lab;
@@ -116,6 +122,12 @@ export class Lab {
 
   get manifests(): string {
     return join(this.root, 'manifests');
+  }
+
+  /** The processes of Sluice and of its HAProxy. */
+  async pids(): Promise<readonly number[]> {
+    const engine = Number(await readFile(join(this.root, 'state', 'haproxy.pid'), 'utf8'));
+    return [...(this.#child?.pid === undefined ? [] : [this.#child.pid]), engine];
   }
 
   async start(): Promise<void> {
