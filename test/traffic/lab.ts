@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { Agent, createServer, request, type IncomingHttpHeaders, type Server } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
@@ -84,6 +85,8 @@ export class Lab {
   readonly httpsPort: number;
   readonly apiPort: number;
   output = '';
+  /** A file that the access log is written to, instead of being kept in {@link Lab.output}. */
+  accessLogFile: string | undefined;
   #child: ChildProcess | undefined;
   readonly #flags: readonly string[];
   readonly agent = new Agent({ keepAlive: true, maxSockets: 64 });
@@ -137,6 +140,7 @@ export class Lab {
 
   /** Starts without waiting for anything. */
   spawn(): void {
+    const accessLog = this.accessLogFile === undefined ? undefined : openSync(this.accessLogFile, 'a');
     const child = spawn(
       SLUICE,
       [
@@ -160,10 +164,11 @@ export class Lab {
         '5',
         ...this.#flags,
       ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
+      { stdio: ['ignore', accessLog ?? 'pipe', 'pipe'] },
     );
+    if (accessLog !== undefined) closeSync(accessLog);
     for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+      stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
     this.#child = child;
   }
 
