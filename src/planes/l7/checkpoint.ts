@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { mkdir, open, readdir, readlink, rename, rm, symlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { BackendPlan, L7Plan } from '../../compile/plan.ts';
+import type { BackendPlan, HostPlan, L7Plan } from '../../compile/plan.ts';
 import { backendName, certificateFile, serverAddress, serverName } from './encode.ts';
 import { crtListLine, defaultCertificatePem, hostEntries, named, pemLines, regexLines, weightOf } from './commands.ts';
 import { BACKEND_CLASS, FILES } from './skeleton.ts';
@@ -15,9 +15,7 @@ export type Checkpoint = ReadonlyMap<string, readonly string[]>;
 /** Renders a plan as files. Pure; equal plans give equal bytes. */
 export function renderCheckpoint(plan: L7Plan, skeleton: string, selfSignedPem: string): Checkpoint {
   const backends = plan.backends.sorted().map(([, backend]) => backendSection(backend));
-  const routes = plan.hosts
-    .sorted()
-    .flatMap(([, host]) => [...hostEntries(host).routes].map(([key, value]) => `${key} ${value}\n`));
+  const routes = plan.hosts.sorted().map(([, host]) => hostLines(host));
   const certificates = plan.certificates.sorted().flatMap(([, certificate]) => named(certificate) ?? []);
   const files = new Map<string, readonly string[]>([
     [FILES.config, [skeleton, ...backends]],
@@ -30,6 +28,17 @@ export function renderCheckpoint(plan: L7Plan, skeleton: string, selfSignedPem: 
     files.set(certificateFile(certificate.id), [`${pemLines(certificate).join('\n')}\n`]);
   }
   return files;
+}
+
+const routeLines = new WeakMap<HostPlan, string>();
+
+/** The lines of a host in the map of routes, kept as long as the host is. */
+function hostLines(host: HostPlan): string {
+  const known = routeLines.get(host);
+  if (known !== undefined) return known;
+  const text = [...hostEntries(host).routes].map(([key, value]) => `${key} ${value}\n`).join('');
+  routeLines.set(host, text);
+  return text;
 }
 
 const sections = new WeakMap<BackendPlan, string>();

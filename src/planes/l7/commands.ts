@@ -1,5 +1,5 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
-import type { BackendPlan, CertificatePlan, HostPlan, L7Plan, ServerPlan } from '../../compile/plan.ts';
+import type { BackendPlan, CertificatePlan, HostPlan, L7Plan, RoutePlan, ServerPlan } from '../../compile/plan.ts';
 import {
   backendName,
   certificateFile,
@@ -142,7 +142,7 @@ export function hostEntries(plan: HostPlan): {
 } {
   const routes = new Map<string, string>();
   const regexes = new Map<string, string>();
-  const hasRegex = plan.routes.some((route) => route.match.type === 'RegularExpression');
+  const hasRegex = plan.routes.some(isRegex);
   for (const route of plan.routes) {
     const { match } = route;
     if (match.type === 'RegularExpression')
@@ -152,9 +152,15 @@ export function hostEntries(plan: HostPlan): {
   return { routes, regexes };
 }
 
+function isRegex({ match }: RoutePlan): boolean {
+  return match.type === 'RegularExpression';
+}
+
 /** Lines of the map of regular expressions: longest pattern first, as ingress-nginx orders them. */
 export function regexLines(hosts: PersistentMap<HostPlan>): readonly string[] {
-  const entries = [...hosts.values()].flatMap((host) => [...hostEntries(host).regexes]);
+  const entries = [...hosts.values()]
+    .filter((host) => host.routes.some(isRegex))
+    .flatMap((host) => [...hostEntries(host).regexes]);
   return entries.sort(([a], [b]) => b.length - a.length || (a < b ? -1 : 1)).map(([key, value]) => `${key} ${value}`);
 }
 
