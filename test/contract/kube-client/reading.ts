@@ -26,6 +26,8 @@ export const readingCases: Readonly<Record<string, Case>> = {
     const name = (object: RawObject): string => object.metadata.name;
     const all = { resource: configMaps, namespace: scene.namespace };
     expect((await scene.admin.list({ ...all, labelSelector: 'app=y' }, name)).objects).toEqual(['b']);
+    expect((await scene.admin.list({ ...all, labelSelector: 'app' }, name)).objects).toEqual(['a', 'b']);
+    expect((await scene.admin.list({ ...all, labelSelector: '!app,app!=x' }, name)).objects).not.toContain('a');
     expect((await scene.admin.list({ ...all, fieldSelector: 'metadata.name=a' }, name)).objects).toEqual(['a']);
   },
   'answers 404 for a kind that it does not know': async (scene) => {

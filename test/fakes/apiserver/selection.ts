@@ -6,11 +6,12 @@ export type Selects = (object: StoredObject) => boolean;
 
 interface Term {
   readonly key: string;
-  readonly value: string;
+  /** Undefined: any, so long as there is one. */
+  readonly value: string | undefined;
   readonly isNegated: boolean;
 }
 
-/** Namespace, `metadata.*` field selectors, and (in)equality of labels: all that the fake understands. */
+/** Namespace, `metadata.*` field selectors, and (in)equality and presence of labels: all that the fake understands. */
 export function selects(route: Route, query: URLSearchParams): Selects {
   const fields = terms(query.get('fieldSelector'));
   const labels = terms(query.get('labelSelector'));
@@ -23,16 +24,20 @@ export function selects(route: Route, query: URLSearchParams): Selects {
     const labelValues = asJson(object.metadata['labels']);
     return (
       (route.namespace === undefined || route.namespace === namespace) &&
-      fields.every(({ key, value, isNegated }) => (fieldValues[key] === value) !== isNegated) &&
-      labels.every(({ key, value, isNegated }) => (labelValues[key] === value) !== isNegated)
+      fields.every((term) => holds(term, fieldValues[term.key])) &&
+      labels.every((term) => holds(term, labelValues[term.key]))
     );
   };
+}
+
+function holds({ value, isNegated }: Term, found: unknown): boolean {
+  return (value === undefined ? found !== undefined : found === value) !== isNegated;
 }
 
 function terms(selector: string | null): readonly Term[] {
   if (selector === null || selector === '') return [];
   return selector.split(',').map((term) => {
-    const [key = '', value = ''] = term.split(/!=|==?/);
-    return { key, value, isNegated: term.includes('!=') };
+    const [key = '', value] = term.replace(/^!/, '').split(/!=|==?/);
+    return { key, value, isNegated: term.includes('!') };
   });
 }
