@@ -78,7 +78,11 @@ export function recallDeclarations(group: AffinityGroup): readonly Declaration[]
       `meta l4proto ${group.protocol} dnat ${ip} to ${ip} saddr map @${clientsMap(group, port)} : ${String(port)}`,
   );
   const chain = { name: recallChain(group), rules };
-  return [...clientsMaps(group), declaredChain(affinityTable(group.family), chain, true)];
+  return [
+    ...hookDeclarations(group.family),
+    ...clientsMaps(group),
+    declaredChain(affinityTable(group.family), chain, true),
+  ];
 }
 
 /** The chain that remembers where a client went. */
@@ -89,7 +93,11 @@ export function rememberDeclarations(group: AffinityGroup): readonly Declaration
       `${group.protocol} dport ${String(port)} update @${clientsMap(group, port)} { ${ip} saddr timeout ${String(group.timeoutS)}s : ${ip} daddr }`,
   );
   const chain = { name: rememberChain(group), rules };
-  return [...clientsMaps(group), declaredChain(affinityTable(group.family), chain, true)];
+  return [
+    ...hookDeclarations(group.family),
+    ...clientsMaps(group),
+    declaredChain(affinityTable(group.family), chain, true),
+  ];
 }
 
 /** Names say what the rules depend on, so that a chain never has to change its rules while packets go through it. */
@@ -130,7 +138,25 @@ export function renderAffinityBase(family: Family): readonly string[] {
     { name: remembered, typeOf: vip, data: 'verdict' },
     { name: rememberedNodePorts, typeOf: port, data: 'verdict' },
   ];
-  const recall = [`${vip} vmap @${recalled}`, `${ip} daddr @${nodePortIps} ${port} vmap @${recalledNodePorts}`];
+  return [
+    `add table ${table}`,
+    ...[...maps, { name: nodePortIps, typeOf: `${ip} daddr` }].map((set) => setCommand(table, set)),
+    ...maps.map(({ name }) => `flush map ${table} ${name}`),
+    `flush set ${table} ${nodePortIps}`,
+    ...rememberChains(family).flatMap(([name, rules]) => chainCommands(table, name, rules)),
+  ];
+}
+
+/** Where packets enter the table. Only once there is a group: they cost every new connection 0.7 µs, and few clusters have any. */
+function hookDeclarations(family: Family): readonly Declaration[] {
+  const ip = WORDS[family].family;
+  const table = affinityTable(family);
+  const port = 'meta l4proto . th dport';
+  const { recalled, recalledNodePorts, nodePortIps } = AFFINITY_SETS;
+  const recall = [
+    `${ip} daddr . ${port} vmap @${recalled}`,
+    `${ip} daddr @${nodePortIps} ${port} vmap @${recalledNodePorts}`,
+  ];
   const chains = [
     { name: 'prerouting', hook: 'prerouting', priority: -101, rules: recall, comment: 'clients that are known' },
     { name: 'output', hook: 'output', priority: -101, rules: recall, comment: 'the same, on the node itself' },
@@ -142,25 +168,29 @@ export function renderAffinityBase(family: Family): readonly string[] {
       comment: 'before sources are replaced',
     })),
   ] as const;
-  return [
-    `add table ${table}`,
-    ...[...maps, { name: nodePortIps, typeOf: `${ip} daddr` }].map((set) => setCommand(table, set)),
-    ...maps.map(({ name }) => `flush map ${table} ${name}`),
-    `flush set ${table} ${nodePortIps}`,
-    ...chainCommands(table, 'remember', rememberRules(family)),
-    ...chains.flatMap((chain) => baseChainCommands(table, chain)),
-  ];
+  return chains.map((chain) => ({
+    id: `chain ${table} ${chain.name}`,
+    commands: baseChainCommands(table, chain),
+    isOwned: false,
+  }));
 }
 
 /** `ct original proto-dst` has no type before the protocol is known, hence a rule for each (nft(8), CONNTRACK EXPRESSIONS). */
-function rememberRules(family: Family): readonly string[] {
+function rememberChains(family: Family): readonly (readonly [name: string, rules: readonly string[]])[] {
   const to = `ct original ${WORDS[family].family} daddr`;
   const port = 'meta l4proto . ct original proto-dst';
   const { remembered, rememberedNodePorts, nodePortIps } = AFFINITY_SETS;
   return [
-    ...PROTOCOLS.map((protocol) => `meta l4proto ${protocol} ${to} . ${port} vmap @${remembered}`),
-    ...PROTOCOLS.map(
-      (protocol) => `${to} @${nodePortIps} meta l4proto ${protocol} ${port} vmap @${rememberedNodePorts}`,
-    ),
+    [
+      'remember-nodeports',
+      PROTOCOLS.map((protocol) => `meta l4proto ${protocol} ${port} vmap @${rememberedNodePorts}`),
+    ],
+    [
+      'remember',
+      [
+        ...PROTOCOLS.map((protocol) => `meta l4proto ${protocol} ${to} . ${port} vmap @${remembered}`),
+        `${to} @${nodePortIps} jump remember-nodeports`,
+      ],
+    ],
   ];
 }

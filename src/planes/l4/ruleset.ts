@@ -19,7 +19,7 @@ export function renderBase(family: Family, node: NodePlan): readonly string[] {
     ...mainSets(family).map((set) => setCommand(table, set)),
     ...chainCommands(table, REFUSE, ['meta l4proto tcp reject with tcp reset', 'reject']),
     ...chainCommands(table, 'services', serviceRules(family)),
-    ...chainCommands(table, 'masquerading', masqueradingRules(family, node)),
+    ...masqueradingChains(family, node).flatMap(([name, rules]) => chainCommands(table, name, rules)),
     ...mainChains(family).flatMap((chain) => baseChainCommands(table, chain)),
     ...renderAffinityBase(family),
   ];
@@ -92,36 +92,43 @@ function serviceRules(family: Family): readonly string[] {
 /**
  * Which connections get the node's address as their source, told by where they were meant to go: no
  * packet mark, which other programs use too (kube-proxy's 0x4000, Calico, Cilium).
+ *
+ * Every new connection comes by, so ClusterIPs, of which there are most, leave early, and what is dear
+ * (`fib`, a look-up of a route) is asked last.
  */
-function masqueradingRules(family: Family, node: NodePlan): readonly string[] {
+function masqueradingChains(
+  family: Family,
+  node: NodePlan,
+): readonly (readonly [name: string, rules: readonly string[]])[] {
   const ip = WORDS[family].family;
   const to = `ct original ${ip} daddr`;
+  const hairpin = `${ip} saddr . ${ip} daddr @${SETS.hairpins} ${MASQUERADE}`;
   const isForeign = notFromLocalPod(node.localPods, family);
-  const clusterIps = node.masqueradesAll
-    ? [`${to} @${SETS.clusterIps} masquerade fully-random`]
-    : isForeign === undefined
-      ? []
-      : [`${to} @${SETS.clusterIps} ${isForeign} masquerade fully-random`];
-  const ofVip = (set: string, more: string): readonly string[] =>
-    eachProtocol(
-      (protocol) => `${more}${protocol} ${to} . meta l4proto . ct original proto-dst @${set} masquerade fully-random`,
-    );
-  const ofNodePort = (set: string, more: string): readonly string[] =>
-    eachProtocol(
-      (protocol) =>
-        `${to} @${SETS.nodePortIps} ${more}${protocol} meta l4proto . ct original proto-dst @${set} masquerade fully-random`,
-    );
+  const clusterIps = node.masqueradesAll ? [MASQUERADE] : isForeign === undefined ? [] : [`${isForeign} ${MASQUERADE}`];
+  const port = 'meta l4proto . ct original proto-dst';
+  const nodePorts = [
+    ...eachProtocol((protocol) => `${protocol} ${port} @${SETS.masqueradedNodePorts} ${MASQUERADE}`),
+    ...eachProtocol((protocol) => `${protocol} ${port} @${SETS.masqueradedOwnNodePorts} ${IS_OWN} ${MASQUERADE}`),
+  ];
   return [
-    // The node to itself: its source is right already, and lo has no address to give.
-    'oifname "lo" return',
-    ...clusterIps,
-    ...ofVip(SETS.masqueraded, ''),
-    ...ofNodePort(SETS.masqueradedNodePorts, ''),
-    ...ofVip(SETS.masqueradedOwn, 'fib saddr type local '),
-    ...ofNodePort(SETS.masqueradedOwnNodePorts, 'fib saddr type local '),
-    `${ip} saddr . ${ip} daddr @${SETS.hairpins} masquerade fully-random`,
+    ['masquerading-cluster-ips', [...clusterIps, hairpin]],
+    ['masquerading-nodeports', nodePorts],
+    [
+      'masquerading',
+      [
+        `${to} @${SETS.clusterIps} goto masquerading-cluster-ips`,
+        ...eachProtocol((protocol) => `${protocol} ${to} . ${port} @${SETS.masqueraded} ${MASQUERADE}`),
+        ...eachProtocol((protocol) => `${protocol} ${to} . ${port} @${SETS.masqueradedOwn} ${IS_OWN} ${MASQUERADE}`),
+        `${to} @${SETS.nodePortIps} jump masquerading-nodeports`,
+        hairpin,
+      ],
+    ],
   ];
 }
+
+/** Not of the node to itself: its source is right already, and lo has no address to give. */
+const MASQUERADE = 'oifname != "lo" masquerade fully-random';
+const IS_OWN = 'fib saddr type local';
 
 /** `ct original proto-dst` has no type before the protocol is known, hence a rule for each (nft(8), CONNTRACK EXPRESSIONS). */
 function eachProtocol(rule: (match: string) => string): readonly string[] {
