@@ -97,7 +97,7 @@ async function measure({
 }
 
 function admitted(object: unknown): Change {
-  const change = admitObject(object, { kind: 'cluster' })?.change;
+  const change = admitObject(object)?.change;
   if (change === undefined) throw new Error('it is none of the objects that are read');
   return change;
 }
