@@ -24,7 +24,7 @@ import {
   type Family,
   type ProtocolWord,
 } from './names.ts';
-import { fromLocalPod } from './ruleset.ts';
+import { fromLocalPod, sourcesDeclarations } from './ruleset.ts';
 
 /** One element of a set or map. */
 export interface Element {
@@ -192,7 +192,7 @@ function affinityElements(group: AffinityGroup): readonly Element[] {
 function restrictions(frontend: Frontend, family: Family, key: string): readonly Element[] {
   if (frontend.sourceRanges === undefined) return [];
   return [
-    element(family, SETS.restricted, key),
+    { ...element(family, SETS.restricted, key), needs: sourcesDeclarations(family) },
     ...frontend.sourceRanges.map((range) => element(family, SETS.allowedSources, `${key} . ${range.text}`)),
   ];
 }

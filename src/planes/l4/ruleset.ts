@@ -2,7 +2,14 @@ import { invariant } from '../../lib/invariant.ts';
 import type { LocalPods, NodePlan } from '../../compile/l4/l4-plan.ts';
 import { tellsLocalPods } from '../../compile/l4/node-plan.ts';
 import { renderAffinityBase } from './affinity.ts';
-import { baseChainCommands, chainCommands, setCommand, type BaseChain, type SetDeclaration } from './declaration.ts';
+import {
+  baseChainCommands,
+  chainCommands,
+  setCommand,
+  type BaseChain,
+  type Declaration,
+  type SetDeclaration,
+} from './declaration.ts';
 import { AFFINITY_TABLE, FAMILIES, ofProtocol, PROTOCOLS, REFUSE, SETS, TABLE, WORDS, type Family } from './names.ts';
 
 /** Endpoints are found by number; the modulus here only tells nft the type of that number. */
@@ -20,7 +27,7 @@ export function renderBase(family: Family, node: NodePlan): readonly string[] {
     ...chainCommands(table, REFUSE, ['meta l4proto tcp reject with tcp reset', 'reject']),
     ...chainCommands(table, 'services', serviceRules(family)),
     ...masqueradingChains(family, node).flatMap(([name, rules]) => chainCommands(table, name, rules)),
-    ...mainChains(family).flatMap((chain) => baseChainCommands(table, chain)),
+    ...mainChains().flatMap((chain) => baseChainCommands(table, chain)),
     ...renderAffinityBase(family),
   ];
 }
@@ -65,18 +72,31 @@ function endpointMaps(name: string, typeOf: string, family: Family): readonly Se
   }));
 }
 
-function mainChains(family: Family): readonly BaseChain[] {
-  const vip = `${WORDS[family].family} daddr . meta l4proto . th dport`;
-  const sources = [`${vip} @${SETS.restricted} ${vip} . ${WORDS[family].family} saddr != @${SETS.allowedSources} drop`];
+function mainChains(): readonly BaseChain[] {
   const services = ['jump services'];
   const masquerading = ['ct status dnat jump masquerading'];
   return [
-    { name: 'sources', hook: 'prerouting', priority: -110, rules: sources, comment: 'loadBalancerSourceRanges' },
-    { name: 'own-sources', hook: 'output', priority: -110, rules: sources, comment: 'the same, from the node itself' },
     { name: 'prerouting', hook: 'prerouting', priority: -100, rules: services, comment: 'packets that come in' },
     { name: 'output', hook: 'output', priority: -100, rules: services, comment: 'packets of the node itself' },
     { name: 'postrouting', hook: 'postrouting', priority: 100, rules: masquerading, comment: 'sources to replace' },
   ];
+}
+
+/** Where loadBalancerSourceRanges is looked at: only once a Service has it, since every new connection comes by. */
+export function sourcesDeclarations(family: Family): readonly Declaration[] {
+  const ip = WORDS[family].family;
+  const table = `${ip} ${TABLE}`;
+  const vip = `${ip} daddr . meta l4proto . th dport`;
+  const rules = [`${vip} @${SETS.restricted} ${vip} . ${ip} saddr != @${SETS.allowedSources} drop`];
+  const chains = [
+    { name: 'sources', hook: 'prerouting', priority: -110, rules, comment: 'loadBalancerSourceRanges' },
+    { name: 'own-sources', hook: 'output', priority: -110, rules, comment: 'the same, from the node itself' },
+  ] as const;
+  return chains.map((chain) => ({
+    id: `chain ${table} ${chain.name}`,
+    commands: baseChainCommands(table, chain),
+    isOwned: false,
+  }));
 }
 
 function serviceRules(family: Family): readonly string[] {
