@@ -106,7 +106,7 @@ class ElementChange {
     for (const item of after) {
       const known = kept.get(identityOf(item));
       kept.delete(identityOf(item));
-      if (known?.value === item.value && known !== undefined) continue;
+      if (known !== undefined && known.value === item.value && known.comment === item.comment) continue;
       if (known !== undefined) this.#removed.push(known);
       this.#added.push(item);
     }
