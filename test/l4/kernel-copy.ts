@@ -1,0 +1,88 @@
+import type { L4Plan, ServicePlan } from '../../src/compile/l4/l4-plan.ts';
+import { PersistentMap } from '../../src/lib/persistent-map.ts';
+import { affinityTable } from '../../src/planes/l4/affinity.ts';
+import { FAMILIES, type Family } from '../../src/planes/l4/names.ts';
+import {
+  clientsMapsOf,
+  decodeClients,
+  disturbedMaps,
+  forget,
+  staleClients,
+  strayDeclarations,
+} from '../../src/planes/l4/stale-affinity.ts';
+import { renderAll, renderChange } from '../../src/planes/l4/transaction.ts';
+import { FakeNft } from '../fakes/nft/fake-nft.ts';
+import { FakeNftRefusal } from '../fakes/nft/refusal.ts';
+
+/** The order in which the plane does things, with the fake in the place of nft. */
+export class KernelCopy {
+  readonly nft = new FakeNft();
+  present: ReadonlySet<string> = new Set<string>();
+  #applied: L4Plan | undefined;
+
+  /** Returns the transactions that it came to. */
+  apply(plan: L4Plan): readonly (readonly string[])[] {
+    const before = this.#applied;
+    const change = before === undefined ? undefined : renderChange(before, plan, this.present);
+    const { commands, needed, leftovers } = change ?? renderAll(plan, 'keep');
+    this.nft.apply(commands);
+    this.present = new Set(change === undefined ? needed : [...this.present, ...needed]);
+    this.#applied = plan;
+    const stale = before === undefined ? this.#allStale(plan) : this.#stale(before, plan);
+    this.nft.apply(stale);
+    // Chains before the maps that their rules hold on to.
+    const unused = [...leftovers, ...(before === undefined ? this.#strays(plan) : [])].sort();
+    this.present = new Set([...this.present].filter((id) => !unused.includes(id)));
+    const deletions = unused.map((id) => [`delete ${id}`]).filter((deletion) => this.#takes(deletion));
+    return [commands, stale, ...deletions].filter((transaction) => transaction.length > 0);
+  }
+
+  /** The next plan comes from a process that knows nothing of this one. */
+  restart(): void {
+    this.#applied = undefined;
+  }
+
+  /** What is still in use after the rules were made anew stays until the next start. */
+  #takes(deletion: readonly string[]): boolean {
+    try {
+      this.nft.apply(deletion);
+      return true;
+    } catch (thrown) {
+      if (!(thrown instanceof FakeNftRefusal) || !thrown.message.includes('busy')) throw thrown;
+      return false;
+    }
+  }
+
+  #allStale(plan: L4Plan): readonly string[] {
+    return FAMILIES.flatMap((family) => {
+      const maps = [...plan.services.values()].flatMap(clientsMapsOf).filter((map) => map.family === family);
+      return staleClients(decodeClients(this.#list(family)), maps).map((client) => forget(client, family));
+    });
+  }
+
+  #stale(before: L4Plan, after: L4Plan): readonly string[] {
+    const commands: string[] = [];
+    PersistentMap.diff(before.services, after.services, (_, left: ServicePlan | undefined, right) => {
+      for (const map of disturbedMaps({ before: left, after: right })) {
+        const held = decodeClients(this.#list(map.family)).filter((client) => client.map === map.name);
+        commands.push(...staleClients(held, [map]).map((client) => forget(client, map.family)));
+      }
+    });
+    return commands;
+  }
+
+  #strays(plan: L4Plan): readonly string[] {
+    return FAMILIES.flatMap((family) => strayDeclarations(this.#list(family), plan.services.values(), family));
+  }
+
+  /** The affinity table of a family as `nft -j list table` prints it. */
+  #list(family: Family): unknown {
+    const table = this.nft.tables.get(affinityTable(family));
+    const chains = [...(table?.chains.keys() ?? [])].map((name) => ({ chain: { name } }));
+    const maps = [...(table?.sets ?? [])].map(([name, { elements }]) => {
+      const elem = [...elements].map(([key, { value }]) => [{ elem: { val: key, timeout: 60 } }, value]);
+      return { map: { name, elem } };
+    });
+    return { nftables: [...chains, ...maps] };
+  }
+}
