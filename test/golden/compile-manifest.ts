@@ -45,8 +45,12 @@ export function printPlan(plan: Plan): string {
       ([key, { addresses }]) =>
         `${key}: ${addresses.map((address) => ('ip' in address ? address.ip : address.hostname)).join(', ')}\n`,
     );
-  const findings = findingRows(findingsOf(plan)).map(
+  return [...parts, `## status\n${status.join('')}`, `## findings\n${printFindings(plan)}`].join('\n');
+}
+
+export function printFindings(plan: Plan): string {
+  const lines = findingRows(findingsOf(plan)).map(
     (row) => `${row.severity} ${row.code} ${row.reason} ${row.kind} ${row.object} ${row.field}\n  ${row.message}\n`,
   );
-  return [...parts, `## status\n${status.join('')}`, `## findings\n${findings.join('')}`].join('\n');
+  return lines.join('');
 }

@@ -3,13 +3,26 @@ import { describe, expect, it } from 'vitest';
 import { STANDALONE_SETTINGS } from '../../src/app/check.ts';
 import type { CompileSettings } from '../../src/compile/settings.ts';
 import { changesOf, compileChanges, printPlan } from './compile-manifest.ts';
+import { printKernelPlan } from './kernel-plan.ts';
 
-const FOLDER = new URL('.', import.meta.url);
+interface Case {
+  readonly name: string;
+  readonly text: string;
+  readonly outFile: string;
+}
 
-const cases = readdirSync(FOLDER, { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
-  .map((entry) => entry.name)
-  .sort((a, b) => (a < b ? -1 : 1));
+/** The cases in a folder beside this one, each with an `in.yaml` and what came of it. */
+function casesIn(folderName: string): readonly Case[] {
+  const folder = new URL(`../${folderName}/`, import.meta.url);
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => ({
+      name,
+      text: readFileSync(new URL(`${name}/in.yaml`, folder), 'utf8'),
+      outFile: new URL(`${name}/out.txt`, folder).pathname,
+    }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
 
 /** A first line such as `# settings: {"mode": "cluster"}` compiles the case with other settings. */
 function settingsOf(text: string): CompileSettings {
@@ -21,9 +34,14 @@ function settingsOf(text: string): CompileSettings {
 }
 
 describe('golden: manifests to what HAProxy is given', () => {
-  it.each(cases)('%s', async (name) => {
-    const text = readFileSync(new URL(`${name}/in.yaml`, FOLDER), 'utf8');
+  it.each(casesIn('golden'))('$name', async ({ text, outFile }) => {
     const printed = printPlan(compileChanges(changesOf(text), settingsOf(text)));
-    await expect(printed).toMatchFileSnapshot(new URL(`${name}/out.txt`, FOLDER).pathname);
+    await expect(printed).toMatchFileSnapshot(outFile);
+  });
+});
+
+describe('golden: manifests to what the kernel is given, and does', () => {
+  it.each(casesIn('golden-kernel'))('$name', async ({ text, outFile }) => {
+    await expect(printKernelPlan(text)).toMatchFileSnapshot(outFile);
   });
 });

@@ -1,0 +1,93 @@
+import { Command } from 'commander';
+import { STANDALONE_SETTINGS } from '../../src/app/check.ts';
+import { allocationOf, l4SettingsOf, withNodeFlags, type NodeFlags } from '../../src/cli/node-flags.ts';
+import { Compiler } from '../../src/compile/compiler.ts';
+import type { L4Plan } from '../../src/compile/l4/l4-plan.ts';
+import type { Plan } from '../../src/compile/plan.ts';
+import type { CompileSettings } from '../../src/compile/settings.ts';
+import { invariant } from '../../src/lib/invariant.ts';
+import { renderAll } from '../../src/planes/l4/transaction.ts';
+import { Store } from '../../src/sources/store.ts';
+import { FakeNft } from '../fakes/nft/fake-nft.ts';
+import type { Machine } from '../fakes/nft/packet-walk.ts';
+import { listingOf } from '../l4/listing.ts';
+import { ip } from '../l4/snapshot-steps.ts';
+import { changesOf, GOLDEN_NOW_MS, printFindings } from './compile-manifest.ts';
+import { askAll } from './question.ts';
+
+/** The node that is asked, unless a `# flags:` line names another one. */
+const NODE = ['--node-name', 'node-a'];
+
+/**
+ * A manifest as the kernel of one node gets it, for a person: the elements by set, then what becomes of the packets that the
+ * manifest asks about in its comments, then Findings. Comment lines at its beginning say more:
+ *
+ *     # flags: --cluster-cidr 10.244.0.0/16    flags of `sluice run`
+ *     # allocates: no                          ClusterIPs and node ports come from an API server
+ *     # addresses: 192.0.2.10                  of the interfaces, the primary one first
+ *     # trace: pod 10.244.1.5 -> 10.96.0.10:80/tcp      (question.ts)
+ */
+export function printKernelPlan(text: string): string {
+  const addresses = (commentOf(text, 'addresses') ?? '192.0.2.10, 2001:db8::10').split(/,\s*/);
+  const plan = compile(text, addresses);
+  invariant(plan.l4 !== undefined, 'the settings ask for a kernel plan');
+  const nft = new FakeNft();
+  nft.apply(renderAll(plan.l4, 'forget').commands);
+  const machine: Machine = { addresses: new Set([...addresses, '127.0.0.1', '::1']) };
+  const parts = [
+    ...printAllocations(plan),
+    ...printElements(nft),
+    ...printHealthChecks(plan.l4),
+    `## questions\n${askAll(text, nft, machine).join('\n')}`,
+    `## findings\n${printFindings(plan)}`,
+  ];
+  return parts.join('\n');
+}
+
+function compile(text: string, addresses: readonly string[]): Plan {
+  const store = new Store();
+  store.commit(changesOf(text));
+  const facts = { nowMs: GOLDEN_NOW_MS, node: { addresses: addresses.map(ip) } };
+  return new Compiler(settingsOf(text)).compile(store.snapshot, facts);
+}
+
+function settingsOf(text: string): CompileSettings {
+  const words = (commentOf(text, 'flags') ?? '').split(/\s+/).filter((word) => word !== '');
+  const command = withNodeFlags(new Command().exitOverride());
+  const flags = command.parse([...NODE, ...words], { from: 'user' }).opts<NodeFlags>();
+  const allocates = commentOf(text, 'allocates') !== 'no';
+  return { ...STANDALONE_SETTINGS, l4: l4SettingsOf(flags), allocation: allocates ? allocationOf(flags) : undefined };
+}
+
+function commentOf(text: string, name: string): string | undefined {
+  return new RegExp(`^# ${name}: (.*)$`, 'm').exec(text)?.[1];
+}
+
+function printAllocations(plan: Plan): readonly string[] {
+  const lines = plan.allocations.sorted().map(([key, { clusterIps, nodePorts }]) => {
+    const ports = Object.entries(nodePorts).map(([name, port]) => `${name}=${String(port)}`);
+    return `${key}: ${[...clusterIps, ...ports].join(' ')}\n`;
+  });
+  return lines.length === 0 ? [] : [`## allocated\n${lines.join('')}`];
+}
+
+function printElements(nft: FakeNft): readonly string[] {
+  const { sets } = listingOf(nft);
+  const byTable = Map.groupBy(Object.entries(sets), ([name]) => name.replace(/ [^ ]+$/, ''));
+  return [...byTable].flatMap(([table, members]) => {
+    const filled = members.filter(([, elements]) => elements.length > 0);
+    if (filled.length === 0) return [];
+    const lines = filled.map(
+      ([name, elements]) => `${name.slice(table.length + 1)}\n${elements.map((line) => `  ${line}\n`).join('')}`,
+    );
+    return [`## ${table}\n${lines.join('')}`];
+  });
+}
+
+function printHealthChecks({ services }: L4Plan): readonly string[] {
+  const lines = services.sorted().flatMap(([key, { healthCheck }]) => {
+    if (healthCheck === undefined) return [];
+    return [`${key}: port ${String(healthCheck.port)}, ${String(healthCheck.readyEndpoints)} ready\n`];
+  });
+  return lines.length === 0 ? [] : [`## health checks\n${lines.join('')}`];
+}
