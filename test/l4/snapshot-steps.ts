@@ -3,7 +3,7 @@ import type { L4Settings, LocalDetection } from '../../src/compile/l4/l4-setting
 import type { CompileSettings } from '../../src/compile/settings.ts';
 import { cidrOf, type Cidr } from '../../src/model/cidr.ts';
 import { ipAddressOf, type IpAddress } from '../../src/model/grammar.ts';
-import { keyOf } from '../../src/model/object.ts';
+import { keyOf, type ObjectMeta } from '../../src/model/object.ts';
 import type { Node } from '../../src/model/node.ts';
 import {
   DEFAULT_TRAFFIC,
@@ -27,7 +27,7 @@ export function cidr(text: string): Cidr {
   return range;
 }
 
-const BASE_L4: L4Settings = {
+export const BASE_L4: L4Settings = {
   nodeName: 'node-a',
   zone: undefined,
   localDetection: { mode: 'NodeCIDR' },
@@ -73,8 +73,8 @@ export const settings: fc.Arbitrary<CompileSettings> = fc
   })
   .map((l4) => ({ ...SETTINGS, l4: { ...BASE_L4, ...l4 } }));
 
-function meta(name: string, createdMs = 0) {
-  return { namespace: 'ns', name, uid: '', createdMs, origin: { kind: 'cluster' } as const };
+export function meta(name: string, createdMs = 0): ObjectMeta {
+  return { namespace: 'ns', name, uid: '', createdMs, origin: { kind: 'cluster' } };
 }
 
 const seldom = fc.nat(9).map((value) => value === 0);

@@ -1,7 +1,7 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
-import { addressAt, sizeOf, type Cidr } from '../../model/cidr.ts';
+import { addressAt, cidrHas, sizeOf, type Cidr } from '../../model/cidr.ts';
 import { finding, type Finding } from '../../model/finding.ts';
-import { isIpv6Address, type IpAddress } from '../../model/grammar.ts';
+import type { IpAddress } from '../../model/grammar.ts';
 import { byAge, type ObjectRef } from '../../model/object.ts';
 import type { IpFamily, Service, ServicePort } from '../../model/service.ts';
 import type { AllocationSettings } from './l4-settings.ts';
@@ -135,7 +135,8 @@ export class Allocator {
   }
 
   #clusterIp(key: string, service: Service, range: Cidr, found: Finding[]): readonly IpAddress[] {
-    const known = this.#previous(key)?.clusterIps.find((ip) => isIpv6Address(ip) === (range.family === 6));
+    // What an earlier run gave out of another range is not kept.
+    const known = this.#previous(key)?.clusterIps.find((address) => cidrHas(range, address));
     if (known !== undefined && this.#owners.get(addressResource(known)) === key) return [known];
     // The first address names the network, the last is the broadcast address of IPv4 subnets: nobody gets them.
     const usable = Number(sizeOf(range) > MOST_PROBED ? MOST_PROBED : sizeOf(range)) - 2;
@@ -152,7 +153,8 @@ export class Allocator {
     const { first, last } = this.#settings.nodePorts;
     const protocol = wanted === HEALTH_CHECK ? 'TCP' : (wanted.split('/')[0] ?? '');
     const known = this.#previous(key)?.nodePorts[wanted];
-    if (known !== undefined && this.#owners.get(nodePortResource(protocol, known)) === key) return known;
+    const isKept = known !== undefined && known >= first && known <= last;
+    if (isKept && this.#owners.get(nodePortResource(protocol, known)) === key) return known;
     const size = last - first + 1;
     // The lower band is left to those who write their ports themselves (KEP-3668).
     const band = Math.min(Math.max(16, Math.floor(size / 32)), 128);
