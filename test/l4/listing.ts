@@ -30,18 +30,31 @@ export function listingOf(nft: FakeNft): Listing {
   return { sets, chains };
 }
 
-/** The chains with a hook, those that elements go to, and those that these go to in turn. */
-function chainsReached({ sets, chains }: Table): ReadonlySet<string> {
+/** The chains with a hook that look for something, those that elements go to, and those that these go to in turn. */
+function chainsReached(table: Table): ReadonlySet<string> {
+  const { sets, chains } = table;
   const reached = new Set<string>();
   for (const { elements } of sets.values())
     for (const { value = '' } of elements.values()) reached.add(value.replace(/^goto /, ''));
-  for (const [name, { hook }] of chains) if (hook !== undefined) reached.add(name);
+  for (const [name, { hook }] of chains) if (hook !== undefined && !isIdle(name, table)) reached.add(name);
   // A set that grows while it is walked through is walked through to its end.
   for (const name of reached)
     for (const { statements } of chains.get(name)?.rules ?? [])
       for (const statement of statements)
         if (statement.kind === 'verdict' && 'chain' in statement.verdict) reached.add(statement.verdict.chain);
   return reached;
+}
+
+/** Whether no packet can meet anything in a chain: each rule looks into an empty set, or goes to such a chain. */
+function isIdle(name: string, table: Table): boolean {
+  const { sets, chains } = table;
+  return (chains.get(name)?.rules ?? []).every(({ text, statements }) => {
+    const looked = [...text.matchAll(/@([\w./-]+)/g)].map((match) => match[1] ?? '');
+    const target = statements.flatMap((item) =>
+      item.kind === 'verdict' && 'chain' in item.verdict ? item.verdict.chain : [],
+    );
+    return looked.some((set) => sets.get(set)?.elements.size === 0) || target.some((chain) => isIdle(chain, table));
+  });
 }
 
 function lineOf(key: string, { value, comment }: Element): string {

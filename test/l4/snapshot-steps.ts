@@ -74,7 +74,7 @@ export const settings: fc.Arbitrary<CompileSettings> = fc
   .map((l4) => ({ ...SETTINGS, l4: { ...BASE_L4, ...l4 } }));
 
 export function meta(name: string, createdMs = 0): ObjectMeta {
-  return { namespace: 'ns', name, uid: '', createdMs, origin: { kind: 'cluster' } };
+  return { namespace: 'ns', name, uid: '', createdMs };
 }
 
 const seldom = fc.nat(9).map((value) => value === 0);

@@ -5,7 +5,7 @@ function admit(raw: Readonly<Record<string, unknown>>) {
   const { metadata = {}, ...rest } = raw;
   // The tables give `metadata` as an object.
   const object = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-a', ...(metadata as object) }, ...rest };
-  const admission = admitObject(object, { kind: 'cluster' });
+  const admission = admitObject(object);
   if (admission?.change?.table !== 'nodes') throw new Error('it is no Node');
   return {
     node: admission.change.value,
