@@ -208,7 +208,7 @@ describe('gRPC', () => {
     call.send('hello');
     await lab.until('the echo', () => Promise.resolve(call.received.length === 1));
     call.cancel();
-    await lab.until('the cancellation', () => Promise.resolve(echo.cancelled === before + 1));
+    await lab.until('the cancellation', () => Promise.resolve(echo.cancelled > before));
   });
 
   it('goes on with a call whose endpoint and route have gone', async () => {
