@@ -5,6 +5,7 @@ import { PersistentMap } from '../../lib/persistent-map.ts';
 import { Turns } from '../../lib/turns.ts';
 import type { L4Plan, ServicePlan } from '../../compile/l4/l4-plan.ts';
 import type { Applied, Plane } from '../plane.ts';
+import { affinityTable } from './affinity.ts';
 import type { Conntrack } from './conntrack.ts';
 import { HealthChecks } from './health-check.ts';
 import { FAMILIES, type Family } from './names.ts';
@@ -106,6 +107,8 @@ export class L4Plane implements Plane<L4Plan> {
     const disturbances = this.#disturbances;
     const before = this.#applied;
     const change = before === undefined ? undefined : renderChange(before, want, this.#present);
+    // Once before, so that no known client meets the rules without its endpoint, and again after, for those that came in between.
+    if (before !== undefined) await this.#forgetStaleClients(this.#disturbedMaps(before, want), signal);
     const changes =
       before === undefined || change === undefined
         ? await this.#replaceAll(want, signal)
@@ -202,7 +205,7 @@ export class L4Plane implements Plane<L4Plan> {
   async #forgetStale(before: L4Plan | undefined, after: L4Plan, signal: AbortSignal): Promise<void> {
     const transitions = [...transitionsOf(before, after).values()];
     if (before === undefined) await this.#forgetAllStaleClients(after, signal);
-    else await this.#forgetStaleClients(transitions.flatMap(disturbedMaps), signal);
+    else await this.#forgetStaleClients(this.#disturbedMaps(before, after), signal);
     const udp = transitions.filter(touchesUdp);
     if (udp.length > 0) await this.#forgetFlows(udp, after);
   }
@@ -218,10 +221,21 @@ export class L4Plane implements Plane<L4Plan> {
     }
   }
 
+  /** Of those that are there: a map that the change makes holds nobody yet. */
+  #disturbedMaps(before: L4Plan, after: L4Plan): readonly ClientsMap[] {
+    const maps = [...transitionsOf(before, after).values()].flatMap(disturbedMaps);
+    return maps.filter(({ family, name }) => this.#present.has(`map ${affinityTable(family)} ${name}`));
+  }
+
   async #forgetStaleClients(maps: readonly ClientsMap[], signal: AbortSignal): Promise<void> {
-    for (const map of maps) {
-      const held = decodeClients(await this.#options.nft.listJson(mapArguments(map)));
-      await this.#forget(staleClients(held, [map]), map.family, signal);
+    for (const family of FAMILIES) {
+      const ours = maps.filter((map) => map.family === family);
+      const [first] = ours;
+      if (first === undefined) continue;
+      // To start nft costs more than to read a few maps too many.
+      const words = ours.length === 1 ? mapArguments(first) : tableArguments(family);
+      const held = decodeClients(await this.#options.nft.listJson(words));
+      await this.#forget(staleClients(held, ours), family, signal);
     }
   }
 
