@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:net';
 import { readFile } from 'node:fs/promises';
 import { Fault, messageOf } from '../lib/fault.ts';
-import { findKubeProxy } from '../planes/l4/kube-proxy.ts';
-import { findProgram } from '../planes/l4/run-program.ts';
+import { findKubeProxy } from '../planes/l4/kube-proxy/kube-proxy.ts';
+import { findProgram } from '../planes/l4/kernel/run-program.ts';
 import type { NodeOptions } from './options.ts';
 
 /** The bit of CAP_NET_ADMIN in a capability set (capabilities(7), linux/capability.h). */

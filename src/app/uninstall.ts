@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fault, messageOf } from '../lib/fault.ts';
 import { findEngine, stopEngine } from '../planes/l7/process.ts';
-import { Nft } from '../planes/l4/nft.ts';
-import { removeSluice } from '../planes/l4/uninstall.ts';
+import { Nft } from '../planes/l4/kernel/nft.ts';
+import { removeSluice } from '../planes/l4/kernel/uninstall.ts';
 import { NodeLock } from './node-possible.ts';
 
 /** Everything that Sluice keeps in its state directory; whatever else is there is somebody else's. */

@@ -6,7 +6,7 @@ import type { L4Plan } from '../../src/compile/l4/l4-plan.ts';
 import type { Plan } from '../../src/compile/plan.ts';
 import type { CompileSettings } from '../../src/compile/settings.ts';
 import { invariant } from '../../src/lib/invariant.ts';
-import { renderAll } from '../../src/planes/l4/transaction.ts';
+import { renderAll } from '../../src/planes/l4/rules/transaction.ts';
 import { Store } from '../../src/sources/store.ts';
 import { FakeNft } from '../fakes/nft/fake-nft.ts';
 import type { Machine } from '../fakes/nft/packet-walk.ts';

@@ -1,7 +1,7 @@
 import type { L4Plan, ServicePlan } from '../../src/compile/l4/l4-plan.ts';
 import { PersistentMap } from '../../src/lib/persistent-map.ts';
-import { affinityTable } from '../../src/planes/l4/affinity.ts';
-import { FAMILIES, type Family } from '../../src/planes/l4/names.ts';
+import { affinityTable } from '../../src/planes/l4/rules/affinity.ts';
+import { FAMILIES, type Family } from '../../src/planes/l4/rules/names.ts';
 import {
   clientsMapsOf,
   decodeClients,
@@ -9,8 +9,8 @@ import {
   forget,
   staleClients,
   strayDeclarations,
-} from '../../src/planes/l4/stale-affinity.ts';
-import { renderAll, renderChange } from '../../src/planes/l4/transaction.ts';
+} from '../../src/planes/l4/memory/stale-clients.ts';
+import { renderAll, renderChange } from '../../src/planes/l4/rules/transaction.ts';
 import { FakeNft } from '../fakes/nft/fake-nft.ts';
 import { FakeNftRefusal } from '../fakes/nft/refusal.ts';
 

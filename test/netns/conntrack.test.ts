@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
-import { Conntrack, type UdpFlow } from '../../src/planes/l4/conntrack.ts';
+import { Conntrack, type UdpFlow } from '../../src/planes/l4/kernel/conntrack.ts';
 import { nft, run, useOwnNamespace } from './own-namespace.ts';
 
 useOwnNamespace();

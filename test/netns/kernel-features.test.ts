@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { probeKernel } from '../../src/planes/l4/kernel-features.ts';
-import { Nft } from '../../src/planes/l4/nft.ts';
+import { probeKernel } from '../../src/planes/l4/kernel/features.ts';
+import { Nft } from '../../src/planes/l4/kernel/nft.ts';
 import { run, useOwnNamespace } from './own-namespace.ts';
 
 useOwnNamespace();

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { findKubeProxy, removeKubeProxy } from '../../src/planes/l4/kube-proxy.ts';
-import { Nft } from '../../src/planes/l4/nft.ts';
-import { removeSluice } from '../../src/planes/l4/uninstall.ts';
+import { findKubeProxy, removeKubeProxy } from '../../src/planes/l4/kube-proxy/kube-proxy.ts';
+import { Nft } from '../../src/planes/l4/kernel/nft.ts';
+import { removeSluice } from '../../src/planes/l4/kernel/uninstall.ts';
 import { nft, run, useOwnNamespace } from './own-namespace.ts';
 
 useOwnNamespace();

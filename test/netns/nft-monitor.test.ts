@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Logger } from '../../src/lib/logger.ts';
-import { NftMonitor, type Anchor } from '../../src/planes/l4/nft-monitor.ts';
-import { Nft } from '../../src/planes/l4/nft.ts';
+import { NftMonitor, type Anchor } from '../../src/planes/l4/kernel/nft-monitor.ts';
+import { Nft } from '../../src/planes/l4/kernel/nft.ts';
 import { nft as otherNft, run, useOwnNamespace } from './own-namespace.ts';
 
 useOwnNamespace();

@@ -2,7 +2,7 @@ import { mkdtemp, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { Nft, NFT_PROCESS_NAME } from '../../src/planes/l4/nft.ts';
+import { Nft, NFT_PROCESS_NAME } from '../../src/planes/l4/kernel/nft.ts';
 import { nft as otherNft, run, useOwnNamespace } from './own-namespace.ts';
 
 useOwnNamespace();

@@ -5,27 +5,13 @@ import { PersistentMap } from '../../lib/persistent-map.ts';
 import { Turns } from '../../lib/turns.ts';
 import type { L4Plan, ServicePlan } from '../../compile/l4/l4-plan.ts';
 import type { Applied, Plane } from '../plane.ts';
-import { affinityTable } from './affinity.ts';
-import type { Conntrack } from './conntrack.ts';
+import type { Conntrack } from './kernel/conntrack.ts';
 import { HealthChecks } from './health-check.ts';
-import { FAMILIES, type Family } from './names.ts';
-import type { Nft } from './nft.ts';
-import { NftRefusedFault } from './nft-refusal.ts';
-import {
-  clientsMapsOf,
-  decodeClients,
-  disturbedMaps,
-  forget,
-  mapArguments,
-  staleClients,
-  strayDeclarations,
-  tableArguments,
-  type ClientsMap,
-  type HeldClient,
-  type ServiceTransition,
-} from './stale-affinity.ts';
-import { staleFlows, touchesUdp } from './stale-flows.ts';
-import { renderAll, renderChange, renderServiceChange, type Transaction } from './transaction.ts';
+import type { Nft } from './kernel/nft.ts';
+import { NftRefusedFault } from './kernel/nft-refusal.ts';
+import { KernelMemory } from './memory/kernel-memory.ts';
+import { transitionsOf } from './memory/transition.ts';
+import { renderAll, renderChange, renderServiceChange, type Transaction } from './rules/transaction.ts';
 
 export interface L4PlaneOptions {
   readonly nft: Nft;
@@ -49,6 +35,7 @@ export class L4Plane implements Plane<L4Plan> {
   readonly #options: L4PlaneOptions;
   readonly #logger: Logger;
   readonly #healthChecks: HealthChecks;
+  readonly #memory: KernelMemory;
   readonly #turns = new Turns();
   /** What the kernel has; undefined when that is not known. */
   #applied: L4Plan | undefined;
@@ -68,6 +55,7 @@ export class L4Plane implements Plane<L4Plan> {
   constructor(options: L4PlaneOptions) {
     this.#options = options;
     this.#logger = options.logger.with({ plane: 'l4' });
+    this.#memory = new KernelMemory(options.nft, options.conntrack, this.#logger);
     this.#healthChecks = new HealthChecks(this.#logger, () => this.#applied !== undefined);
   }
 
@@ -108,7 +96,8 @@ export class L4Plane implements Plane<L4Plan> {
     const before = this.#applied;
     const change = before === undefined ? undefined : renderChange(before, want, this.#present);
     // Once before, so that no known client meets the rules without its endpoint, and again after, for those that came in between.
-    if (before !== undefined) await this.#forgetStaleClients(this.#disturbedMaps(before, want), signal);
+    if (before !== undefined)
+      await this.#memory.forgetClients(transitionsOf(before, want).values(), this.#present, signal);
     const changes =
       before === undefined || change === undefined
         ? await this.#replaceAll(want, signal)
@@ -204,50 +193,9 @@ export class L4Plane implements Plane<L4Plan> {
   /** After the rules are in place, what the kernel remembers of the old ones goes. */
   async #forgetStale(before: L4Plan | undefined, after: L4Plan, signal: AbortSignal): Promise<void> {
     const transitions = [...transitionsOf(before, after).values()];
-    if (before === undefined) await this.#forgetAllStaleClients(after, signal);
-    else await this.#forgetStaleClients(this.#disturbedMaps(before, after), signal);
-    const udp = transitions.filter(touchesUdp);
-    if (udp.length > 0) await this.#forgetFlows(udp, after);
-  }
-
-  /** After a start: what an earlier run remembered is kept as far as it still holds. */
-  async #forgetAllStaleClients(after: L4Plan, signal: AbortSignal): Promise<void> {
-    const services = [...after.services.values()];
-    for (const family of FAMILIES) {
-      const listed = await this.#options.nft.listJson(tableArguments(family));
-      const maps = services.flatMap(clientsMapsOf).filter((map) => map.family === family);
-      await this.#forget(staleClients(decodeClients(listed), maps), family, signal);
-      this.#leave(strayDeclarations(listed, services, family));
-    }
-  }
-
-  /** Of those that are there: a map that the change makes holds nobody yet. */
-  #disturbedMaps(before: L4Plan, after: L4Plan): readonly ClientsMap[] {
-    const maps = [...transitionsOf(before, after).values()].flatMap(disturbedMaps);
-    return maps.filter(({ family, name }) => this.#present.has(`map ${affinityTable(family)} ${name}`));
-  }
-
-  async #forgetStaleClients(maps: readonly ClientsMap[], signal: AbortSignal): Promise<void> {
-    for (const family of FAMILIES) {
-      const ours = maps.filter((map) => map.family === family);
-      const [first] = ours;
-      if (first === undefined) continue;
-      // To start nft costs more than to read a few maps too many.
-      const words = ours.length === 1 ? mapArguments(first) : tableArguments(family);
-      const held = decodeClients(await this.#options.nft.listJson(words));
-      await this.#forget(staleClients(held, ours), family, signal);
-    }
-  }
-
-  async #forget(clients: readonly HeldClient[], family: Family, signal: AbortSignal): Promise<void> {
-    for (const client of clients) {
-      try {
-        await this.#options.nft.apply(forget(client, family), signal);
-      } catch (thrown) {
-        // It has timed out since it was listed.
-        if (!(thrown instanceof NftRefusedFault)) throw thrown;
-      }
-    }
+    if (before === undefined) this.#leave(await this.#memory.forgetStrangers(after, signal));
+    else await this.#memory.forgetClients(transitions, this.#present, signal);
+    await this.#memory.forgetFlows(transitions, after.node);
   }
 
   /** What nothing goes to any more is deleted a little later: the kernel before 6.2 lets go of it only after a while. */
@@ -276,31 +224,4 @@ export class L4Plane implements Plane<L4Plan> {
       }
     }
   }
-
-  async #forgetFlows(transitions: readonly ServiceTransition[], { node }: L4Plan): Promise<void> {
-    try {
-      for (const family of FAMILIES) {
-        const flows = await this.#options.conntrack.listUdp(family);
-        await this.#options.conntrack.delete(staleFlows(flows, transitions, node, family));
-      }
-    } catch (thrown) {
-      // New flows go where they should in any case, so this is no reason to hold anything else up.
-      if (!(thrown instanceof Fault)) throw thrown;
-      this.#logger.error(
-        'cannot forget UDP flows to endpoints that are gone; clients that never pause keep going there',
-        {
-          code: thrown.code,
-          error: messageOf(thrown),
-        },
-      );
-    }
-  }
-}
-
-function transitionsOf(before: L4Plan | undefined, after: L4Plan): ReadonlyMap<string, ServiceTransition> {
-  const result = new Map<string, ServiceTransition>();
-  PersistentMap.diff(before?.services ?? PersistentMap.empty<ServicePlan>(), after.services, (key, left, right) => {
-    result.set(key, { before: left, after: right });
-  });
-  return result;
 }

@@ -1,5 +1,5 @@
-import { invariant } from '../../lib/invariant.ts';
-import type { EndpointAddress, Frontend, ServicePlan, ServicePortPlan } from '../../compile/l4/l4-plan.ts';
+import { invariant } from '../../../lib/invariant.ts';
+import type { EndpointAddress, Frontend, ServicePlan, ServicePortPlan } from '../../../compile/l4/l4-plan.ts';
 import { baseChainCommands, chainCommands, declaredChain, setCommand, type Declaration } from './declaration.ts';
 import { AFFINITY_SETS, AFFINITY_TABLE, PROTOCOL_WORDS, PROTOCOLS, WORDS, type Family } from './names.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { BALANCE, frontendOf, planOf, target } from '../../../test/l4/objects.ts';
-import type { ServicePlan } from '../../compile/l4/l4-plan.ts';
+import { BALANCE, frontendOf, planOf, target } from '../../../../test/l4/objects.ts';
+import type { ServicePlan } from '../../../compile/l4/l4-plan.ts';
 import {
   clientsMapsOf,
   decodeClients,
@@ -8,7 +8,7 @@ import {
   forget,
   staleClients,
   strayDeclarations,
-} from './stale-affinity.ts';
+} from './stale-clients.ts';
 
 function sticky(endpoints: readonly string[], timeoutS = 60): ServicePlan {
   return planOf({ cluster: endpoints.map(target), affinityTimeoutS: timeoutS });

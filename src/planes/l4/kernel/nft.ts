@@ -1,7 +1,7 @@
 import { mkdir, readlink, rename, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Fault, messageOf } from '../../lib/fault.ts';
-import { Turns } from '../../lib/turns.ts';
+import { Fault, messageOf } from '../../../lib/fault.ts';
+import { Turns } from '../../../lib/turns.ts';
 import { decodeRefusal, LINE_JOINT, NftRefusedFault, type Refusal } from './nft-refusal.ts';
 import { NftSession } from './nft-session.ts';
 import { findProgram, runProgram } from './run-program.ts';

@@ -1,6 +1,6 @@
-import { invariant } from '../../lib/invariant.ts';
-import type { LocalPods, NodePlan } from '../../compile/l4/l4-plan.ts';
-import { tellsLocalPods } from '../../compile/l4/node-plan.ts';
+import { invariant } from '../../../lib/invariant.ts';
+import type { LocalPods, NodePlan } from '../../../compile/l4/l4-plan.ts';
+import { tellsLocalPods } from '../../../compile/l4/node-plan.ts';
 import { renderAffinityBase } from './affinity.ts';
 import {
   baseChainCommands,

@@ -1,7 +1,7 @@
-import { PersistentMap } from '../../lib/persistent-map.ts';
-import { invariant } from '../../lib/invariant.ts';
-import type { L4Plan, NodePlan, ServicePlan } from '../../compile/l4/l4-plan.ts';
-import { tellSameFamilies } from '../../compile/l4/node-plan.ts';
+import { PersistentMap } from '../../../lib/persistent-map.ts';
+import { invariant } from '../../../lib/invariant.ts';
+import type { L4Plan, NodePlan, ServicePlan } from '../../../compile/l4/l4-plan.ts';
+import { tellSameFamilies } from '../../../compile/l4/node-plan.ts';
 import { hairpinElement, nodeElements, serviceElements, type Element } from './elements.ts';
 import { AFFINITY_TABLE, FAMILIES, TABLE, WORDS, type Family } from './names.ts';
 import { renderBase } from './ruleset.ts';

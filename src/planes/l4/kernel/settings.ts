@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import type { Logger } from '../../lib/logger.ts';
-import { messageOf } from '../../lib/fault.ts';
+import type { Logger } from '../../../lib/logger.ts';
+import { messageOf } from '../../../lib/fault.ts';
 
 /** A setting of the kernel that Service traffic depends on (sysctl(8)). */
 interface KernelSetting {

@@ -1,5 +1,5 @@
 import { NFT_PROCESS_NAME } from './nft.ts';
-import { AFFINITY_TABLE, FAMILIES, TABLE, WORDS } from './names.ts';
+import { AFFINITY_TABLE, FAMILIES, TABLE, WORDS } from '../rules/names.ts';
 
 /** Another program deleted something of ours, in one transaction. */
 export interface ForeignDeletion {

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { Fault, messageOf } from '../../lib/fault.ts';
-import { LineSplitter } from '../../lib/line-splitter.ts';
+import { Fault, messageOf } from '../../../lib/fault.ts';
+import { LineSplitter } from '../../../lib/line-splitter.ts';
 
 /** How a program of the machine ended and what it said. */
 export interface ProgramEnd {

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { Fault } from '../../lib/fault.ts';
-import { isRecord } from '../../lib/is-record.ts';
+import { Fault } from '../../../lib/fault.ts';
+import { isRecord } from '../../../lib/is-record.ts';
 import { cleanUps, tablesOfKubeProxy } from './iptables-rules.ts';
-import { FAMILIES, WORDS } from './names.ts';
-import { findProgram, runProgram, type ProgramInput } from './run-program.ts';
+import { FAMILIES, WORDS } from '../rules/names.ts';
+import { findProgram, runProgram, type ProgramInput } from '../kernel/run-program.ts';
 
 /** kube-proxy's table in its nftables mode, one for each family. */
 const TABLE = 'kube-proxy';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { frontendOf, NODE_PLAN, planOf, target } from '../../../test/l4/objects.ts';
-import type { ServicePlan } from '../../compile/l4/l4-plan.ts';
+import { frontendOf, NODE_PLAN, planOf, target } from '../../../../test/l4/objects.ts';
+import type { ServicePlan } from '../../../compile/l4/l4-plan.ts';
 import { staleFlows, touchesUdp } from './stale-flows.ts';
 
 function dns(serving: readonly string[], frontends = [frontendOf({ port: 53 })]): ServicePlan {

@@ -1,4 +1,4 @@
-import { AFFINITY_TABLE, FAMILIES, TABLE, WORDS } from './names.ts';
+import { AFFINITY_TABLE, FAMILIES, TABLE, WORDS } from '../rules/names.ts';
 import type { Nft } from './nft.ts';
 import { NftRefusedFault } from './nft-refusal.ts';
 

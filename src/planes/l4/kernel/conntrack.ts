@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Fault, messageOf } from '../../lib/fault.ts';
-import { invariant } from '../../lib/invariant.ts';
-import type { Family } from './names.ts';
+import { Fault, messageOf } from '../../../lib/fault.ts';
+import { invariant } from '../../../lib/invariant.ts';
+import type { Family } from '../rules/names.ts';
 import { findProgram, runProgram, type ProgramInput } from './run-program.ts';
 
 /** One UDP flow that the kernel tracks. The reply's source is what answers: where a flow was translated, its endpoint. */

@@ -1,4 +1,4 @@
-import { Fault } from '../../lib/fault.ts';
+import { Fault } from '../../../lib/fault.ts';
 
 /** What nft wrote to its standard error about a transaction that it did not take. */
 export interface Refusal {

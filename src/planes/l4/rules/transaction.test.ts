@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FakeNft } from '../../../test/fakes/nft/fake-nft.ts';
-import type { Packet } from '../../../test/fakes/nft/packet-walk.ts';
-import { connect, fateText, trace } from '../../../test/fakes/nft/trace.ts';
-import { listingOf } from '../../../test/l4/listing.ts';
-import { fatesByPlan, meets } from '../../../test/l4/oracle.ts';
-import { MACHINE, packetOf, question } from '../../../test/l4/packets.ts';
-import { plans } from '../../../test/l4/plans.ts';
-import type { L4Plan } from '../../compile/l4/l4-plan.ts';
-import { KernelCopy } from '../../../test/l4/kernel-copy.ts';
+import { FakeNft } from '../../../../test/fakes/nft/fake-nft.ts';
+import type { Packet } from '../../../../test/fakes/nft/packet-walk.ts';
+import { connect, fateText, trace } from '../../../../test/fakes/nft/trace.ts';
+import { listingOf } from '../../../../test/l4/listing.ts';
+import { fatesByPlan, meets } from '../../../../test/l4/oracle.ts';
+import { MACHINE, packetOf, question } from '../../../../test/l4/packets.ts';
+import { plans } from '../../../../test/l4/plans.ts';
+import type { L4Plan } from '../../../compile/l4/l4-plan.ts';
+import { KernelCopy } from '../../../../test/l4/kernel-copy.ts';
 import { renderAll, renderChange } from './transaction.ts';
 
 function fresh(plan: L4Plan): FakeNft {

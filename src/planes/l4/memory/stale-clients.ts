@@ -1,13 +1,15 @@
-import { isRecord } from '../../lib/is-record.ts';
-import type { ServicePlan } from '../../compile/l4/l4-plan.ts';
-import { affinityGroups, affinityTable, clientsMap, endpointPorts, recallChain, rememberChain } from './affinity.ts';
-import { AFFINITY_TABLE, WORDS, type Family } from './names.ts';
-
-/** What a Service was and is now; undefined where it was not there, or is gone. */
-export interface ServiceTransition {
-  readonly before: ServicePlan | undefined;
-  readonly after: ServicePlan | undefined;
-}
+import { isRecord } from '../../../lib/is-record.ts';
+import type { ServicePlan } from '../../../compile/l4/l4-plan.ts';
+import {
+  affinityGroups,
+  affinityTable,
+  clientsMap,
+  endpointPorts,
+  recallChain,
+  rememberChain,
+} from '../rules/affinity.ts';
+import { AFFINITY_TABLE, WORDS, type Family } from '../rules/names.ts';
+import type { ServiceTransition } from './transition.ts';
 
 /** A map of clients, and the endpoints that a client may still be held to. */
 export interface ClientsMap {

@@ -1,7 +1,7 @@
-import type { NodePlan, ServicePlan } from '../../compile/l4/l4-plan.ts';
-import type { UdpPath } from './conntrack.ts';
-import type { Family } from './names.ts';
-import type { ServiceTransition } from './stale-affinity.ts';
+import type { NodePlan, ServicePlan } from '../../../compile/l4/l4-plan.ts';
+import type { UdpPath } from '../kernel/conntrack.ts';
+import type { Family } from '../rules/names.ts';
+import type { ServiceTransition } from './transition.ts';
 
 /** Whether a change can leave flows behind that lead to endpoints which are not there any more. */
 export function touchesUdp({ before, after }: ServiceTransition): boolean {

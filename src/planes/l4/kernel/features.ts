@@ -1,5 +1,5 @@
-import { Fault } from '../../lib/fault.ts';
-import { FAMILIES, WORDS, type Family } from './names.ts';
+import { Fault } from '../../../lib/fault.ts';
+import { FAMILIES, WORDS, type Family } from '../rules/names.ts';
 import type { Nft } from './nft.ts';
 import { NftRefusedFault } from './nft-refusal.ts';
 

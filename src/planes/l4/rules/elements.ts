@@ -1,5 +1,5 @@
-import { invariant } from '../../lib/invariant.ts';
-import type { EndpointAddress, Frontend, NodePlan, ServicePlan, ServicePortPlan } from '../../compile/l4/l4-plan.ts';
+import { invariant } from '../../../lib/invariant.ts';
+import type { EndpointAddress, Frontend, NodePlan, ServicePlan, ServicePortPlan } from '../../../compile/l4/l4-plan.ts';
 import {
   affinityGroups,
   affinityTable,

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
-import { Fault, messageOf } from '../../lib/fault.ts';
-import { invariant } from '../../lib/invariant.ts';
-import { LineSplitter } from '../../lib/line-splitter.ts';
+import { Fault, messageOf } from '../../../lib/fault.ts';
+import { invariant } from '../../../lib/invariant.ts';
+import { LineSplitter } from '../../../lib/line-splitter.ts';
 import { programEnvironment } from './run-program.ts';
 
 const LIMIT_MS = 60_000;

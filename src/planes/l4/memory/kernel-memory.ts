@@ -1,0 +1,107 @@
+import { Fault, messageOf } from '../../../lib/fault.ts';
+import type { Logger } from '../../../lib/logger.ts';
+import type { L4Plan, NodePlan } from '../../../compile/l4/l4-plan.ts';
+import type { Conntrack } from '../kernel/conntrack.ts';
+import { NftRefusedFault } from '../kernel/nft-refusal.ts';
+import type { Nft } from '../kernel/nft.ts';
+import { affinityTable } from '../rules/affinity.ts';
+import { FAMILIES, type Family } from '../rules/names.ts';
+import {
+  clientsMapsOf,
+  decodeClients,
+  disturbedMaps,
+  forget,
+  mapArguments,
+  staleClients,
+  strayDeclarations,
+  tableArguments,
+  type ClientsMap,
+  type HeldClient,
+} from './stale-clients.ts';
+import { staleFlows, touchesUdp } from './stale-flows.ts';
+import type { ServiceTransition } from './transition.ts';
+
+/**
+ * What the kernel remembers beyond the rules: which endpoint a client with session affinity had, and
+ * where UDP flows go. When endpoints leave, what leads to them has to be forgotten.
+ */
+export class KernelMemory {
+  readonly #nft: Nft;
+  readonly #conntrack: Conntrack;
+  readonly #logger: Logger;
+
+  constructor(nft: Nft, conntrack: Conntrack, logger: Logger) {
+    this.#nft = nft;
+    this.#conntrack = conntrack;
+    this.#logger = logger;
+  }
+
+  /**
+   * Forgets the clients that a change of these Services leaves without their endpoint. `present` are
+   * the maps that are there: one that the change makes holds nobody yet.
+   */
+  async forgetClients(
+    transitions: Iterable<ServiceTransition>,
+    present: ReadonlySet<string>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const maps = [...transitions].flatMap(disturbedMaps).filter((map) => present.has(idOf(map)));
+    for (const family of FAMILIES) {
+      const ours = maps.filter((map) => map.family === family);
+      const [first] = ours;
+      if (first === undefined) continue;
+      // To start nft costs more than to read a few maps too many.
+      const words = ours.length === 1 ? mapArguments(first) : tableArguments(family);
+      const held = decodeClients(await this.#nft.listJson(words));
+      await this.#forget(staleClients(held, ours), family, signal);
+    }
+  }
+
+  /**
+   * After a start: what an earlier run remembered is kept as far as it still holds. Returns the chains
+   * and maps of Services that are not there any more.
+   */
+  async forgetStrangers(plan: L4Plan, signal: AbortSignal): Promise<readonly string[]> {
+    const services = [...plan.services.values()];
+    const strays: string[] = [];
+    for (const family of FAMILIES) {
+      const listed = await this.#nft.listJson(tableArguments(family));
+      const maps = services.flatMap(clientsMapsOf).filter((map) => map.family === family);
+      await this.#forget(staleClients(decodeClients(listed), maps), family, signal);
+      strays.push(...strayDeclarations(listed, services, family));
+    }
+    return strays;
+  }
+
+  /** Forgets the UDP flows of these Services that lead elsewhere than their endpoints. To be called once the rules are in place. */
+  async forgetFlows(transitions: Iterable<ServiceTransition>, node: NodePlan): Promise<void> {
+    const udp = [...transitions].filter(touchesUdp);
+    if (udp.length === 0) return;
+    try {
+      for (const family of FAMILIES) {
+        const flows = await this.#conntrack.listUdp(family);
+        await this.#conntrack.delete(staleFlows(flows, udp, node, family));
+      }
+    } catch (thrown) {
+      // New flows go where they should in any case, so this is no reason to hold anything else up.
+      if (!(thrown instanceof Fault)) throw thrown;
+      const message = 'cannot forget UDP flows to endpoints that are gone; clients that never pause keep going there';
+      this.#logger.error(message, { code: thrown.code, error: messageOf(thrown) });
+    }
+  }
+
+  async #forget(clients: readonly HeldClient[], family: Family, signal: AbortSignal): Promise<void> {
+    for (const client of clients) {
+      try {
+        await this.#nft.apply(forget(client, family), signal);
+      } catch (thrown) {
+        // It has timed out since it was listed.
+        if (!(thrown instanceof NftRefusedFault)) throw thrown;
+      }
+    }
+  }
+}
+
+function idOf({ family, name }: ClientsMap): string {
+  return `map ${affinityTable(family)} ${name}`;
+}
