@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { Agent } from './agent.ts';
-import type { HttpReply, Reply, Target } from './agent/protocol.ts';
+import type { HttpReply, LoadReport, Reply, Target } from './agent/protocol.ts';
 import { chosenDriver, type Driver, type DriverName } from './driver.ts';
 import { KubeProxyDriver } from './kube-proxy-driver.ts';
 import { Network } from './network.ts';
@@ -120,15 +120,15 @@ export class Lab {
     const tcp = targets.filter(({ protocol }) => protocol === 'TCP');
     const agents = clients.map((client) => this.agent(client));
     for (const agent of agents) await agent.ask<'start-load'>({ kind: 'start-load', load, targets: tcp, width: 4 });
+    let reports: readonly LoadReport[];
     try {
       await action();
     } finally {
-      const reports = await Promise.all(
-        agents.map((agent) => agent.ask<'stop-load'>({ kind: 'stop-load', load, atLeast: atLeast / agents.length })),
-      );
-      expect(reports.flatMap(({ failures }) => failures)).toEqual([]);
-      expect(reports.reduce((sum, { connects }) => sum + connects, 0)).toBeGreaterThanOrEqual(atLeast);
+      const stop = { kind: 'stop-load', load, atLeast: atLeast / agents.length } as const;
+      reports = await Promise.all(agents.map((agent) => agent.ask<'stop-load'>(stop)));
     }
+    expect(reports.flatMap(({ failures }) => failures)).toEqual([]);
+    expect(reports.reduce((sum, { connects }) => sum + connects, 0)).toBeGreaterThanOrEqual(atLeast);
   }
 
   /** Expects that connects from every one of `clients` to every one of `targets` end where they should. */
