@@ -65,13 +65,13 @@ test('24 session affinity for a NodePort', async () => {
 });
 
 test('25 session affinity times out for a ClusterIP', async () => {
-  const web = await file.served({ endpoints: ENDPOINTS, fields: stickyFor(1) });
-  await expectToExpire(file.lab, 'a2', web.clusterTargets(), 1000);
+  const web = await file.served({ endpoints: ENDPOINTS, fields: stickyFor(2) });
+  await expectToExpire(file.lab, 'a2', web.clusterTargets(), 2000);
 });
 
 test('26 session affinity times out for a NodePort', async () => {
-  const web = await file.served({ type: 'NodePort', endpoints: ENDPOINTS, fields: stickyFor(1) });
-  await expectToExpire(file.lab, 'ext', web.nodePortTargets('node-b'), 1000);
+  const web = await file.served({ type: 'NodePort', endpoints: ENDPOINTS, fields: stickyFor(2) });
+  await expectToExpire(file.lab, 'ext', web.nodePortTargets('node-b'), 2000);
 });
 
 for (const [number, type] of [
@@ -114,6 +114,11 @@ test('23 (beyond) a client moves on when its endpoint goes, and stays with the n
     const [first] = await answerers(lab, 'a2', target, 1);
     const others = ENDPOINTS.filter((endpoint) => endpoint !== first);
     await lab.apply(web.with({ endpoints: others }));
+    // What clients had is forgotten after the rules are in place.
+    await lab.until(
+      'the endpoint to be forgotten',
+      async () => !(await answerers(lab, 'a2', target, 1)).includes(String(first)),
+    );
     const who = new Set(await answerers(lab, 'a2', target, 15));
     expect(who.size).toBe(1);
     expect(others).toContain([...who][0]);
