@@ -130,6 +130,25 @@ describe('role node', () => {
     expect(metrics).toMatch(/sluice_kernel_repairs_total [1-9]/);
   });
 
+  test('goes on when its nft is killed', async () => {
+    const started = runSluice(['--role', 'node']);
+    await ready(started);
+    const change = async (address: string): Promise<void> => {
+      await writeFile(join(root, 'manifests', 'web.yaml'), WEB.replace('10.244.1.7', address));
+      await until(`endpoint ${address}`, started, () => rules().includes(`${address} . 8080`));
+    };
+    await change('10.244.1.8');
+    // By the namespace too: other Sluices may run on the machine.
+    const here = run('readlink', ['/proc/self/ns/net']).trim();
+    const sessions = run('pgrep', ['-x', 'sluice-nft']).trim().split('\n');
+    const ours = sessions.filter((pid) => run('readlink', [`/proc/${pid}/ns/net`]).trim() === here);
+    expect(ours).not.toEqual([]);
+    for (const pid of ours) process.kill(Number(pid), 'SIGKILL');
+    await change('10.244.1.9');
+    await change('10.244.1.10');
+    expect(rules()).not.toContain('10.244.1.7 .');
+  });
+
   test('leaves other tables alone, also when it is uninstalled', async () => {
     nft('table ip other { chain c { type filter hook input priority 0; tcp dport 22 accept; }; }');
     const started = runSluice(['--role', 'node']);
