@@ -28,8 +28,15 @@ export interface L7PlaneOptions {
   readonly drainMs: number;
 }
 
-/** How long the plan must rest before the checkpoint on disk is brought up to it, in milliseconds. */
+/** How long after a change the checkpoint on disk is brought up to it, in milliseconds. */
 const CHECKPOINT_DELAY_MS = 1_000;
+
+/**
+ * Rendering a checkpoint holds changes up, by tens of milliseconds at ten thousand Services. It may take
+ * no more than one part in so many of the time, so that all but a few changes never meet it. It is only
+ * read by a start without sources, and that may be a few seconds behind.
+ */
+const CHECKPOINT_SHARE = 200;
 
 /**
  * HTTP routing through HAProxy. The process is started on a checkpoint that already holds the plan;
@@ -47,6 +54,7 @@ export class L7Plane implements Plane<L7Plan> {
   #nextStart: ReloadReason = 'started';
   #disturbed: (reason: string) => void = () => {};
   #checkpointTimer: NodeJS.Timeout | undefined;
+  #checkpointDelayMs = CHECKPOINT_DELAY_MS;
   #checkpointing: Promise<void> = Promise.resolve();
   /** A change must not revive a server that is being deleted at the same moment. */
   readonly #turns = new Turns();
@@ -189,12 +197,14 @@ export class L7Plane implements Plane<L7Plan> {
         () => {},
         (thrown: unknown) => this.#logger.error('cannot write the checkpoint', { error: messageOf(thrown) }),
       );
-    }, CHECKPOINT_DELAY_MS).unref();
+    }, this.#checkpointDelayMs).unref();
   }
 
   async #writeCheckpoint(plan: L7Plan): Promise<string> {
     await this.#checkpointing;
+    const startMs = performance.now();
     const checkpoint = renderCheckpoint(plan, this.#options.skeleton, this.#options.selfSignedPem);
+    this.#checkpointDelayMs = Math.max(CHECKPOINT_DELAY_MS, CHECKPOINT_SHARE * (performance.now() - startMs));
     try {
       return await writeCheckpoint(this.#options.paths.stateDirectory, checkpoint);
     } catch (cause) {
