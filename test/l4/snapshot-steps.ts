@@ -59,6 +59,8 @@ export const SETTINGS: CompileSettings = {
 export const settings: fc.Arbitrary<CompileSettings> = fc
   .record({
     localDetection: fc.constantFrom<LocalDetection>(
+      // Twice, since it alone changes while a process runs.
+      { mode: 'NodeCIDR' },
       { mode: 'NodeCIDR' },
       { mode: 'ClusterCIDR', cidrs: [] },
       { mode: 'ClusterCIDR', cidrs: [cidr('10.244.0.0/16')] },
@@ -206,7 +208,7 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: service.map(removeService) },
   { weight: 10, arbitrary: slice.map(addSlice) },
   { weight: 2, arbitrary: slice.map(removeSlice) },
-  { weight: 1, arbitrary: node.map(setNode) },
+  { weight: 3, arbitrary: node.map(setNode) },
 );
 
 function addService(value: Service): Step {
