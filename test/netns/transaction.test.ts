@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FAMILIES, AFFINITY_TABLE, TABLE, WORDS } from '../../src/planes/l4/names.ts';
-import { renderAll } from '../../src/planes/l4/transaction.ts';
+import { FAMILIES, AFFINITY_TABLE, TABLE, WORDS } from '../../src/planes/l4/rules/names.ts';
+import { renderAll } from '../../src/planes/l4/rules/transaction.ts';
 import { KernelCopy } from '../l4/kernel-copy.ts';
 import { listingOf, type Listing } from '../l4/listing.ts';
 import { plans } from '../l4/plans.ts';
