@@ -8,6 +8,7 @@ import http2, { type ServerHttp2Session } from 'node:http2';
 import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeConfig } from '../../../src/kube/config.ts';
 import { MaterialCredentials } from '../../../src/kube/credentials.ts';
 import { Access, everything, type AccessRule } from './access.ts';
@@ -202,8 +203,21 @@ export class FakeApiServer {
     await closed.promise;
   }
 
-  /** Listens (again), on the same port as before. */
+  /** Listens (again), on the same port as before: once whoever was given it meanwhile, for a connection of its own, has let go. */
   async acceptConnections(): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await this.#listen();
+        return;
+      } catch (thrown) {
+        const isTaken = thrown instanceof Error && 'code' in thrown && thrown.code === 'EADDRINUSE';
+        if (!isTaken || tries === 200) throw thrown;
+        await sleep(50);
+      }
+    }
+  }
+
+  async #listen(): Promise<void> {
     const listening = Promise.withResolvers<void>();
     this.#server.once('error', listening.reject);
     this.#server.listen(this.#port, '127.0.0.1', listening.resolve);
