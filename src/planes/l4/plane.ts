@@ -10,7 +10,7 @@ import { HealthChecks } from './health-check.ts';
 import type { Nft } from './kernel/nft.ts';
 import { NftRefusedFault } from './kernel/nft-refusal.ts';
 import { KernelMemory } from './memory/kernel-memory.ts';
-import { transitionsOf } from './memory/transition.ts';
+import { transitionsOf, type ServiceTransition } from './memory/transition.ts';
 import { renderAll, renderChange, renderServiceChange, type Transaction } from './rules/transaction.ts';
 
 export interface L4PlaneOptions {
@@ -21,6 +21,12 @@ export interface L4PlaneOptions {
   readonly onProgrammed: () => Promise<void>;
   /** Called when the kernel refuses a Service that it ought to take, with why. */
   readonly onRefused: (service: ServicePlan, message: string) => void;
+}
+
+/** A Service that the kernel did not take, by `namespace/name`, and why. */
+interface Refused {
+  readonly transition: readonly [string, ServiceTransition];
+  readonly message: string;
 }
 
 /** How long what nothing goes to any more is left, in milliseconds. */
@@ -93,6 +99,18 @@ export class L4Plane implements Plane<L4Plan> {
 
   async #apply(want: L4Plan, signal: AbortSignal): Promise<Applied> {
     const disturbances = this.#disturbances;
+    try {
+      return await this.#bringAbout(want, signal);
+    } catch (thrown) {
+      // Refused although it fits what the kernel is known to have, or cut off in between: then that is not known.
+      if (thrown instanceof Fault && isOfNft(thrown)) this.#forgetAll();
+      throw thrown;
+    } finally {
+      if (disturbances !== this.#disturbances) this.#forgetAll();
+    }
+  }
+
+  async #bringAbout(want: L4Plan, signal: AbortSignal): Promise<Applied> {
     const before = this.#applied;
     const change = before === undefined ? undefined : renderChange(before, want, this.#present);
     // Once before, so that no known client meets the rules without its endpoint, and again after, for those that came in between.
@@ -106,7 +124,6 @@ export class L4Plane implements Plane<L4Plan> {
     this.#isTold = true;
     await this.#forgetStale(this.#programmed, this.#applied ?? want, signal);
     this.#programmed = this.#applied;
-    if (disturbances !== this.#disturbances) this.#forgetAll();
     await this.#healthChecks.update(want.services);
     return { changes };
   }
@@ -148,10 +165,7 @@ export class L4Plane implements Plane<L4Plan> {
       this.#applied = want;
       return change.changes;
     } catch (thrown) {
-      if (!(thrown instanceof NftRefusedFault)) {
-        this.#applied = undefined;
-        throw thrown;
-      }
+      if (!(thrown instanceof NftRefusedFault)) throw thrown;
       this.#logger.error('the kernel refused a change; trying Service by Service', { error: thrown.message });
       return this.#changeOneByOne(before, want, signal);
     }
@@ -163,21 +177,36 @@ export class L4Plane implements Plane<L4Plan> {
     if (shared !== undefined) await this.#send(shared, signal);
     let { services } = before;
     let changes = shared?.changes ?? 0;
-    const transitions = transitionsOf(before, want);
-    for (const [key, { before: left, after: right }] of transitions) {
-      const change = renderServiceChange(left, right, want.node, this.#present);
-      try {
-        await this.#send(change, signal);
-        services = right === undefined ? services.delete(key) : services.set(key, right);
-        changes += change.changes;
-      } catch (thrown) {
-        if (!(thrown instanceof NftRefusedFault)) throw thrown;
-        const service = right ?? left;
-        if (service !== undefined) this.#options.onRefused(service, thrown.message);
+    let pending: readonly (readonly [string, ServiceTransition])[] = [...transitionsOf(before, want)];
+    // One that takes over an address is refused until the one that had it has let go, so the refused are tried until none gets any further.
+    for (let isStuck = false; !isStuck;) {
+      const refused: Refused[] = [];
+      for (const transition of pending) {
+        const [key, { before: left, after: right }] = transition;
+        const change = renderServiceChange(left, right, want.node, this.#present);
+        try {
+          await this.#send(change, signal);
+          services = right === undefined ? services.delete(key) : services.set(key, right);
+          changes += change.changes;
+        } catch (thrown) {
+          if (!(thrown instanceof NftRefusedFault)) throw thrown;
+          refused.push({ transition, message: thrown.message });
+        }
       }
+      isStuck = refused.length === 0 || refused.length === pending.length;
+      pending = refused.map(({ transition }) => transition);
+      if (isStuck) this.#tellRefused(refused);
     }
     this.#applied = { ...want, services };
     return changes;
+  }
+
+  #tellRefused(refused: readonly Refused[]): void {
+    for (const { transition, message } of refused) {
+      const [, { before, after }] = transition;
+      const service = after ?? before;
+      if (service !== undefined) this.#options.onRefused(service, message);
+    }
   }
 
   async #send(transaction: Transaction, signal: AbortSignal): Promise<void> {
@@ -218,10 +247,18 @@ export class L4Plane implements Plane<L4Plan> {
         this.#leftovers.delete(id);
       } catch (thrown) {
         if (!(thrown instanceof Fault)) throw thrown;
+        if (!(thrown instanceof NftRefusedFault)) {
+          this.disturb(`nobody knows whether "delete ${id}" was done`);
+          return;
+        }
         // In use, or gone with its table. It costs a little memory, and the next start finds it.
         this.#logger.debug('cannot delete what is left over', { what: id, error: messageOf(thrown) });
         this.#leftovers.delete(id);
       }
     }
   }
+}
+
+function isOfNft({ code }: Fault): boolean {
+  return code === 'nft-refused' || code === 'nft-gone';
 }

@@ -1,0 +1,85 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { L4Plan, ServicePlan } from '../../src/compile/l4/l4-plan.ts';
+import { Fault } from '../../src/lib/fault.ts';
+import { PersistentMap } from '../../src/lib/persistent-map.ts';
+import { createLogger } from '../../src/observe/logger.ts';
+import { Conntrack } from '../../src/planes/l4/kernel/conntrack.ts';
+import { Nft } from '../../src/planes/l4/kernel/nft.ts';
+import { L4Plane } from '../../src/planes/l4/plane.ts';
+import { frontendOf, NODE_PLAN, planOf, target } from '../l4/objects.ts';
+import { ip } from '../l4/snapshot-steps.ts';
+import { nft as otherNft, run, useOwnNamespace } from './own-namespace.ts';
+
+useOwnNamespace();
+
+const never = new AbortController().signal;
+
+let folder: string;
+let nft: Nft;
+let refused: string[];
+let onProgrammed: () => void;
+let plane: L4Plane;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sluice-plane-test-'));
+  nft = await Nft.open(folder);
+  refused = [];
+  onProgrammed = () => undefined;
+  plane = new L4Plane({
+    nft,
+    conntrack: new Conntrack(),
+    logger: createLogger('text', 'error'),
+    onProgrammed: () => Promise.resolve(onProgrammed()),
+    onRefused: ({ name }) => refused.push(name),
+  });
+});
+afterEach(async () => {
+  await plane.release();
+  await rm(folder, { recursive: true });
+});
+
+function service(name: string, address: string, endpoint = '10.244.0.1:80'): ServicePlan {
+  const port = { frontends: [frontendOf({ address: ip(address) })], cluster: [target(endpoint)] };
+  return { ...planOf(port), name, clusterIps: [ip(address)] };
+}
+
+function planWith(...services: readonly ServicePlan[]): L4Plan {
+  return {
+    services: PersistentMap.from(services.map((item) => [`${item.namespace}/${item.name}`, item] as const)),
+    hairpins: PersistentMap.empty(),
+    node: NODE_PLAN,
+  };
+}
+
+function listed(): string {
+  return run('nft', ['list', 'table', 'ip', 'sluice']);
+}
+
+test('tables that go before the first program is complete are made anew', async () => {
+  const plan = planWith(service('a', '10.96.0.1'));
+  onProgrammed = () => {
+    onProgrammed = () => undefined;
+    otherNft('flush ruleset');
+  };
+  await expect(plane.apply(plan, never)).rejects.toBeInstanceOf(Fault);
+  await plane.apply(plan, never);
+  expect(listed()).toContain('10.96.0.1');
+});
+
+test('Services take over addresses of one another beside one that the kernel refuses', async () => {
+  // Each wants the address that the next one has, so that only one order of all would do.
+  const row = (shift: number): readonly ServicePlan[] =>
+    [1, 2, 3, 4, 5].map((number) =>
+      service(`s${String(number)}`, `10.96.0.${String(number + shift)}`, `10.244.0.${String(number)}:80`),
+    );
+  const keeper = service('keeper', '10.96.0.20');
+  await plane.apply(planWith(...row(0), keeper), never);
+  // Compile would have settled whose that address is.
+  await plane.apply(planWith(...row(1), keeper, service('bad', '10.96.0.20', '10.244.0.9:80')), never);
+  expect(refused).toEqual(['bad']);
+  expect(listed()).toContain('10.96.0.6 ');
+  expect(plane.programmed?.services.size).toBe(6);
+});
