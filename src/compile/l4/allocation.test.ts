@@ -159,3 +159,10 @@ describe('what was given', () => {
     expect(allocator.allocations.get('ns/a')?.clusterIps).toEqual(taken);
   });
 });
+
+it('has nothing more to say about a Service that is gone, though it could give it nothing', () => {
+  const settings = { ...SETTINGS, clusterIpRanges: [cidr('10.0.0.0/31')] };
+  const { allocator } = allocate([serviceOf('a')], settings);
+  const key = keyOf(serviceOf('a').meta);
+  expect(allocator.update(new Set([key]), tableOf([])).findings.get(`allocate:${key}`)).toEqual([]);
+});

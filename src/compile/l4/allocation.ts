@@ -55,23 +55,25 @@ export class Allocator {
     const findings = new Map<string, readonly Finding[]>();
     const moved = new Set<string>();
     const present = [...dirty].flatMap((key) => services.get(key) ?? []).sort((a, b) => byAge(a.meta, b.meta));
-    for (const key of dirty) if (!services.has(key)) this.#set(key, undefined, moved, findings);
+    for (const key of [...dirty].filter((item) => !services.has(item))) {
+      this.#set(key, undefined, moved);
+      findings.set(`allocate:${key}`, []);
+    }
     // Whoever can keep what it has takes it before anybody new chooses.
     for (const service of present) this.#keep(`${service.meta.namespace}/${service.meta.name}`, service);
     for (const service of present) {
       const key = `${service.meta.namespace}/${service.meta.name}`;
       const found: Finding[] = [];
-      this.#set(key, this.#allocate(key, service, found), moved, findings);
+      this.#set(key, this.#allocate(key, service, found), moved);
       findings.set(`allocate:${key}`, found);
     }
     return { moved, findings };
   }
 
-  #set(key: string, next: Allocation | undefined, moved: Set<string>, findings: Map<string, readonly Finding[]>): void {
-    if (JSON.stringify(this.allocations.get(key)) !== JSON.stringify(next)) moved.add(key);
-    else return;
+  #set(key: string, next: Allocation | undefined, moved: Set<string>): void {
+    if (JSON.stringify(this.allocations.get(key)) === JSON.stringify(next)) return;
+    moved.add(key);
     this.allocations = next === undefined ? this.allocations.delete(key) : this.allocations.set(key, next);
-    if (next === undefined) findings.set(`allocate:${key}`, []);
   }
 
   #release(key: string): void {
