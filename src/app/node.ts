@@ -86,8 +86,9 @@ export class NodeRole implements Role {
   /** @throws Fault when this machine cannot or should not be programmed, or the health port is taken. */
   static async create(parts: NodeParts): Promise<NodeRole> {
     const lock = await NodeLock.take();
-    const nft = await Nft.open(join(parts.stateDirectory, 'bin'));
+    let nft: Nft | undefined;
     try {
+      nft = await Nft.open(join(parts.stateDirectory, 'bin'));
       await probeKernel(nft);
       await refuseBesideKubeProxy(parts.options);
       await applyKernelSettings(parts.options.changesKernelSettings, parts.logger);
@@ -95,7 +96,7 @@ export class NodeRole implements Role {
       await role.#health?.listen();
       return role;
     } catch (thrown) {
-      nft.close();
+      nft?.close();
       await lock.release();
       throw thrown;
     }
