@@ -9,7 +9,7 @@ import { NodeLock } from './node-possible.ts';
 
 /** Everything that Sluice keeps in its state directory; whatever else is there is somebody else's. */
 const STATE_FILES =
-  /^(?:admin\.sock|current|checkpoint-[0-9a-f]{16}(?:\.tmp)?|self-signed\.pem|allocations\.json|haproxy\.(?:log|pid)|bin)$/;
+  /^(?:admin\.sock|current|checkpoint-[0-9a-f]{16}(?:\.tmp)?|self-signed\.pem|allocations\.json(?:\.tmp)?|haproxy\.(?:log|pid)|bin)$/;
 
 /** How long requests may take to end, in milliseconds. */
 const DRAIN_MS = 10_000;

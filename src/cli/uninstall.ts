@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { uninstall } from '../app/uninstall.ts';
 import { stateDirectoryOf } from './run.ts';
 
-/** `sluice uninstall`: leaves the machine as it was before Sluice. */
+/** `sluice uninstall`: takes away what Sluice has put on the machine; a sysctl that it has set stays. */
 export function uninstallCommand(): Command {
   return new Command('uninstall')
     .description('Remove everything of Sluice from this machine: kernel tables, a HAProxy left behind, kept state.')

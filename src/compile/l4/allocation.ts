@@ -4,6 +4,7 @@ import { finding, type Finding } from '../../model/finding.ts';
 import type { IpAddress } from '../../model/grammar.ts';
 import { byAge, type ObjectRef } from '../../model/object.ts';
 import type { IpFamily, Service, ServicePort } from '../../model/service.ts';
+import { DependencyIndex } from '../dependency-index.ts';
 import type { AllocationSettings } from './l4-settings.ts';
 
 /** What a Service was given because it did not say. */
@@ -35,7 +36,8 @@ export class Allocator {
   readonly #settings: AllocationSettings;
   readonly #before: Held;
   readonly #owners = new Map<string, string>();
-  readonly #written = new Map<string, readonly string[]>();
+  /** Service -> addresses and ports that it asks for by name. */
+  readonly #written = new DependencyIndex();
   allocations: Held = PersistentMap.empty();
 
   /** `before` is what an earlier run gave out: kept for the Services that come back. */
@@ -77,11 +79,18 @@ export class Allocator {
   }
 
   #release(key: string): void {
-    for (const resource of this.#written.get(key) ?? [])
-      if (this.#owners.get(resource) === key) this.#owners.delete(resource);
+    const written = this.#written.inputsOf(key);
+    this.#written.set(key, []);
+    for (const resource of written) if (this.#owners.get(resource) === key) this.#passOn(resource);
     for (const resource of resourcesOf(this.allocations.get(key)))
       if (this.#owners.get(resource) === key) this.#owners.delete(resource);
-    this.#written.delete(key);
+  }
+
+  /** To another Service that asks for it by name, which it could have all along, or to nobody. */
+  #passOn(resource: string): void {
+    const [next] = this.#written.ownersOf(resource);
+    if (next === undefined) this.#owners.delete(resource);
+    else this.#owners.set(resource, next);
   }
 
   /** Returns whose given resources were asked for by name. Of two that ask, the conflict is settled elsewhere. */

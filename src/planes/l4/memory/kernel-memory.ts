@@ -21,6 +21,9 @@ import {
 import { staleFlows, touchesUdp } from './stale-flows.ts';
 import type { ServiceTransition } from './transition.ts';
 
+/** How many clients one transaction forgets. */
+const CLIENTS_AT_ONCE = 500;
+
 /**
  * What the kernel remembers beyond the rules: which endpoint a client with session affinity had, and
  * where UDP flows go. When endpoints leave, what leads to them has to be forgotten.
@@ -90,14 +93,21 @@ export class KernelMemory {
     }
   }
 
+  /** Many at once, since the change of the rules waits for it; where one has timed out since it was listed, half by half. */
   async #forget(clients: readonly HeldClient[], family: Family, signal: AbortSignal): Promise<void> {
-    for (const client of clients) {
-      try {
-        await this.#nft.apply(forget(client, family), signal);
-      } catch (thrown) {
-        // It has timed out since it was listed.
-        if (!(thrown instanceof NftRefusedFault)) throw thrown;
-      }
+    for (let start = 0; start < clients.length; start += CLIENTS_AT_ONCE)
+      await this.#forgetTogether(clients.slice(start, start + CLIENTS_AT_ONCE), family, signal);
+  }
+
+  async #forgetTogether(clients: readonly HeldClient[], family: Family, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#nft.apply(clients.map((client) => forget(client, family)).join('\n'), signal);
+    } catch (thrown) {
+      if (!(thrown instanceof NftRefusedFault)) throw thrown;
+      if (clients.length === 1) return;
+      const half = Math.ceil(clients.length / 2);
+      await this.#forgetTogether(clients.slice(0, half), family, signal);
+      await this.#forgetTogether(clients.slice(half), family, signal);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { invariant } from '../../../lib/invariant.ts';
 import type { EndpointAddress, Frontend, ServicePlan, ServicePortPlan } from '../../../compile/l4/l4-plan.ts';
 import { baseChainCommands, chainCommands, declaredChain, setCommand, type Declaration } from './declaration.ts';
@@ -26,7 +27,9 @@ export function affinityGroups(service: ServicePlan): readonly AffinityGroup[] {
     const { affinityTimeoutS: timeoutS, family } = port;
     if (timeoutS === undefined) return [];
     const protocol = PROTOCOL_WORDS[port.protocol];
-    const name = `${service.namespace}/${service.name}/${protocol}${port.name === '' ? '' : `/${port.name}`}`;
+    const name = shortened(
+      `${service.namespace}/${service.name}/${protocol}${port.name === '' ? '' : `/${port.name}`}`,
+    );
     return (['cluster', 'local', 'external-local'] as const).flatMap((policy) => {
       const frontends = port.frontends.filter((frontend) => policyOf(frontend) === policy);
       if (frontends.length === 0) return [];
@@ -110,7 +113,17 @@ export function rememberChain(group: AffinityGroup): string {
 }
 
 function portsText(group: AffinityGroup): string {
-  return endpointPorts(group).join('-');
+  return shortened(endpointPorts(group).join('-'));
+}
+
+/** The kernel takes names of up to 255 bytes (NFT_NAME_MAXLEN), which a name, its ports and our own words share. */
+const LONGEST_PART = 100;
+
+/** A text as it is, or where it is too long its beginning and a digest of the whole. */
+function shortened(text: string): string {
+  if (text.length <= LONGEST_PART) return text;
+  const digest = createHash('sha256').update(text).digest('hex').slice(0, 32);
+  return `${text.slice(0, LONGEST_PART - digest.length - 1)}-${digest}`;
 }
 
 function clientsMaps(group: AffinityGroup): readonly Declaration[] {

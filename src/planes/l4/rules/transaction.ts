@@ -69,7 +69,10 @@ export function renderChange(before: L4Plan, after: L4Plan, present: ReadonlySet
   return change.transaction(present);
 }
 
-/** From one version of a Service to the next, alone: for finding the one that the kernel refuses. */
+/**
+ * From one version of a Service to the next, alone: for finding the one that the kernel refuses. What
+ * another Service still has is refused too, even where it looks the same: it would go with that one.
+ */
 export function renderServiceChange(
   before: ServicePlan | undefined,
   after: ServicePlan | undefined,
@@ -78,7 +81,7 @@ export function renderServiceChange(
 ): Transaction {
   const change = new ElementChange();
   change.replace(elementsOf(before, node), elementsOf(after, node));
-  return change.transaction(present);
+  return change.transaction(present, 'create');
 }
 
 function sameRules(a: NodePlan, b: NodePlan): boolean {
@@ -115,10 +118,11 @@ class ElementChange {
     for (const id of ownedBy(after)) this.#leftovers.delete(id);
   }
 
-  transaction(known: ReadonlySet<string>): Transaction {
+  /** `create` refuses an element that is there already, where `add` takes it for the same one. */
+  transaction(known: ReadonlySet<string>, verb: 'add' | 'create' = 'add'): Transaction {
     const declared = declarations(this.#added, known);
     return {
-      commands: [...declared.commands, ...commandsOf('delete', this.#removed), ...commandsOf('add', this.#added)],
+      commands: [...declared.commands, ...commandsOf('delete', this.#removed), ...commandsOf(verb, this.#added)],
       changes: this.#removed.length + this.#added.length,
       needed: declared.ids,
       leftovers: [...this.#leftovers],
@@ -146,7 +150,7 @@ function declarations(
   return { commands: [...needed.values()].flat(), ids: [...needed.keys()] };
 }
 
-function commandsOf(verb: 'add' | 'delete', elements: readonly Element[]): readonly string[] {
+function commandsOf(verb: 'add' | 'create' | 'delete', elements: readonly Element[]): readonly string[] {
   const bySet = Map.groupBy(elements, (item) => item.set);
   return [...bySet].flatMap(([set, items]) =>
     chunksOf(items).map((chunk) => `${verb} element ${set} { ${chunk.map((item) => written(item, verb)).join(', ')} }`),
@@ -160,7 +164,7 @@ function chunksOf(items: readonly Element[]): readonly (readonly Element[])[] {
   return chunks;
 }
 
-function written({ key, value, comment }: Element, verb: 'add' | 'delete'): string {
+function written({ key, value, comment }: Element, verb: 'add' | 'create' | 'delete'): string {
   const noted = comment === undefined || verb === 'delete' ? '' : ` comment "${checkedComment(comment)}"`;
   return value === undefined ? `${key}${noted}` : `${key}${noted} : ${value}`;
 }
