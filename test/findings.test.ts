@@ -7,7 +7,10 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { STANDALONE_SETTINGS } from '../src/app/check.ts';
 import { Compiler } from '../src/compile/compiler.ts';
 import { NO_NODE_FACTS, type CompileSettings } from '../src/compile/settings.ts';
+import { MOST_ENDPOINTS } from '../src/compile/l4/l4-plan.ts';
 import { cidrOf } from '../src/model/cidr.ts';
+import { ipAddressOf } from '../src/model/grammar.ts';
+import { NO_PLACE } from '../src/model/service.ts';
 import { FINDING_CODES, type FindingReason } from '../src/model/codes.ts';
 import { findingsOf } from '../src/observe/views.ts';
 import { Mirror } from '../src/sources/cluster/mirror.ts';
@@ -154,6 +157,22 @@ const cases: Readonly<Record<FindingReason, Case>> = {
   NodePortOutOfRange: services('type: NodePort, ports: [{ port: 80, nodePort: 29999 }]'),
   NodePortUnavailable: services('type: NodePort, ports: [{ port: 80 }, { port: 81, name: b }]'),
   ClusterIpUnavailable: services('ipFamilies: [IPv6], ports: [{ port: 80 }]'),
+  EndpointsTooMany: {
+    ...services('ports: [{ port: 80 }]'),
+    meanwhile: (store) => {
+      const meta = { namespace: 'default', name: 'web-0-x', uid: '', createdMs: 0 };
+      const addresses = Array.from(
+        { length: MOST_ENDPOINTS + 1 },
+        (_, n) => `10.1.${String(n >> 8)}.${String(n & 255)}`,
+      );
+      const endpoints = addresses
+        .flatMap((text) => ipAddressOf(text) ?? [])
+        .map((address) => ({ address, ready: true, serving: true, terminating: false, placement: NO_PLACE }));
+      const ports = [{ name: '', port: 80, protocol: 'TCP' as const, appProtocol: undefined }];
+      const value = { meta, kind: 'EndpointSlice' as const, service: 'web-0', subsets: [{ ports, endpoints }] };
+      store.commit([{ table: 'endpointSlices', key: 'default/web-0-x', value }]);
+    },
+  },
   ExternalIpDenied: services('externalIPs: [192.0.2.1], ports: [{ port: 80 }]'),
   SourceForbidden: {
     meanwhile: (store) => {

@@ -236,6 +236,12 @@ export const FINDING_CODES = {
     title: 'An external IP is not among those that the operator allows; it is not served.',
     remedy: 'Ask the operator to run with --external-ips and a range that holds it, or use a LoadBalancer Service.',
   },
+  EndpointsTooMany: {
+    code: 'SLU411',
+    severity: 'error',
+    title: 'A Service port has more endpoints than the kernel is given; the rest get no traffic.',
+    remedy: 'Split the Service; 32,768 endpoints of a port are served.',
+  },
   SourceForbidden: {
     code: 'SLU501',
     severity: 'error',

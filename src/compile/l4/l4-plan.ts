@@ -60,6 +60,9 @@ export interface ServicePortPlan {
   readonly affinityTimeoutS: number | undefined;
 }
 
+/** How many endpoints a list of a Service port holds at most: the planes number them. */
+export const MOST_ENDPOINTS = 32_768;
+
 /** A real address and port behind a Service port. */
 export interface EndpointAddress {
   readonly address: IpAddress;

@@ -12,7 +12,15 @@ import {
   type FrontendWish,
   type ServiceWish,
 } from './frontends.ts';
-import type { EndpointAddress, Frontend, FrontendAction, Masquerade, ServicePlan, ServicePortPlan } from './l4-plan.ts';
+import {
+  MOST_ENDPOINTS,
+  type EndpointAddress,
+  type Frontend,
+  type FrontendAction,
+  type Masquerade,
+  type ServicePlan,
+  type ServicePortPlan,
+} from './l4-plan.ts';
 
 /** What surrounds a Service on the node it is served on. */
 export interface ServiceSurroundings {
@@ -52,6 +60,7 @@ export function compileService(
       if ((placement.nodeName ?? chooser.nodeName) === chooser.nodeName) hairpins.add(address);
     }
     const wishes = frontends.filter((item) => item.servicePort === port);
+    findings.push(...tooMany(service, port, endpoints));
     return ([4, 6] as const).flatMap((family) => portPlan(service, port, family, endpoints, wishes, surroundings));
   });
   const { namespace, name } = service.meta;
@@ -125,8 +134,8 @@ function portPlan(
   if (ours.length === 0) return [];
   const inFamily = endpoints.filter(({ address }) => isIpv6Address(address) === (family === 6));
   const chosen = chooseEndpoints(inFamily, service.traffic.distribution, surroundings.chooser);
-  const cluster = chosen.cluster.map(addressOf);
-  const local = chosen.local.map(addressOf);
+  const cluster = chosen.cluster.slice(0, MOST_ENDPOINTS).map(addressOf);
+  const local = chosen.local.slice(0, MOST_ENDPOINTS).map(addressOf);
   const frontends = ours.map((item): Frontend => {
     const { kind, address, port: number, sourceRanges } = item;
     const action = actionOf(service, item, { cluster: cluster.length, local: local.length }, surroundings);
@@ -135,6 +144,14 @@ function portPlan(
   const serving = port.protocol === 'UDP' ? inFamily.filter((item) => item.ready || item.serving).map(addressOf) : [];
   const { affinityTimeoutS } = service.traffic;
   return [{ name: port.name, protocol: port.protocol, family, frontends, cluster, local, serving, affinityTimeoutS }];
+}
+
+function tooMany(service: Service, port: ServicePort, endpoints: readonly ServiceEndpoint[]): readonly Finding[] {
+  const counts = [false, true].map((isV6) => endpoints.filter(({ address }) => isIpv6Address(address) === isV6).length);
+  const most = Math.max(...counts);
+  if (most <= MOST_ENDPOINTS) return [];
+  const message = `port ${String(port.port)}/${port.protocol} has ${String(most)} endpoints`;
+  return [finding('EndpointsTooMany', refOf(service), 'spec.ports', message)];
 }
 
 function addressOf({ address, port }: ServiceEndpoint): EndpointAddress {

@@ -1,3 +1,5 @@
+import { MOST_ENDPOINTS } from '../../../compile/l4/l4-plan.ts';
+
 /** An address family: each has tables of its own. */
 export type Family = 4 | 6;
 
@@ -66,6 +68,6 @@ export function ofProtocol(map: string, protocol: ProtocolWord): string {
 }
 
 /** The first slot of an endpoint on this node; those of the whole cluster start at 0. */
-export const LOCAL_SLOTS = 32_768;
+export const LOCAL_SLOTS = MOST_ENDPOINTS;
 
 export const REFUSE = 'refuse';
