@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { Fault } from '../lib/fault.ts';
 import { ipAddressOf, isPort, type IpAddress } from '../model/grammar.ts';
 import type { TransportProtocol } from '../model/service.ts';
 import type { PacketAnswer } from '../observe/explain.ts';
@@ -29,6 +30,10 @@ export function explainCommand(): Command {
       .addOption(new Option('-o, --output <format>').choices(['text', 'json']).default('text')),
   ).action(
     async (client: IpAddress, to: Destination, flags: { readonly output: string; readonly apiAddress: string }) => {
+      if (client.includes(':') !== to.address.includes(':'))
+        throw new Fault('usage', `${client} and ${to.address} are of different families: no packet goes between them`, {
+          retryable: false,
+        });
       const query = new URLSearchParams({
         client,
         destination: to.address,
