@@ -16,6 +16,7 @@ export default defineConfig({
             'test/architecture.test.ts',
             'test/docs.test.ts',
             'test/findings.test.ts',
+            'test/metrics.test.ts',
             'test/order.test.ts',
             'test/golden/**/*.test.ts',
             'test/contract/**/*.test.ts',
