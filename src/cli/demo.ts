@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { createServer, type Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { whyNoNode } from '../app/node-possible.ts';
@@ -33,7 +33,7 @@ export function demoCommand(): Command {
 async function runDemo(flags: { readonly manifests?: string }): Promise<void> {
   const manifests = flags.manifests ?? fileURLToPath(new URL('../../examples/quickstart', import.meta.url));
   const servers = await Promise.all(BACKENDS.map(startBackend));
-  const stateDirectory = await mkdtemp(join(tmpdir(), 'sluice-demo-'));
+  const stateDirectory = await demoDirectory();
   process.stderr.write(
     `Demo backends answer on ports ${BACKENDS.map(({ port }) => port).join(', ')}. Starting Sluice on ${manifests} ...\n`,
   );
@@ -70,6 +70,18 @@ async function runDemo(flags: { readonly manifests?: string }): Promise<void> {
     if (options.roles.has('node') && (await whyNoNode(options.node)) === undefined) await removeKernelTables();
     await rm(stateDirectory, { recursive: true, force: true });
   }
+}
+
+/**
+ * One folder per user, so that a demonstration which was killed is taken over by the next, HAProxy
+ * included. Another user could have made a folder of that name before us: then one that nobody knows.
+ */
+async function demoDirectory(): Promise<string> {
+  const folder = join(tmpdir(), `sluice-demo-${String(process.getuid?.() ?? '')}`);
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch(() => {});
+  const found = await lstat(folder).catch(() => undefined);
+  const isOurs = found?.isDirectory() === true && found.uid === process.getuid?.() && (found.mode & 0o077) === 0;
+  return isOurs ? folder : mkdtemp(`${folder}-`);
 }
 
 /** The port that other programs of the quick start go to through the kernel. */

@@ -79,7 +79,8 @@ export class NftMonitor {
 
   /** Follows `nft monitor` to its end, and says why that came. */
   async #follow(signal: AbortSignal): Promise<string> {
-    const script = `ulimit -v ${String(MEMORY_KIB)}; exec nft monitor`;
+    // It would notice only at the next change that nobody reads it any more, and until then hold on to its network namespace.
+    const script = `ulimit -v ${String(MEMORY_KIB)}; exec setpriv --pdeathsig KILL nft monitor`;
     const child = spawn('sh', ['-c', script], { env: programEnvironment, stdio: ['ignore', 'pipe', 'pipe'] });
     const onAbort = (): boolean => child.kill('SIGKILL');
     signal.addEventListener('abort', onAbort, { once: true });
