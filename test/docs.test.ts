@@ -1,7 +1,10 @@
+import type { Option } from 'commander';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { format, resolveConfig } from 'prettier';
 import { describe, expect, it } from 'vitest';
+import { sluiceCommands } from '../src/cli/main.ts';
 import { FINDING_CODES } from '../src/model/codes.ts';
 import { renderSkeleton } from '../src/planes/l7/skeleton.ts';
 
@@ -27,6 +30,33 @@ function findingsPage(): string {
   const intro =
     'What Sluice says about objects that are wrong. The reason stands on Events, the code never changes its meaning.\n';
   return `# Findings\n\n${intro}\n${entries.join('\n')}`;
+}
+
+/** The reference page of the command line, from the commands themselves. */
+function flagsPage(): string {
+  const sections = sluiceCommands().map((command) => {
+    const rows = command.options.map(
+      (option) =>
+        `| \`${option.flags.replaceAll('|', '\\|')}\` | ${cell(option.description)} | ${cell(defaultOf(option))} |\n`,
+    );
+    const table = rows.length === 0 ? '' : `\n| Option | What | Default |\n| --- | --- | --- |\n${rows.join('')}`;
+    return `## sluice ${command.name()} ${command.usage().replace('[options]', '').trim()}`
+      .trimEnd()
+      .concat(`\n\n${command.description()}\n${table}`);
+  });
+  return `# The command line\n\nWhat \`sluice COMMAND --help\` says, in one place.\n\n${sections.join('\n')}`;
+}
+
+/** Defaults that are objects are told by the description of their option. */
+function defaultOf({ defaultValue, defaultValueDescription }: Option): string {
+  if (defaultValueDescription !== undefined) return defaultValueDescription;
+  const value: unknown = defaultValue;
+  if (Array.isArray(value)) return value.filter((item) => typeof item === 'string').join(', ');
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('<', '\\<');
 }
 
 describe('documentation', () => {
@@ -70,6 +100,11 @@ describe('documentation', () => {
     const page = readFileSync(join(ROOT, 'docs/reference/timeouts.md'), 'utf8');
     const documented = [...page.matchAll(/^\| (timeout [a-z-]+) +\| (\w+) +\|/gm)].map((row) => `${row[1]} ${row[2]}`);
     expect(documented.sort()).toEqual((skeleton.match(/(?<= {4})timeout [a-z-]+ \w+(?=\n)/g) ?? []).sort());
+  });
+
+  it('has a reference page of the command line, generated from the commands', async () => {
+    const page = await format(flagsPage(), { parser: 'markdown', ...(await resolveConfig(ROOT)) });
+    await expect(page).toMatchFileSnapshot(join(ROOT, 'docs/reference/flags.md'));
   });
 
   it('has a reference page for every Finding, generated from the registry', async () => {

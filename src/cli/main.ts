@@ -27,16 +27,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .showHelpAfterError('(sluice --help has the commands and examples)')
     .version(programVersion())
     .exitOverride();
-  const commands = [
-    runCommand(),
-    checkCommand(),
-    getCommand(),
-    explainCommand(),
-    demoCommand(),
-    uninstallCommand(),
-    versionCommand(),
-  ];
-  for (const command of commands)
+  for (const command of sluiceCommands())
     program.addCommand(command.showHelpAfterError(`(sluice ${command.name()} --help has the options and examples)`));
   try {
     await program.parseAsync([...argv]);
@@ -50,6 +41,19 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.stderr.write(`sluice: ${thrown.message}\n`);
     process.exitCode = EXIT_ERROR;
   }
+}
+
+/** Every command there is, in the order in which help and reference show them. */
+export function sluiceCommands(): readonly Command[] {
+  return [
+    runCommand(),
+    checkCommand(),
+    getCommand(),
+    explainCommand(),
+    demoCommand(),
+    uninstallCommand(),
+    versionCommand(),
+  ];
 }
 
 function versionCommand(): Command {

@@ -102,9 +102,15 @@ function withRunFlags(command: Command): Command {
     .option('--max-connections <n>', 'connections that HAProxy takes at once', countOf, 4000)
     .option('--no-access-log', 'no line per request, and no metrics per route')
     .addOption(
-      new Option('--log-format <format>').choices(['json', 'text']).default(process.stderr.isTTY ? 'text' : 'json'),
+      new Option('--log-format <format>', 'how the log is written')
+        .choices(['json', 'text'])
+        .default(process.stderr.isTTY ? 'text' : 'json', 'text on a terminal, json elsewhere'),
     )
-    .addOption(new Option('--log-level <level>').choices(['debug', 'info', 'warn', 'error']).default('info'))
+    .addOption(
+      new Option('--log-level <level>', 'the least important lines that are written')
+        .choices(['debug', 'info', 'warn', 'error'])
+        .default('info'),
+    )
     .option('--keep-serving', 'leave HAProxy serving when Sluice ends, for restarts', false)
     .option('--shutdown-delay <seconds>', 'keep taking connections this long after SIGTERM, not ready', secondsOf, 0)
     .option('--drain-timeout <seconds>', 'let running requests end for this long', secondsOf, 30);
