@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
+const setupFiles = ['test/property-seed.ts'];
+
 /**
  * Four suites, from cheap to dear. `unit` touches nothing outside the process but temporary files;
  * `traffic` starts a real HAProxy; `netns` programs a real kernel, in network namespaces of its own;
@@ -11,6 +13,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          setupFiles,
           include: [
             'src/**/*.test.ts',
             'test/architecture.test.ts',
@@ -28,12 +31,13 @@ export default defineConfig({
           // Most of these tests wait for a socket or a timer most of the time.
           maxWorkers: 4,
           // Properties take their time on a busy machine.
-          testTimeout: 30_000,
+          testTimeout: 90_000,
         },
       },
       {
         test: {
           name: 'traffic',
+          setupFiles,
           include: ['test/traffic/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 60_000,
@@ -43,6 +47,7 @@ export default defineConfig({
       {
         test: {
           name: 'netns',
+          setupFiles,
           include: ['test/netns/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 60_000,
@@ -52,6 +57,7 @@ export default defineConfig({
       {
         test: {
           name: 'cluster',
+          setupFiles,
           include: ['test/cluster/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 120_000,

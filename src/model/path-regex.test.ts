@@ -37,6 +37,7 @@ describe('pathRegexOf', () => {
     ['looking back, for which PCRE must know how far', '/(?<=a+)b', 'PCRE and JavaScript'],
     ['a range to a class', String.raw`/[a-\d]`, 'PCRE and JavaScript'],
     ['a range from a class', String.raw`/[\w-z]`, 'PCRE and JavaScript'],
+    ['a range out of order, behind where JavaScript takes the class to end', '/[[:digit:]z-a_]', 'PCRE and JavaScript'],
     ['a POSIX class that stands alone', '/[:alpha:]', 'PCRE and JavaScript'],
     ['a collating element', '/[.a.]', 'PCRE and JavaScript'],
     ['a POSIX class that is none', '/[[:foo:]]', 'PCRE and JavaScript'],

@@ -21,6 +21,7 @@ const SET = String.raw`(?:\\[dDwWsS]|\[:(?:alpha|digit|alnum|upper|lower|space|b
 /** After a range, a dash is a dash. */
 const RANGE = `${SINGLE}-${SINGLE}-?`;
 /** What begins and ends as `[:alpha:]` does, PCRE takes for a set without its class. */
+const MEMBER = new RegExp(`${SET}|(${SINGLE})-(${SINGLE})-?|${SINGLE}`, 'y');
 const CLASS = String.raw`\[(?!([:.=]).*\1\])(?:\^|(?!\^))-?(?:${SET}|${RANGE}|${SINGLE})+-?\]`;
 const ESCAPE = String.raw`\\(?:[^A-Za-z0-9]|[dDwWsSbBnrtf]|x[0-9A-Fa-f]{2})`;
 const GROUP = String.raw`\((?:\?[:=!])?(?![?*])`;
@@ -39,7 +40,7 @@ export function pathRegexOf(text: string): { readonly regex: PathRegex } | { rea
   if (!/^[\x21-\x7e]+$/.test(text)) return { problem: 'has blanks or control characters' };
   if (!compiles(text)) return { problem: 'does not compile' };
   const tokens = tokensOf(text);
-  if (tokens === undefined || !isBalanced(tokens))
+  if (tokens === undefined || !isBalanced(tokens) || !tokens.every(areRangesInOrder))
     return { problem: 'has an escape, class or group that PCRE and JavaScript read differently' };
   if (countsOf(tokens).some((count) => count > MAX_COUNT) || copiesOf(tokens) * text.length > MAX_COPIED_CHARACTERS)
     return { problem: 'repeats too much' };
@@ -67,6 +68,31 @@ function isBalanced(tokens: readonly string[]): boolean {
     if (depth < 0) return false;
   }
   return depth === 0;
+}
+
+/**
+ * PCRE refuses `[z-a]`. So does JavaScript, but for it a class with `[:digit:]` in it has ended by then,
+ * so that it never sees the ranges after that.
+ */
+function areRangesInOrder(token: string): boolean {
+  if (!token.startsWith('[')) return true;
+  const members = token.slice(1, -1).replace(/^\^?-?/, '');
+  MEMBER.lastIndex = 0;
+  for (;;) {
+    const found = MEMBER.exec(members);
+    if (found === null) return true;
+    const [, first, last] = found;
+    if (first !== undefined && last !== undefined && codeOf(first) > codeOf(last)) return false;
+  }
+}
+
+const CONTROLS: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, f: 12 };
+
+/** The character code of what {@link SINGLE} takes. */
+function codeOf(single: string): number {
+  if (!single.startsWith('\\')) return single.charCodeAt(0);
+  const escaped = single.slice(1);
+  return escaped.length > 1 ? Number.parseInt(escaped.slice(1), 16) : (CONTROLS[escaped] ?? escaped.charCodeAt(0));
 }
 
 function countsOf(tokens: readonly string[]): readonly number[] {
