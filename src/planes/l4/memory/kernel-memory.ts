@@ -7,11 +7,13 @@ import type { Nft } from '../kernel/nft.ts';
 import { affinityTable } from '../rules/affinity.ts';
 import { FAMILIES, type Family } from '../rules/names.ts';
 import {
+  chainsArguments,
   clientsMapsOf,
   decodeClients,
   disturbedMaps,
   forget,
   mapArguments,
+  remembersNobody,
   staleClients,
   strayDeclarations,
   tableArguments,
@@ -68,6 +70,8 @@ export class KernelMemory {
     const services = [...plan.services.values()];
     const strays: string[] = [];
     for (const family of FAMILIES) {
+      // To list a table, nft 1.0.6 reads every element of every table: seconds, at fifty thousand Services.
+      if (remembersNobody(await this.#nft.listJson(chainsArguments(family)))) continue;
       const listed = await this.#nft.listJson(tableArguments(family));
       const maps = services.flatMap(clientsMapsOf).filter((map) => map.family === family);
       await this.#forget(staleClients(decodeClients(listed), maps), family, signal);

@@ -6,6 +6,7 @@ import {
   decodeClients,
   disturbedMaps,
   forget,
+  remembersNobody,
   staleClients,
   strayDeclarations,
 } from './stale-clients.ts';
@@ -36,6 +37,22 @@ describe('the maps that a change may have left wrong', () => {
   ])('%s', (_, before, after, names) => {
     expect(disturbedMaps({ before, after }).map(({ name }) => name)).toEqual(names);
   });
+});
+
+it.each<readonly [string, readonly (readonly [table: string, chain: string])[], boolean]>([
+  ['only the chains that are always there', [['sluice-affinity', 'remember']], true],
+  [
+    'clients of a Service',
+    [
+      ['sluice-affinity', 'remember'],
+      ['sluice-affinity', 'recall-1'],
+    ],
+    false,
+  ],
+  ['no table of ours: to be told from an empty one', [['other', 'recall-1']], false],
+])('that nobody is remembered is told from the chains: %s', (_, chains, nobody) => {
+  const nftables = chains.map(([table, name]) => ({ chain: { family: 'ip', table, name, handle: 1 } }));
+  expect(remembersNobody({ nftables: [{ metainfo: {} }, ...nftables] })).toBe(nobody);
 });
 
 it('a client is forgotten where its endpoint is not there any more, and in no other map', () => {

@@ -68,6 +68,17 @@ export function strayDeclarations(json: unknown, services: Iterable<ServicePlan>
   return found.filter((id) => / (?:recall|remember|clients)-/.test(id) && !wanted.has(id));
 }
 
+/** What to list for the chains of a family, in all tables: the one listing that costs the same whatever they hold. */
+export function chainsArguments(family: Family): readonly string[] {
+  return ['chains', WORDS[family].family];
+}
+
+/** Whether the table is there, and no Service has, or had, clients to remember: told by the chains that are listed. */
+export function remembersNobody(json: unknown): boolean {
+  const ours = objectsOf(json, 'chain').filter(({ table }) => table === AFFINITY_TABLE);
+  return ours.length > 0 && ours.every(({ name }) => typeof name === 'string' && !name.startsWith('recall-'));
+}
+
 /** What to list for the whole table of a family. */
 export function tableArguments(family: Family): readonly string[] {
   return ['table', WORDS[family].family, AFFINITY_TABLE];
