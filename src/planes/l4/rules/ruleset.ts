@@ -36,7 +36,7 @@ export function renderBase(family: Family, node: NodePlan): readonly string[] {
 export const ANCHORS = FAMILIES.flatMap((family) => [
   { kind: 'chain', family, table: TABLE, name: 'services' } as const,
   { kind: 'map', family, table: TABLE, name: SETS.services } as const,
-  { kind: 'chain', family, table: AFFINITY_TABLE, name: 'remember' } as const,
+  { kind: 'chain', family, table: AFFINITY_TABLE, name: 'remember-nodeports' } as const,
 ]);
 
 function mainSets(family: Family): readonly SetDeclaration[] {

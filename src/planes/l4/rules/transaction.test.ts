@@ -9,6 +9,8 @@ import { MACHINE, packetOf, question } from '../../../../test/l4/packets.ts';
 import { plans } from '../../../../test/l4/plans.ts';
 import type { L4Plan } from '../../../compile/l4/l4-plan.ts';
 import { KernelCopy } from '../../../../test/l4/kernel-copy.ts';
+import { WORDS } from './names.ts';
+import { ANCHORS } from './ruleset.ts';
 import { renderAll, renderChange } from './transaction.ts';
 
 function fresh(plan: L4Plan): FakeNft {
@@ -59,6 +61,20 @@ describe('what is sent to the kernel', LIMIT, () => {
 });
 
 describe('the rules', LIMIT, () => {
+  it('use every anchor, whatever Services there are: one that is not used is taken for the work of somebody else', () => {
+    fc.assert(
+      fc.property(plans, (sequence) => {
+        for (const plan of sequence) {
+          for (const { kind, family, table, name } of ANCHORS) {
+            const command = `delete ${kind} ${WORDS[family].family} ${table} ${name}`;
+            expect(() => fresh(plan).apply([command])).toThrow('busy');
+          }
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+
   it('do with a packet what the plan says', () => {
     fc.assert(
       fc.property(plans, fc.array(question, { minLength: 20, maxLength: 20 }), (sequence, questions) => {
