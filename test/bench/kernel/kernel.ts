@@ -59,6 +59,7 @@ export async function benchKernel(
 
 class KernelBench {
   readonly #lanes: Lanes;
+  readonly #stopServer: () => void;
   readonly #program: string;
   readonly #kubeProxy: string | undefined;
   readonly #folder: string;
@@ -66,12 +67,14 @@ class KernelBench {
 
   private constructor(
     lanes: Lanes,
+    stopServer: () => void,
     program: string,
     kubeProxy: string | undefined,
     folder: string,
     progress: (text: string) => void,
   ) {
     this.#lanes = lanes;
+    this.#stopServer = stopServer;
     this.#program = program;
     this.#kubeProxy = kubeProxy;
     this.#folder = folder;
@@ -81,10 +84,10 @@ class KernelBench {
   static async open(folder: string, program: string, progress: (text: string) => void): Promise<KernelBench> {
     const { kubeProxy } = await clusterAssets({ with: ['kube-proxy'] });
     const lanes = await Lanes.open(Object.keys(LANES).length);
-    await serve(program, lanes.server);
+    const stopServer = await serve(program, lanes.server);
     await trackOnly(lanes.at(LANES.tracked));
     await translateOne(lanes.at(LANES.translated));
-    return new KernelBench(lanes, program, kubeProxy, folder, progress);
+    return new KernelBench(lanes, stopServer, program, kubeProxy, folder, progress);
   }
 
   async run(sizes: readonly number[], print: (markdown: string) => void): Promise<void> {
@@ -108,6 +111,7 @@ class KernelBench {
   }
 
   async close(): Promise<void> {
+    this.#stopServer();
     await this.#lanes.close();
   }
 

@@ -24,10 +24,11 @@ export async function compileTraffic(folder: string): Promise<string | undefined
   return program;
 }
 
-/** Serves every endpoint until the benchmark ends. */
-export async function serve(program: string, server: Namespace): Promise<void> {
+/** Serves every endpoint, until it is called off. */
+export async function serve(program: string, server: Namespace): Promise<() => void> {
   const child = server.spawn([program, 'serve', String(ENDPOINT_PORT), CPU.server], ['ignore', 'pipe', 'inherit']);
   await once(child.stdout ?? child, 'data');
+  return () => child.kill('SIGKILL');
 }
 
 export interface ConnectSample {
