@@ -14,6 +14,7 @@ import { renderSkeleton } from '../../src/planes/l7/skeleton.ts';
 import { selfSignedPem } from '../../src/planes/l7/self-signed.ts';
 import { Store, type Change } from '../../src/sources/store.ts';
 import { makeCertificate } from '../traffic/certificate.ts';
+import { engineSettings } from '../traffic/engine.ts';
 import { freePort } from '../traffic/lab.ts';
 import { formatDuration, percentile, type Row } from './report.ts';
 
@@ -136,19 +137,7 @@ async function measure(size: Size): Promise<Row> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
   const haproxy = await findHaproxy(undefined, process.env);
   const adminSocket = join(folder, 'admin.sock');
-  const engine = {
-    bindAddresses: ['127.0.0.1'],
-    httpPort: await freePort(),
-    httpsPort: await freePort(),
-    publicHttpsPort: 443,
-    isHttp3: false,
-    trustedProxies: [],
-    hasAccessLog: false,
-    threads: undefined,
-    maxConnections: 1000,
-    hardStopAfterS: 5,
-    user: undefined,
-  };
+  const engine = engineSettings({ http: await freePort(), https: await freePort() });
   const plane = new L7Plane({
     paths: { haproxy, stateDirectory: folder, adminSocket },
     skeleton: renderSkeleton(engine, { admin: adminSocket, accessLog: 'sluice-bench' }),

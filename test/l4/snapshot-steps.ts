@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { STANDALONE_SETTINGS } from '../../src/app/check.ts';
 import type { L4Settings, LocalDetection } from '../../src/compile/l4/l4-settings.ts';
 import type { CompileSettings } from '../../src/compile/settings.ts';
 import { cidrOf, type Cidr } from '../../src/model/cidr.ts';
@@ -38,15 +39,7 @@ export const BASE_L4: L4Settings = {
 };
 
 export const SETTINGS: CompileSettings = {
-  mode: 'standalone',
-  ingressClass: 'sluice',
-  isIngressClassExplicit: false,
-  watchIngressWithoutClass: false,
-  defaultBackendService: undefined,
-  defaultCertificateSecret: undefined,
-  sslRedirect: true,
-  publishService: undefined,
-  publishAddresses: [],
+  ...STANDALONE_SETTINGS,
   l4: BASE_L4,
   // Small enough that Services meet in it.
   allocation: {

@@ -6,12 +6,35 @@ import { findHaproxy } from '../../src/app/haproxy.ts';
 import { Compiler } from '../../src/compile/compiler.ts';
 import { NO_NODE_FACTS } from '../../src/compile/settings.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
+import type { EngineSettings } from '../../src/planes/l7/engine-settings.ts';
 import { L7Plane, type ReloadReason } from '../../src/planes/l7/plane.ts';
 import { selfSignedPem } from '../../src/planes/l7/self-signed.ts';
 import { renderSkeleton } from '../../src/planes/l7/skeleton.ts';
 import { Store } from '../../src/sources/store.ts';
 import { changesOf } from '../golden/compile-manifest.ts';
 import { freePort } from './lab.ts';
+
+interface EnginePorts {
+  readonly http: number;
+  readonly https: number;
+}
+
+/** For a HAProxy on loopback that nothing but the caller uses. */
+export function engineSettings(ports: EnginePorts): EngineSettings {
+  return {
+    bindAddresses: ['127.0.0.1'],
+    httpPort: ports.http,
+    httpsPort: ports.https,
+    publicHttpsPort: 443,
+    isHttp3: false,
+    trustedProxies: [],
+    hasAccessLog: false,
+    threads: undefined,
+    maxConnections: 1000,
+    hardStopAfterS: 5,
+    user: undefined,
+  };
+}
 
 /** A real HAProxy driven by the L7 plane, without the program around it: for what the program's flags do not reach. */
 export class Engine {
@@ -25,12 +48,7 @@ export class Engine {
   readonly #compiler = new Compiler(STANDALONE_SETTINGS);
   readonly #stop = new AbortController();
 
-  private constructor(
-    plane: L7Plane,
-    folder: string,
-    ports: { readonly http: number; readonly https: number },
-    starts: readonly ReloadReason[],
-  ) {
+  private constructor(plane: L7Plane, folder: string, ports: EnginePorts, starts: readonly ReloadReason[]) {
     this.#plane = plane;
     this.#folder = folder;
     this.httpPort = ports.http;
@@ -43,23 +61,10 @@ export class Engine {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-engine-'));
     const ports = { http: await freePort(), https: await freePort() };
     const adminSocket = join(folder, 'admin.sock');
-    const settings = {
-      bindAddresses: ['127.0.0.1'],
-      httpPort: ports.http,
-      httpsPort: ports.https,
-      publicHttpsPort: 443,
-      isHttp3: false,
-      trustedProxies: [],
-      hasAccessLog: false,
-      threads: undefined,
-      maxConnections: 1000,
-      hardStopAfterS: 5,
-      user: undefined,
-    };
     const starts: ReloadReason[] = [];
     const plane = new L7Plane({
       paths: { haproxy: await findHaproxy(undefined, process.env), stateDirectory: folder, adminSocket },
-      skeleton: edit(renderSkeleton(settings, { admin: adminSocket, accessLog: 'sluice-engine' })),
+      skeleton: edit(renderSkeleton(engineSettings(ports), { admin: adminSocket, accessLog: 'sluice-engine' })),
       selfSignedPem: await selfSignedPem(folder),
       logger: silentLogger,
       onStart: (reason) => starts.push(reason),
