@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { endMarked, marker } from './marked-processes.ts';
+import { OUTCOME_FILE, type Outcome } from './sum-reporter.ts';
 
 interface Step {
   readonly name: string;
@@ -28,12 +29,6 @@ interface Step {
   readonly isIsolated?: boolean;
   /** When a step is given up as hanging. Their sum stays below what the whole may take. */
   readonly limitMinutes: number;
-}
-
-interface Outcome {
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
 }
 
 const checks: readonly Step[] = [
@@ -55,6 +50,8 @@ const suites: readonly Step[] = [
   suite('cluster', { isSlow: true, limitMinutes: 9 }),
 ];
 
+const NOTHING: Outcome = { passed: 0, failed: 0, skipped: 0, failures: [], flaky: [] };
+
 const root = join(import.meta.dirname, '..');
 const binFolder = join(root, 'node_modules', '.bin');
 
@@ -72,6 +69,7 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interruption.abort(signal));
 
   const lines: string[] = [];
+  const details: string[] = [];
   const sum = { passed: 0, failed: 0, skipped: 0 };
   for (const step of [...checks, ...suites].filter(({ isSlow }) => !(isSlow && values.quick))) {
     print(`\n[test] ${step.name}: ${step.command.join(' ')}`);
@@ -83,6 +81,8 @@ async function main(): Promise<void> {
     sum.passed += outcome.passed;
     sum.failed += outcome.failed;
     sum.skipped += outcome.skipped;
+    details.push(...outcome.failures.map((failure) => `[test] failed: ${failure}`));
+    details.push(...outcome.flaky.map((test) => `[test] passed only when tried again: ${test}`));
   }
   await rm(folder, { recursive: true });
   if (interruption.signal.aborted) {
@@ -90,24 +90,24 @@ async function main(): Promise<void> {
     process.exitCode = 130;
     return;
   }
-  print(`\n${lines.join('\n')}\n${counts(sum)}`);
+  print(['', ...lines, ...details, counts(sum)].join('\n'));
   process.exitCode = sum.failed === 0 ? 0 : 1;
 }
 
-async function runStep(step: Step, reportFile: string, interruption: AbortSignal): Promise<Outcome> {
-  const report = step.isSuite ? ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`] : [];
-  const isOk = await run(step, report, interruption);
+async function runStep(step: Step, outcomeFile: string, interruption: AbortSignal): Promise<Outcome> {
+  const isOk = await run(step, outcomeFile, interruption);
   const leftBehind = await endMarked();
   for (const processLine of leftBehind) print(`[test] ${step.name} left a process behind (ended now): ${processLine}`);
-  const outcome = step.isSuite ? await readReport(reportFile) : { passed: 0, failed: 0, skipped: 0 };
+  const outcome = step.isSuite ? await readOutcome(outcomeFile) : NOTHING;
   const isBroken = !isOk || leftBehind.length > 0;
   return { ...outcome, failed: Math.max(outcome.failed, isBroken ? 1 : 0) };
 }
 
 /** Whether the command ended with status 0 before its time was over. */
-async function run(step: Step, report: readonly string[], interruption: AbortSignal): Promise<boolean> {
+async function run(step: Step, outcomeFile: string, interruption: AbortSignal): Promise<boolean> {
   const [name, ...args] = step.command;
-  const command = [process.execPath, join(binFolder, name), ...args, ...report];
+  const reporters = step.isSuite ? ['--reporter=default', '--reporter=./scripts/sum-reporter.ts'] : [];
+  const command = [process.execPath, join(binFolder, name), ...args, ...reporters];
   const [program = '', ...rest] = step.isIsolated === true ? [...isolation, ...command] : command;
   const child = spawn(program, rest, {
     cwd: root,
@@ -115,6 +115,7 @@ async function run(step: Step, report: readonly string[], interruption: AbortSig
     env: {
       ...process.env,
       ...marker,
+      [OUTCOME_FILE]: outcomeFile,
       PATH: [dirname(process.execPath), binFolder, process.env['PATH']].join(delimiter),
     },
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -131,19 +132,10 @@ async function run(step: Step, report: readonly string[], interruption: AbortSig
   return child.exitCode === 0;
 }
 
-/** What vitest's JSON reporter wrote; nothing at all when the suite came to no end. */
-async function readReport(file: string): Promise<Outcome> {
-  const text = await readFile(file, 'utf8').catch(() => '{}');
-  const report: unknown = JSON.parse(text);
-  const count = (name: string): number => {
-    const value: unknown = Object.getOwnPropertyDescriptor(report, name)?.value;
-    return typeof value === 'number' ? value : 0;
-  };
-  return {
-    passed: count('numPassedTests'),
-    failed: count('numFailedTests'),
-    skipped: count('numPendingTests') + count('numTodoTests'),
-  };
+/** What the reporter wrote; nothing at all when the suite came to no end. */
+async function readOutcome(file: string): Promise<Outcome> {
+  const text = await readFile(file, 'utf8').catch(() => JSON.stringify(NOTHING));
+  return JSON.parse(text) as Outcome;
 }
 
 function verdict(step: Step, outcome: Outcome): string {
@@ -151,7 +143,7 @@ function verdict(step: Step, outcome: Outcome): string {
   return outcome.failed === 0 ? 'ok' : 'failed';
 }
 
-function counts({ passed, failed, skipped }: Outcome): string {
+function counts({ passed, failed, skipped }: Pick<Outcome, 'passed' | 'failed' | 'skipped'>): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }
 

@@ -111,7 +111,8 @@ export class Shop {
 
   async expectSynced(): Promise<void> {
     const sample = 'sluice_source_synced{source="cluster"}';
-    await this.lab.until('all synced', async () => (await this.lab.metric(sample)) === 1);
+    // After the failures of the test before, the next try for a resource may be half a minute away.
+    await this.lab.until('all synced', async () => (await this.lab.metric(sample)) === 1, 60_000);
   }
 
   /** Makes a host known to the API server, and waits until it is served. */

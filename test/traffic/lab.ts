@@ -264,8 +264,8 @@ export class Lab {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  async until(what: string, condition: () => Promise<boolean>): Promise<void> {
-    const deadlineMs = Date.now() + DEADLINE_MS;
+  async until(what: string, condition: () => Promise<boolean>, limitMs: number = DEADLINE_MS): Promise<void> {
+    const deadlineMs = Date.now() + limitMs;
     while (Date.now() < deadlineMs) {
       if (await condition().catch(() => false)) return;
       await new Promise((resolve) => setTimeout(resolve, 10));
