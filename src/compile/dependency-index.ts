@@ -3,7 +3,8 @@
  * to compute again without visiting the others.
  */
 export class DependencyIndex {
-  readonly #ownersOf = new Map<string, Set<string>>();
+  /** Most inputs have one owner, which needs no set: a large cluster has tens of thousands of them. */
+  readonly #ownersOf = new Map<string, string | Set<string>>();
   readonly #inputsOf = new Map<string, readonly string[]>();
 
   /** Replaces what `owner` depends on; an empty list forgets it. */
@@ -14,24 +15,32 @@ export class DependencyIndex {
       return;
     }
     this.#inputsOf.set(owner, inputs);
-    for (const input of inputs) {
-      const owners = this.#ownersOf.get(input) ?? new Set<string>();
-      this.#ownersOf.set(input, owners.add(owner));
-    }
+    for (const input of inputs) this.#own(input, owner);
   }
 
   ownersOf(input: string): ReadonlySet<string> {
-    return this.#ownersOf.get(input) ?? NONE;
+    const owners = this.#ownersOf.get(input);
+    if (owners === undefined) return NONE;
+    return typeof owners === 'string' ? new Set([owners]) : owners;
   }
 
   inputsOf(owner: string): readonly string[] {
     return this.#inputsOf.get(owner) ?? [];
   }
 
+  #own(input: string, owner: string): void {
+    const owners = this.#ownersOf.get(input);
+    if (owners === undefined) this.#ownersOf.set(input, owner);
+    else if (typeof owners !== 'string') owners.add(owner);
+    else if (owners !== owner) this.#ownersOf.set(input, new Set([owners, owner]));
+  }
+
   #release(input: string, owner: string): void {
     const owners = this.#ownersOf.get(input);
-    owners?.delete(owner);
-    if (owners?.size === 0) this.#ownersOf.delete(input);
+    if (owners === owner) this.#ownersOf.delete(input);
+    if (owners === undefined || typeof owners === 'string') return;
+    owners.delete(owner);
+    if (owners.size === 0) this.#ownersOf.delete(input);
   }
 }
 

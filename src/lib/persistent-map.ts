@@ -32,7 +32,7 @@ export class PersistentMap<V> {
     const hash = hashOf(key);
     let node = this.#root;
     for (let shift = 0; node !== undefined; shift += BITS) {
-      if (node.kind === 'leaf') return node.entries.find((entry) => entry[0] === key)?.[1];
+      if (node.kind !== 'branch') return entriesOf(node).find((entry) => entry.key === key)?.value;
       node = childAt(node, slotOf(hash, shift));
     }
     return undefined;
@@ -90,15 +90,23 @@ export class PersistentMap<V> {
 const BITS = 5;
 const WIDTH = 1 << BITS;
 
-type Entry<V> = readonly [string, V];
+/** One key. It is a node by itself, as small as it can be, since a large cluster makes a hundred thousand of them. */
+interface Entry<V> {
+  readonly kind: 'entry';
+  readonly hash: number;
+  readonly key: string;
+  readonly value: V;
+}
 
-/** All keys of one 32-bit hash; more than one only when two keys collide. */
-interface Leaf<V> {
-  readonly kind: 'leaf';
+/** Several keys that have one 32-bit hash. */
+interface Collision<V> {
+  readonly kind: 'collision';
   readonly hash: number;
   /** Sorted by key, so that colliding keys too have one order only. */
   readonly entries: readonly Entry<V>[];
 }
+
+type Leaf<V> = Entry<V> | Collision<V>;
 
 interface Branch<V> {
   readonly kind: 'branch';
@@ -115,7 +123,7 @@ function hashOf(key: string): number {
     hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
   }
   // FNV leaves the low bits of short, similar keys close together; one mixing step spreads them.
-  return Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) >>> 0;
+  return Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
 }
 
 function slotOf(hash: number, shift: number): number {
@@ -136,17 +144,26 @@ function childAt<V>(branch: Branch<V>, slot: number): Node<V> | undefined {
   return (branch.bitmap & (1 << slot)) === 0 ? undefined : branch.children[indexOf(branch.bitmap, slot)];
 }
 
-function leaf<V>(hash: number, key: string, value: V): Leaf<V> {
-  return { kind: 'leaf', hash, entries: [[key, value]] };
+function entriesOf<V>(leaf: Leaf<V> | undefined): readonly Entry<V>[] {
+  if (leaf === undefined) return [];
+  return leaf.kind === 'entry' ? [leaf] : leaf.entries;
+}
+
+/** The leaf of entries that have one hash. */
+function leafOf<V>(entries: readonly Entry<V>[]): Leaf<V> | undefined {
+  const [first] = entries;
+  if (first === undefined || entries.length === 1) return first;
+  return { kind: 'collision', hash: first.hash, entries };
 }
 
 function insert<V>(node: Node<V> | undefined, hash: number, key: string, value: V, shift: number): Node<V> {
-  if (node === undefined) return leaf(hash, key, value);
-  if (node.kind === 'leaf') {
+  const added: Entry<V> = { kind: 'entry', hash, key, value };
+  if (node === undefined) return added;
+  if (node.kind !== 'branch') {
     if (node.hash !== hash) return insert(branchOf(node, shift), hash, key, value, shift);
-    const others = node.entries.filter((entry) => entry[0] !== key);
-    const entries = [...others, [key, value] as const].sort((a, b) => (a[0] < b[0] ? -1 : 1));
-    return { kind: 'leaf', hash, entries };
+    const others = entriesOf(node).filter((entry) => entry.key !== key);
+    if (others.length === 0) return added;
+    return { kind: 'collision', hash, entries: [...others, added].sort((a, b) => (a.key < b.key ? -1 : 1)) };
   }
   const slot = slotOf(hash, shift);
   const index = indexOf(node.bitmap, slot);
@@ -161,10 +178,7 @@ function branchOf<V>(node: Leaf<V>, shift: number): Branch<V> {
 }
 
 function remove<V>(node: Node<V>, hash: number, key: string, shift: number): Node<V> | undefined {
-  if (node.kind === 'leaf') {
-    const entries = node.entries.filter((entry) => entry[0] !== key);
-    return entries.length === 0 ? undefined : { kind: 'leaf', hash: node.hash, entries };
-  }
+  if (node.kind !== 'branch') return leafOf(entriesOf(node).filter((entry) => entry.key !== key));
   const slot = slotOf(hash, shift);
   const child = childAt(node, slot);
   if (child === undefined) return node;
@@ -174,13 +188,13 @@ function remove<V>(node: Node<V>, hash: number, key: string, shift: number): Nod
   const only = children[0];
   if (only === undefined) return undefined;
   // A branch over a single leaf is replaced by it: the shape must be the one that insertion alone makes.
-  if (children.length === 1 && only.kind === 'leaf') return only;
+  if (children.length === 1 && only.kind !== 'branch') return only;
   return { kind: 'branch', bitmap: next === undefined ? node.bitmap & ~(1 << slot) : node.bitmap, children };
 }
 
-function* walk<V>(node: Node<V>): IterableIterator<Entry<V>> {
-  if (node.kind === 'leaf') {
-    yield* node.entries;
+function* walk<V>(node: Node<V>): IterableIterator<readonly [string, V]> {
+  if (node.kind !== 'branch') {
+    for (const { key, value } of entriesOf(node)) yield [key, value];
     return;
   }
   for (const child of node.children) yield* walk(child);
@@ -194,11 +208,11 @@ function diffNodes<V>(
 ): void {
   if (before === after) return;
   if (before?.kind !== 'branch' && after?.kind !== 'branch') {
-    diffEntries(before?.entries ?? [], after?.entries ?? [], visit);
+    diffEntries(entriesOf(before), entriesOf(after), visit);
     return;
   }
-  const left = before?.kind === 'leaf' ? branchOf(before, shift) : before;
-  const right = after?.kind === 'leaf' ? branchOf(after, shift) : after;
+  const left = before === undefined || before.kind === 'branch' ? before : branchOf(before, shift);
+  const right = after === undefined || after.kind === 'branch' ? after : branchOf(after, shift);
   for (let slot = 0; slot < WIDTH; slot += 1) {
     const leftChild = left === undefined ? undefined : childAt(left, slot);
     const rightChild = right === undefined ? undefined : childAt(right, slot);
@@ -211,11 +225,11 @@ function diffEntries<V>(
   after: readonly Entry<V>[],
   visit: (key: string, before: V | undefined, after: V | undefined) => void,
 ): void {
-  for (const [key, value] of before) {
-    const other = after.find((entry) => entry[0] === key)?.[1];
+  for (const { key, value } of before) {
+    const other = after.find((entry) => entry.key === key)?.value;
     if (other !== value) visit(key, value, other);
   }
-  for (const [key, value] of after) {
-    if (!before.some((entry) => entry[0] === key)) visit(key, undefined, value);
+  for (const { key, value } of after) {
+    if (!before.some((entry) => entry.key === key)) visit(key, undefined, value);
   }
 }

@@ -20,7 +20,8 @@ export interface ObjectMeta {
 
 /** The key of an object within its kind's table: `namespace/name`, or `name` in the cluster scope. */
 export function keyOf(object: { readonly namespace: string; readonly name: string }): string {
-  return object.namespace === '' ? object.name : `${object.namespace}/${object.name}`;
+  // Joined, not concatenated: V8 keeps a concatenation as a tree of its parts, and keys live as long as their objects.
+  return object.namespace === '' ? object.name : [object.namespace, object.name].join('/');
 }
 
 /** How an object is named to people, as kubectl does: `Ingress shop/web`. */

@@ -1,7 +1,7 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import { finding, type Finding } from '../../model/finding.ts';
 import type { HttpRoute } from '../../model/http-route.ts';
-import type { ObjectRef } from '../../model/object.ts';
+import { keyOf, type ObjectRef } from '../../model/object.ts';
 import type { Service } from '../../model/service.ts';
 import { DependencyIndex } from '../dependency-index.ts';
 import type { BackendId, BackendPlan, ServerPlan } from '../plan.ts';
@@ -31,8 +31,9 @@ export class BackendTable {
     const after = new Set<string>();
     for (const { target } of routes.flatMap((route) => route.rules)) {
       if (target.kind !== 'forward') continue;
-      const used = { service: `${target.backend.namespace}/${target.backend.service}`, port: target.backend.port };
-      const key = `${used.service} ${String(used.port)}`;
+      const { namespace, service: name, port } = target.backend;
+      const used = { service: keyOf({ namespace, name }), port };
+      const key = [used.service, port].join(' ');
       if (!this.#used.has(key)) this.#dirty.add(key);
       this.#used.set(key, used);
       after.add(key);

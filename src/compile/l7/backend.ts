@@ -19,7 +19,7 @@ export function protocolOf(port: ServicePort | undefined): BackendProtocol {
 export function backendId(namespace: string, service: string, port: number, protocol: BackendProtocol): BackendId {
   const suffix = protocol === 'h2c' ? '_h2c' : '';
   // The brand is given here, where the parts are known to be names of admitted objects and a number.
-  return `${namespace}_${service}_${String(port)}${suffix}` as BackendId;
+  return [namespace, service, `${String(port)}${suffix}`].join('_') as BackendId;
 }
 
 /** What a Service port looks like from a route. Pure. */

@@ -27,11 +27,8 @@ export function admitEndpointSlice(raw: Field, meta: ObjectMeta): Change | undef
     service,
     subsets: [
       {
-        ports: raw.at('ports').items().flatMap(admitPort),
-        endpoints: raw
-          .at('endpoints')
-          .items()
-          .flatMap((endpoint) => admitEndpoint(endpoint, places)),
+        ports: raw.at('ports').flatMap(admitPort),
+        endpoints: raw.at('endpoints').flatMap((endpoint) => admitEndpoint(endpoint, places)),
       },
     ],
   };
@@ -54,15 +51,12 @@ function admitEndpoint(field: Field, places: Map<string, Placement>): readonly E
   const serving = conditions.at('serving').boolean() ?? ready;
   const terminating = conditions.at('terminating').boolean() ?? false;
   const placement = admitPlacement(field, places);
-  return field
-    .at('addresses')
-    .items()
-    .flatMap((address) => endpointAt(address, { ready, serving, terminating, placement }));
+  return field.at('addresses').flatMap((address) => endpointAt(address, { ready, serving, terminating, placement }));
 }
 
 /** Endpoints of one place share one object: a hundred thousand of them stand on a few hundred nodes. */
 function admitPlacement(field: Field, places: Map<string, Placement>): Placement {
-  const namesOf = (list: Field): readonly string[] => list.items().flatMap((item) => item.at('name').text() ?? []);
+  const namesOf = (list: Field): readonly string[] => list.flatMap((item) => item.at('name').text() ?? []);
   const hints = field.at('hints');
   const place: Placement = {
     nodeName: field.at('nodeName').text(),
@@ -79,8 +73,12 @@ function admitPlacement(field: Field, places: Map<string, Placement>): Placement
 
 const NOWHERE = JSON.stringify(NO_PLACE);
 
-function endpointAt(field: Field, conditions: Omit<Endpoint, 'address'>): readonly Endpoint[] {
-  return admitIpAddress(field).map((address) => ({ address, ...conditions }));
+function endpointAt(
+  field: Field,
+  { ready, serving, terminating, placement }: Omit<Endpoint, 'address'>,
+): readonly Endpoint[] {
+  // Written out: a spread would keep what it adds in a second object, and there may be a hundred thousand of these.
+  return admitIpAddress(field).map((address) => ({ address, ready, serving, terminating, placement }));
 }
 
 const READY = { ready: true, serving: true, terminating: false };
@@ -100,13 +98,11 @@ export function admitEndpoints(raw: Field, meta: ObjectMeta): Change {
 function admitSubset(subset: Field): EndpointSubset {
   const ready = subset
     .at('addresses')
-    .items()
     .flatMap((item) => endpointAt(item.at('ip'), { ...READY, placement: placeOf(item) }));
   const notReady = subset
     .at('notReadyAddresses')
-    .items()
     .flatMap((item) => endpointAt(item.at('ip'), { ...NOT_READY, placement: placeOf(item) }));
-  return { ports: subset.at('ports').items().flatMap(admitPort), endpoints: [...ready, ...notReady] };
+  return { ports: subset.at('ports').flatMap(admitPort), endpoints: [...ready, ...notReady] };
 }
 
 function placeOf(address: Field): Placement {

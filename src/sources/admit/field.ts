@@ -57,6 +57,15 @@ export class Field {
     return this.#value.map((item: unknown, index) => new Field(item, `${this.path}[${String(index)}]`, this.#findings));
   }
 
+  /**
+   * What `admit` makes of the items of a list. The result is as long as it must be: an array that grew (as those of flatMap do)
+   * keeps room for sixteen more items, which is most of what the small lists of a large cluster would take.
+   */
+  flatMap<Item>(admit: (item: Field) => Item | readonly Item[]): readonly Item[] {
+    const admitted = this.items().flatMap(admit);
+    return admitted.length === 0 ? NOTHING : admitted.slice();
+  }
+
   /** The members of an object whose values are strings, such as annotations; others are Findings. */
   texts(): ReadonlyMap<string, string> {
     const result = new Map<string, string>();
@@ -105,6 +114,8 @@ export class Field {
     this.add('ObjectMalformed', `is ${describe(this.#value)}, not ${expected}`);
   }
 }
+
+const NOTHING: readonly never[] = [];
 
 function describe(value: unknown): string {
   if (Array.isArray(value)) return 'a list';

@@ -24,11 +24,8 @@ export function admitIngress(raw: Field, meta: ObjectMeta): Change {
     meta,
     className: spec.at('ingressClassName').text() ?? annotations.at(CLASS_ANNOTATION).text(),
     defaultBackend,
-    rules: spec
-      .at('rules')
-      .items()
-      .flatMap((rule) => admitRule(rule, isRegex)),
-    tls: spec.at('tls').items().flatMap(admitTls),
+    rules: spec.at('rules').flatMap((rule) => admitRule(rule, isRegex)),
+    tls: spec.at('tls').flatMap(admitTls),
     sslRedirect: booleanAnnotation(annotations.at(SSL_REDIRECT)),
   };
   return { table: 'ingresses', key: keyOf(meta), value };
@@ -64,7 +61,6 @@ function admitRule(rule: Field, isRegex: boolean): readonly IngressRule[] {
   const paths = rule
     .at('http')
     .at('paths')
-    .items()
     .flatMap((path) => admitPath(path, isRegex));
   return [{ host, paths }];
 }
@@ -173,13 +169,13 @@ function admitTls(entry: Field): readonly IngressTls[] {
     entry.at('secretName').add('NameInvalid', `${shown(secretName)} is not the name of a Secret`);
     return [];
   }
-  const listed = entry.at('hosts').items();
+  const listed = entry.at('hosts');
   const hosts = listed.flatMap((field) => {
     const text = field.text();
     const host = text === undefined ? undefined : admitHost(field, text);
     return host === undefined ? [] : [host];
   });
   // Hosts that were given but are all wrong must not turn into "all hosts of the rules".
-  if (listed.length > 0 && hosts.length === 0) return [];
+  if (listed.items().length > 0 && hosts.length === 0) return [];
   return [{ hosts, secretName: secretName === '' ? undefined : secretName, field: entry.path }];
 }

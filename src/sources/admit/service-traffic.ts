@@ -29,7 +29,7 @@ export function admitTraffic(raw: Field, type: Service['type']): ServiceTraffic 
     isHeadless: isNone || !labels.at(HEADLESS_LABEL).isAbsent,
     clusterIps: isNone ? [] : admitClusterIps(spec),
     families: admitFamilies(spec),
-    externalIps: spec.at('externalIPs').items().flatMap(admitIpAddress),
+    externalIps: spec.at('externalIPs').flatMap(admitIpAddress),
     loadBalancerIps: type === 'LoadBalancer' ? admitLoadBalancerIps(raw) : [],
     sourceRanges: type === 'LoadBalancer' ? admitSourceRanges(spec.at('loadBalancerSourceRanges')) : undefined,
     externalPolicy: admitPolicy(spec.at('externalTrafficPolicy')),
@@ -51,7 +51,7 @@ function admitClusterIps(spec: Field): readonly IpAddress[] {
 
 function admitFamilies(spec: Field): FamilyWish {
   const policy = spec.at('ipFamilyPolicy').text() ?? 'SingleStack';
-  const families = spec.at('ipFamilies').items().flatMap(admitFamily);
+  const families = spec.at('ipFamilies').flatMap(admitFamily);
   if (policy === 'SingleStack' || policy === 'PreferDualStack' || policy === 'RequireDualStack')
     return { policy, families };
   spec.at('ipFamilyPolicy').add('ObjectMalformed', `${shown(policy)} is not an ipFamilyPolicy`);

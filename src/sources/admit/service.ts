@@ -13,11 +13,11 @@ export function admitService(raw: Field, meta: ObjectMeta): Change {
   const value: Service = {
     meta,
     type,
-    ports: spec.at('ports').items().flatMap(admitPort),
+    ports: spec.at('ports').flatMap(admitPort),
     externalName: type === 'ExternalName' ? admitExternalName(spec.at('externalName')) : undefined,
     publishedAddresses: [
-      ...spec.at('externalIPs').items().flatMap(admitAddress),
-      ...raw.at('status').at('loadBalancer').at('ingress').items().flatMap(admitPublished),
+      ...spec.at('externalIPs').flatMap(admitAddress),
+      ...raw.at('status').at('loadBalancer').at('ingress').flatMap(admitPublished),
     ],
     traffic: admitTraffic(raw, type),
   };
