@@ -64,9 +64,12 @@ function clusterIngress(name: string, host: string, services: readonly string[],
   return { metadata: { namespace: 'default', name }, spec: { tls, rules: [{ host, http: { paths } }] } };
 }
 
+function encode(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
 function seed(server: FakeApiServer, size: Size): void {
   const pem = makeCertificate('bench.test', ['*.bench.test']);
-  const encode = (text: string): string => Buffer.from(text).toString('base64');
   const data = { 'tls.crt': encode(pem.certificate), 'tls.key': encode(pem.key) };
   const numbers = (count: number): readonly number[] => Array.from({ length: count }, (_, n) => n);
   const names = numbers(size.services).map((n) => `s${String(n)}`);
@@ -105,7 +108,8 @@ async function timedStart(lab: Lab): Promise<number> {
 /** From an API server, which lives in this process: what is measured is Sluice and its client. */
 async function fromApiServer(size: Size, port: number): Promise<Origin> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-'));
-  const server = await FakeApiServer.start({ bookmarkIntervalMs: 1000 });
+  // As API servers are: TLS, and HTTP/2 with this many streams per connection.
+  const server = await FakeApiServer.start({ bookmarkIntervalMs: 1000, isTls: true, http2: { maxStreams: 250 } });
   const point = (target: number): void =>
     void server.seed('endpointslices', [endpointSlice('live', ['127.0.0.1'], target)]);
   seed(server, size);
@@ -118,7 +122,12 @@ async function fromApiServer(size: Size, port: number): Promise<Origin> {
       kind: 'Config',
       'current-context': 'bench',
       contexts: [{ name: 'bench', context: { cluster: 'bench', user: 'bench' } }],
-      clusters: [{ name: 'bench', cluster: { server: server.url } }],
+      clusters: [
+        {
+          name: 'bench',
+          cluster: { server: server.url, 'certificate-authority-data': encode(server.authority?.certificate ?? '') },
+        },
+      ],
       users: [{ name: 'bench', user: { token: adminToken } }],
     }),
   );
