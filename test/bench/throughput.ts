@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -58,8 +58,20 @@ async function cpuOf(pids: readonly number[]): Promise<number> {
   return each.reduce((sum, one) => sum + one, 0);
 }
 
-function haproxyConfig(contender: Contender, backendPort: number, pem: string, headers: boolean): string {
-  const forwarded = headers
+/** What a hand-written haproxy.cfg has besides the least that forwards. */
+interface Extras {
+  readonly hasHeaders?: boolean;
+  /** A line per request in HAProxy's usual format, written to standard output as containers do. */
+  readonly hasLog?: boolean;
+}
+
+function haproxyConfig(
+  contender: Contender,
+  backendPort: number,
+  pem: string,
+  { hasHeaders = false, hasLog = false }: Extras,
+): string {
+  const forwarded = hasHeaders
     ? `    http-request set-header x-forwarded-for %[src]
     http-request set-header x-forwarded-proto http
     http-request set-header x-forwarded-host %[req.hdr(host)]
@@ -76,7 +88,7 @@ defaults
     timeout client 60s
     timeout connect 5s
     timeout server 60s
-frontend all
+${hasLog ? '    log stdout format raw local0\n    option httplog\n' : ''}frontend all
     bind 127.0.0.1:${String(contender.httpPort)}
     bind 127.0.0.1:${String(contender.httpsPort)} ssl crt ${pem} alpn h2,http/1.1
 ${forwarded}    use_backend web if { req.hdr(host) -i ${HOST} }
@@ -85,7 +97,7 @@ backend web
 `;
 }
 
-function nginxConfig(folder: string, contender: Contender | undefined, backendPort: number): string {
+function nginxConfig(folder: string, contender: Contender | undefined, backendPort: number, log = 'off'): string {
   const proxy =
     contender === undefined
       ? `server { listen 127.0.0.1:${String(backendPort)}; keepalive_requests 1000000; location / { return 200 "ok"; } }`
@@ -99,16 +111,21 @@ function nginxConfig(folder: string, contender: Contender | undefined, backendPo
     ssl_session_tickets off;
     location / { proxy_pass http://web; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; }
   }`;
-  return `daemon off; worker_processes 2; pid ${folder}/nginx-${String(backendPort)}-${contender === undefined ? 'web' : 'proxy'}.pid; error_log /dev/null;
+  return `daemon off; worker_processes 2; pid ${folder}/nginx-${String(contender?.httpPort ?? backendPort)}.pid; error_log /dev/null;
 events { worker_connections 4096; }
-http { access_log off; ${proxy} }
+http { access_log ${log}; ${proxy} }
 `;
 }
 
 /** Starts a program that serves until it is killed, and waits until its port answers. */
-async function start(command: string, args: readonly string[], port: number): Promise<ChildProcess> {
+async function start(
+  command: string,
+  args: readonly string[],
+  port: number,
+  output?: FileHandle,
+): Promise<ChildProcess> {
   // In a session of its own, as Sluice's HAProxy is: the kernel shares processors out by session (sched(7), autogroup).
-  const child = spawn(command, args, { stdio: 'ignore', detached: true });
+  const child = spawn(command, args, { stdio: ['ignore', output?.fd ?? 'ignore', 'ignore'], detached: true });
   for (let attempt = 0; attempt < 200; attempt += 1) {
     const isUp = await fetch(`http://127.0.0.1:${String(port)}/`, { headers: { connection: 'close' } }).then(
       () => true,
@@ -137,17 +154,19 @@ export async function throughputRows(progress: (text: string) => void): Promise<
     httpsPort: await freePort(),
   });
   const haproxy = await findHaproxy(undefined, process.env);
-  const startNginx = async (proxy: Contender | undefined): Promise<void> => {
-    const file = join(folder, `nginx-${proxy === undefined ? 'web' : 'proxy'}.conf`);
-    await writeFile(file, nginxConfig(folder, proxy, backendPort));
+  const startNginx = async (proxy: Contender | undefined, log?: string): Promise<void> => {
+    const file = join(folder, `nginx-${String(proxy?.httpPort ?? 'web')}.conf`);
+    await writeFile(file, nginxConfig(folder, proxy, backendPort, log));
     const child = await start('nginx', ['-c', file, '-p', folder], proxy?.httpPort ?? backendPort);
     children.push(child);
     if (proxy !== undefined) started.set(proxy.name, child.pid ?? 0);
   };
-  const startHaproxy = async (way: Contender, headers: boolean): Promise<void> => {
-    const file = join(folder, `${headers ? 'same' : 'bare'}.cfg`);
-    await writeFile(file, haproxyConfig(way, backendPort, join(folder, 'bench.pem'), headers));
-    const child = await start(haproxy, ['-db', '-f', file], way.httpPort);
+  const startHaproxy = async (way: Contender, extras: Extras): Promise<void> => {
+    const file = join(folder, `haproxy-${String(way.httpPort)}.cfg`);
+    await writeFile(file, haproxyConfig(way, backendPort, join(folder, 'bench.pem'), extras));
+    const output = extras.hasLog === true ? await open(`${file}.log`, 'w') : undefined;
+    const child = await start(haproxy, ['-db', '-f', file], way.httpPort, output);
+    await output?.close();
     children.push(child);
     started.set(way.name, child.pid ?? 0);
   };
@@ -160,11 +179,15 @@ export async function throughputRows(progress: (text: string) => void): Promise<
   try {
     await startNginx(undefined);
     const bare = await contender('HAProxy, minimal haproxy.cfg');
-    await startHaproxy(bare, false);
+    await startHaproxy(bare, {});
     const same = await contender('HAProxy, haproxy.cfg with the same headers');
-    await startHaproxy(same, true);
+    await startHaproxy(same, { hasHeaders: true });
+    const logging = await contender('HAProxy, the same headers and option httplog');
+    await startHaproxy(logging, { hasHeaders: true, hasLog: true });
     const nginx = await contender('nginx, plain proxy');
     await startNginx(nginx);
+    const loggingNginx = await contender('nginx, with access_log');
+    await startNginx(loggingNginx, join(folder, 'nginx-access.log'));
     quiet = await Lab.create(files, ['--ssl-redirect', 'false', '--no-access-log']);
     logged = await Lab.forFolder(['--ssl-redirect', 'false']);
     // Reading the log would be work of this process, on the processors that all of them share.
@@ -175,8 +198,10 @@ export async function throughputRows(progress: (text: string) => void): Promise<
       bare,
       same,
       contenderOf('Sluice, --no-access-log', quiet),
-      contenderOf('Sluice, with access log and metrics', logged),
       nginx,
+      logging,
+      contenderOf('Sluice, with access log and metrics', logged),
+      loggingNginx,
     ];
     const http = ways.map((): Sample[] => []);
     const tls = ways.map((): Sample[] => []);
