@@ -21,8 +21,8 @@ const DRAIN_MS = 10_000;
  * @throws Fault when a Sluice is running, or the machine does not let us.
  */
 export async function uninstall(stateDirectory: string): Promise<readonly string[]> {
-  if (await NodeLock.isTaken())
-    throw new Fault('running', 'a Sluice is running on this machine; stop it first', { retryable: false });
+  const locked = await NodeLock.whyNot();
+  if (locked !== undefined) throw new Fault('running', `nothing is removed: ${locked}`, { retryable: false });
   const removed: string[] = [];
   const pid = await findEngine({ haproxy: '', stateDirectory, adminSocket: join(stateDirectory, 'admin.sock') });
   if (pid !== undefined) {

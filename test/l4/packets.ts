@@ -17,6 +17,8 @@ interface Sender {
 const SENDERS: readonly Sender[] = [
   { from: 'pod', interface: 'cni0', v4: '10.244.0.1', v6: 'fd01::1' },
   { from: 'pod', interface: 'cni0', v4: '10.244.0.4', v6: 'fd01::4' },
+  // Its address was that of the pod before, or will be.
+  { from: 'outside', interface: 'eth0', v4: '10.244.0.4', v6: 'fd01::4' },
   { from: 'outside', interface: 'eth0', v4: '10.244.7.7', v6: 'fd01:0:0:7::7' },
   { from: 'outside', interface: 'eth0', v4: '203.0.113.5', v6: '2001:db8:ffff::5' },
   { from: 'outside', interface: 'eth0', v4: '192.0.2.77', v6: '2001:db9::5' },

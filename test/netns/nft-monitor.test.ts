@@ -65,7 +65,7 @@ afterEach(async () => {
   nft.close();
 });
 
-function start(): void {
+function start(lookIntervalMs?: number): void {
   const logger: Logger = {
     debug: (message) => void notes.push(message),
     info: (message) => void notes.push(message),
@@ -79,6 +79,7 @@ function start(): void {
     anchors,
     isProgrammed: () => isProgrammed,
     onForeign: (reason) => reasons.push(reason),
+    ...(lookIntervalMs === undefined ? {} : { lookIntervalMs }),
   });
   done = monitor.run(stop.signal);
 }
@@ -156,8 +157,9 @@ describe('what happened while nothing followed is found when it is followed agai
     process.kill(pid, 'SIGSTOP');
     otherNft(command);
     process.kill(pid, 'SIGKILL');
-    await until(() => expect(reasons).toEqual([reason]));
-    await until(() => expect(follower()).toBeDefined());
+    // Once when its end is noticed, and once more when it is followed again: nobody has repaired it here.
+    await until(() => expect(reasons).toEqual([reason, reason]));
+    expect(follower()).toBeDefined();
   });
 
   test('unless nothing of ours should be there', async () => {
@@ -171,6 +173,26 @@ describe('what happened while nothing followed is found when it is followed agai
     await started();
     expect(reasons).toEqual([]);
   });
+});
+
+describe('what happened between the first program and the first news is found', () => {
+  test.for([
+    ['delete table ip sluice', 'chain ip sluice services is gone'],
+    ['flush chain ip sluice services', 'map ip sluice services is there, but the rules that use it are gone'],
+  ] as const)('%s', async ([command, reason]) => {
+    otherNft(command);
+    start();
+    await until(() => expect(reasons).toEqual([reason]));
+  });
+});
+
+test('what is lost without a word is found by a look', async () => {
+  start(50);
+  const pid = await started();
+  process.kill(pid, 'SIGSTOP');
+  otherNft('delete table ip sluice');
+  await until(() => expect(reasons).toContain('chain ip sluice services is gone'));
+  expect(follower()).toBe(pid);
 });
 
 test('with more elements than can be followed, it looks from time to time', async () => {

@@ -1,14 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { L4Plan, ServicePlan } from '../../src/compile/l4/l4-plan.ts';
 import { Fault } from '../../src/lib/fault.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
 import { PersistentMap } from '../../src/lib/persistent-map.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { Conntrack } from '../../src/planes/l4/kernel/conntrack.ts';
 import { Nft } from '../../src/planes/l4/kernel/nft.ts';
 import { L4Plane } from '../../src/planes/l4/plane.ts';
+import { Runner } from '../../src/planes/runner.ts';
 import { frontendOf, NODE_PLAN, planOf, target } from '../l4/objects.ts';
 import { ip } from '../l4/snapshot-steps.ts';
 import { nft as otherNft, run, useOwnNamespace } from './own-namespace.ts';
@@ -34,6 +36,7 @@ beforeEach(async () => {
     logger: createLogger('text', 'error'),
     onProgrammed: () => Promise.resolve(onProgrammed()),
     onRefused: ({ name }) => refused.push(name),
+    retryBounds: { minMs: 20, maxMs: 50 },
   });
 });
 afterEach(async () => {
@@ -82,4 +85,37 @@ test('Services take over addresses of one another beside one that the kernel ref
   expect(refused).toEqual(['bad']);
   expect(listed()).toContain('10.96.0.6 ');
   expect(plane.programmed?.services.size).toBe(6);
+});
+
+test('a Service that the kernel refuses is tried again by itself, and the rest stays as it is', async () => {
+  const stop = new AbortController();
+  const runner = new Runner(plane, silentLogger, { applied: () => undefined, failed: () => undefined });
+  const running = runner.run(stop.signal);
+  try {
+    runner.want(planWith(service('keeper', '10.96.0.20')));
+    await vi.waitFor(() => expect(runner.state.kind).toBe('applied'), { timeout: 10_000 });
+    // With its handles, by which rules that were made anew could be told.
+    const rules = run('nft', ['-a', 'list', 'chain', 'ip', 'sluice', 'services']);
+    runner.want(
+      planWith(
+        service('keeper', '10.96.0.20'),
+        service('other', '10.96.0.21', '10.244.0.2:80'),
+        service('bad', '10.96.0.20', '10.244.0.9:80'),
+      ),
+    );
+    await vi.waitFor(() => expect(refused.length).toBeGreaterThan(3), { timeout: 10_000 });
+    expect(new Set(refused)).toEqual(new Set(['bad']));
+    expect(plane.programmed?.services.has('ns/other')).toBe(true);
+    expect(plane.programmed?.services.has('ns/bad')).toBe(false);
+    // What stood in its way goes, and nobody tells.
+    otherNft(`delete element ip sluice services { 10.96.0.20 . tcp . 80 }
+      delete element ip sluice endpoints-tcp { 10.96.0.20 . tcp . 80 . 0 }
+      delete element ip sluice cluster-ips { 10.96.0.20 }`);
+    await vi.waitFor(() => expect(plane.programmed?.services.has('ns/bad')).toBe(true), { timeout: 10_000 });
+    expect(listed()).toContain('10.244.0.9 . 80');
+    expect(run('nft', ['-a', 'list', 'chain', 'ip', 'sluice', 'services'])).toBe(rules);
+  } finally {
+    stop.abort();
+    await running;
+  }
 });

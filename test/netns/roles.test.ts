@@ -1,10 +1,11 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { NodeLock } from '../../src/app/node-possible.ts';
 import { nft, run, useOwnNamespace } from './own-namespace.ts';
 
 useOwnNamespace();
@@ -59,6 +60,11 @@ function sluice(command: string, args: readonly string[], before: readonly strin
 function runSluice(args: readonly string[], before: readonly string[] = []): Sluice {
   const flags = ['--manifests', join(root, 'manifests'), '--state-dir', join(root, 'state'), '--api-address', API];
   return sluice('run', [...flags, '--node-name', 'node-a', '--log-format', 'json', ...args], before);
+}
+
+/** What starts a program without a capability. */
+function without(capability: string): readonly string[] {
+  return ['setpriv', '--bounding-set', `-${capability}`, '--inh-caps', `-${capability}`];
 }
 
 async function stop(child: ChildProcess): Promise<void> {
@@ -165,6 +171,28 @@ describe('role node', () => {
     const second = runSluice(['--role', 'node', '--api-address', '127.0.0.1:9911', '--healthz-address', 'none']);
     expect(await ended(second)).toBe(1);
     expect(second.output()).toContain('another Sluice programs this machine already');
+    const uninstalled = sluice('uninstall', ['--state-dir', join(root, 'state')]);
+    expect(await ended(uninstalled)).toBe(1);
+    expect(uninstalled.output()).toContain('nothing is removed: another Sluice programs this machine');
+    expect(rules()).toContain('10.96.0.10 . tcp . 80');
+  });
+
+  test('does not start where it may not take the lock, which nobody else without privileges may', async () => {
+    const started = runSluice(['--role', 'node'], without('net_bind_service'));
+    expect(await ended(started)).toBe(1);
+    expect(started.output()).toContain('CAP_NET_BIND_SERVICE');
+    const holding = `require('node:dgram').createSocket('udp4').bind(${JSON.stringify(NodeLock.place)})`;
+    const unprivileged = [...without('net_bind_service'), process.execPath, '-e', holding];
+    const { status, stderr } = spawnSync('env', unprivileged, { encoding: 'utf8' });
+    expect([status, stderr]).toEqual([1, expect.stringContaining('EACCES')]);
+  });
+
+  test('starts again once the other one was killed', async () => {
+    const first = runSluice(['--role', 'node']);
+    await ready(first);
+    first.child.kill('SIGKILL');
+    await once(first.child, 'close');
+    await ready(runSluice(['--role', 'node']));
   });
 
   test('does not start beside kube-proxy, and says what to do', async () => {
@@ -184,10 +212,7 @@ describe('role node', () => {
   });
 
   test('does not start without the right to change the kernel', async () => {
-    const started = runSluice(
-      ['--role', 'node'],
-      ['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin'],
-    );
+    const started = runSluice(['--role', 'node'], without('net_admin'));
     expect(await ended(started)).toBe(1);
     expect(started.output()).toContain('CAP_NET_ADMIN');
   });
@@ -195,7 +220,7 @@ describe('role node', () => {
 
 describe('without --role', () => {
   test('the kernel is left out, in one line, where it may not be changed', async () => {
-    const started = runSluice([], ['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin']);
+    const started = runSluice([], without('net_admin'));
     await ready(started);
     const lines = started.output().split('\n');
     expect(lines.filter((line) => line.includes('left out'))).toHaveLength(1);

@@ -1,12 +1,14 @@
 import { createServer, type Server } from 'node:http';
+import type { BackoffBounds } from '../../lib/backoff.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
-import { messageOf } from '../../lib/fault.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { ServicePlan } from '../../compile/l4/l4-plan.ts';
+import { PortListener } from './port-listener.ts';
 
 /** The server of one Service. */
 interface Check {
   readonly server: Server;
+  readonly listener: PortListener;
   readonly port: number;
   service: ServicePlan;
 }
@@ -20,15 +22,17 @@ export class HealthChecks {
   readonly #checks = new Map<string, Check>();
   readonly #logger: Logger;
   readonly #isHealthy: () => boolean;
+  readonly #retryBounds: BackoffBounds | undefined;
   #services = PersistentMap.empty<ServicePlan>();
 
-  /** `isHealthy` tells whether the kernel has what it should have. */
-  constructor(logger: Logger, isHealthy: () => boolean) {
+  /** `isHealthy` tells whether the kernel has what it should have; `retryBounds` how soon a port that is taken is tried again. */
+  constructor(logger: Logger, isHealthy: () => boolean, retryBounds?: BackoffBounds) {
     this.#logger = logger;
     this.#isHealthy = isHealthy;
+    this.#retryBounds = retryBounds;
   }
 
-  /** Starts, stops and updates what differs from the last call. A port that is taken is told and tried again at the next change. */
+  /** Starts, stops and updates what differs from the last call. A port that is taken is told, and had as soon as it is free. */
   async update(services: PersistentMap<ServicePlan>): Promise<void> {
     const changed: (readonly [string, ServicePlan | undefined])[] = [];
     PersistentMap.diff(this.#services, services, (key, _, after) => changed.push([key, after]));
@@ -61,27 +65,27 @@ export class HealthChecks {
       });
       response.end(body);
     });
-    const check: Check = { server, port, service };
-    try {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        // Without a host: all addresses of both families, or of IPv4 where there is no IPv6.
-        server.listen(port, () => resolve());
-      });
-      this.#checks.set(key, check);
-    } catch (thrown) {
-      this.#logger.error('cannot listen on a healthCheckNodePort; balancers will not send traffic for it here', {
-        service: key,
-        port,
-        error: messageOf(thrown),
-      });
-    }
+    const fields = { service: key, port };
+    const listener = new PortListener({
+      server,
+      port,
+      onTaken: (error) =>
+        this.#logger.error('cannot listen on a healthCheckNodePort; balancers will not send traffic for it here', {
+          ...fields,
+          error,
+        }),
+      onFreed: () => this.#logger.info('a healthCheckNodePort that was taken answers now', fields),
+      ...(this.#retryBounds === undefined ? {} : { retryBounds: this.#retryBounds }),
+    });
+    const check: Check = { server, listener, port, service };
+    this.#checks.set(key, check);
+    await listener.open();
   }
 
-  async #stop(key: string, { server }: Check): Promise<void> {
+  async #stop(key: string, { server, listener }: Check): Promise<void> {
     this.#checks.delete(key);
     server.closeAllConnections();
-    await new Promise<void>((resolve) => server.close(() => resolve()));
+    await listener.close();
   }
 
   #answer({ namespace, name, healthCheck }: ServicePlan): { readonly status: number; readonly body: string } {

@@ -1,8 +1,10 @@
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
+import type { BackoffBounds } from '../../lib/backoff.ts';
+import { crash } from '../../lib/crash.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
-import { messageOf } from '../../lib/fault.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { EndpointAddress, ServicePlan } from '../../compile/l4/l4-plan.ts';
+import { PortListener } from './port-listener.ts';
 
 /** A TCP node port in one family, and where its connections go. */
 interface LocalPort {
@@ -12,8 +14,8 @@ interface LocalPort {
   readonly endpoints: readonly EndpointAddress[];
 }
 
-interface Listener {
-  readonly server: Server;
+interface Target {
+  readonly listener: PortListener;
   endpoints: readonly EndpointAddress[];
 }
 
@@ -24,14 +26,18 @@ interface Listener {
  */
 export class LocalhostNodePorts {
   readonly #logger: Logger;
-  readonly #listeners = new Map<string, Listener>();
+  readonly #retryBounds: BackoffBounds | undefined;
+  readonly #targets = new Map<string, Target>();
   readonly #sockets = new Set<Socket>();
   #services = PersistentMap.empty<ServicePlan>();
 
-  constructor(logger: Logger) {
+  /** `retryBounds` says how soon a port that is taken is tried again. */
+  constructor(logger: Logger, retryBounds?: BackoffBounds) {
     this.#logger = logger;
+    this.#retryBounds = retryBounds;
   }
 
+  /** Opens, closes and updates what differs from the last call. A port that is taken is told, and had as soon as it is free. */
   update(services: PersistentMap<ServicePlan>): void {
     const gone = new Map<string, LocalPort>();
     const wanted = new Map<string, LocalPort>();
@@ -42,34 +48,38 @@ export class LocalhostNodePorts {
     this.#services = services;
     for (const key of gone.keys()) if (!wanted.has(key)) this.#close(key);
     for (const port of wanted.values()) {
-      const listener = this.#listeners.get(port.key);
-      if (listener === undefined) this.#listen(port);
-      else listener.endpoints = port.endpoints;
+      const target = this.#targets.get(port.key);
+      if (target === undefined) this.#listen(port);
+      else target.endpoints = port.endpoints;
     }
   }
 
   close(): Promise<void> {
-    for (const key of this.#listeners.keys()) this.#close(key);
+    for (const key of this.#targets.keys()) this.#close(key);
     for (const socket of this.#sockets) socket.destroy();
     return Promise.resolve();
   }
 
   #listen({ key, host, port, endpoints }: LocalPort): void {
-    const server = createServer({ allowHalfOpen: true }, (socket) => this.#forward(socket, listener));
-    const listener: Listener = { server, endpoints };
-    this.#listeners.set(key, listener);
-    server.on('error', (error) =>
-      this.#logger.error('cannot listen on a node port on localhost', { port, host, error: messageOf(error) }),
-    );
-    server.listen(port, host);
+    const fields = { host, port };
+    const listener = new PortListener({
+      server: createServer({ allowHalfOpen: true }, (socket) => this.#forward(socket, target)),
+      ...fields,
+      onTaken: (error) => this.#logger.error('cannot listen on a node port on localhost', { ...fields, error }),
+      onFreed: () => this.#logger.info('a node port on localhost that was taken answers now', fields),
+      ...(this.#retryBounds === undefined ? {} : { retryBounds: this.#retryBounds }),
+    });
+    const target: Target = { listener, endpoints };
+    this.#targets.set(key, target);
+    listener.open().catch(crash);
   }
 
   #close(key: string): void {
-    this.#listeners.get(key)?.server.close();
-    this.#listeners.delete(key);
+    this.#targets.get(key)?.listener.close().catch(crash);
+    this.#targets.delete(key);
   }
 
-  #forward(client: Socket, { endpoints }: Listener): void {
+  #forward(client: Socket, { endpoints }: Target): void {
     const endpoint = endpoints[Math.floor(Math.random() * endpoints.length)];
     if (endpoint === undefined) {
       client.resetAndDestroy();

@@ -1,3 +1,4 @@
+import { Backoff, type BackoffBounds } from '../../lib/backoff.ts';
 import { crash } from '../../lib/crash.ts';
 import { Fault, messageOf } from '../../lib/fault.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -21,6 +22,14 @@ export interface L4PlaneOptions {
   readonly onProgrammed: () => Promise<void>;
   /** Called when the kernel refuses a Service that it ought to take, with why. */
   readonly onRefused: (service: ServicePlan, message: string) => void;
+  /** When a Service that was refused is tried again without a new plan; after one to eight minutes unless told. */
+  readonly retryBounds?: BackoffBounds;
+}
+
+/** What became of a plan. */
+interface Sent {
+  readonly changes: number;
+  readonly refused: readonly Refused[];
 }
 
 /** A Service that the kernel did not take, by `namespace/name`, and why. */
@@ -28,6 +37,8 @@ interface Refused {
   readonly transition: readonly [string, ServiceTransition];
   readonly message: string;
 }
+
+const RETRY_BOUNDS: BackoffBounds = { minMs: 60_000, maxMs: 480_000 };
 
 /** How long what nothing goes to any more is left, in milliseconds. */
 const COLLECT_AFTER_MS = 2_000;
@@ -54,6 +65,10 @@ export class L4Plane implements Plane<L4Plan> {
   /** Those among them that nothing goes to any more. */
   readonly #leftovers = new Set<string>();
   #collecting: NodeJS.Timeout | undefined;
+  /** Those that the kernel has refused, by `namespace/name`. */
+  #refused: ReadonlySet<string> = new Set();
+  readonly #retryBackoff: Backoff;
+  #retrying: NodeJS.Timeout | undefined;
   /** Whether it has been told that the first program is in place. */
   #isTold = false;
   #disturbed: (reason: string) => void = () => {};
@@ -63,6 +78,7 @@ export class L4Plane implements Plane<L4Plan> {
     this.#logger = options.logger.with({ plane: 'l4' });
     this.#memory = new KernelMemory(options.nft, options.conntrack, this.#logger);
     this.#healthChecks = new HealthChecks(this.#logger, () => this.#applied !== undefined);
+    this.#retryBackoff = new Backoff(options.retryBounds ?? RETRY_BOUNDS);
   }
 
   /** The Services as the kernel has them, what it remembers of clients and flows included; undefined while that is not known. */
@@ -93,6 +109,7 @@ export class L4Plane implements Plane<L4Plan> {
   /** Traffic goes on as it is programmed: a restart, or an upgrade, must cut nothing. `sluice uninstall` ends it. */
   async release(): Promise<void> {
     clearTimeout(this.#collecting);
+    clearTimeout(this.#retrying);
     await this.#healthChecks.close();
     this.#options.nft.close();
   }
@@ -116,10 +133,11 @@ export class L4Plane implements Plane<L4Plan> {
     // Once before, so that no known client meets the rules without its endpoint, and again after, for those that came in between.
     if (before !== undefined)
       await this.#memory.forgetClients(transitionsOf(before, want).values(), this.#present, signal);
-    const changes =
+    const { changes, refused } =
       before === undefined || change === undefined
         ? await this.#replaceAll(want, signal)
         : await this.#change(before, want, change, signal);
+    this.#noteRefused(refused);
     if (!this.#isTold) await this.#options.onProgrammed();
     this.#isTold = true;
     await this.#forgetStale(this.#programmed, this.#applied ?? want, signal);
@@ -128,14 +146,14 @@ export class L4Plane implements Plane<L4Plan> {
     return { changes };
   }
 
-  async #replaceAll(want: L4Plan, signal: AbortSignal): Promise<number> {
+  async #replaceAll(want: L4Plan, signal: AbortSignal): Promise<Sent> {
     for (const affinity of ['keep', 'forget'] as const) {
       const all = renderAll(want, affinity);
       try {
         await this.#send(all, signal);
         this.#present = new Set(all.needed);
         this.#applied = want;
-        return all.changes;
+        return { changes: all.changes, refused: [] };
       } catch (thrown) {
         if (!(thrown instanceof NftRefusedFault)) throw thrown;
         this.#logger.error('the kernel refused the whole', { error: thrown.message, affinity });
@@ -145,25 +163,25 @@ export class L4Plane implements Plane<L4Plan> {
   }
 
   /** The kernel took not everything at once: it gets the node's part, then Service by Service, so that one bad one is found. */
-  async #replaceOneByOne(want: L4Plan, signal: AbortSignal): Promise<number> {
+  async #replaceOneByOne(want: L4Plan, signal: AbortSignal): Promise<Sent> {
     const bare: L4Plan = { ...want, services: PersistentMap.empty() };
     const base = renderAll(bare, 'forget');
     await this.#send(base, signal);
     this.#present = new Set(base.needed);
     this.#applied = bare;
-    const changes = await this.#changeOneByOne(bare, want, signal);
-    return base.changes + changes;
+    const { changes, refused } = await this.#changeOneByOne(bare, want, signal);
+    return { changes: base.changes + changes, refused };
   }
 
-  async #change(before: L4Plan, want: L4Plan, change: Transaction, signal: AbortSignal): Promise<number> {
+  async #change(before: L4Plan, want: L4Plan, change: Transaction, signal: AbortSignal): Promise<Sent> {
     if (change.commands.length === 0) {
       this.#applied = want;
-      return 0;
+      return { changes: 0, refused: [] };
     }
     try {
       await this.#send(change, signal);
       this.#applied = want;
-      return change.changes;
+      return { changes: change.changes, refused: [] };
     } catch (thrown) {
       if (!(thrown instanceof NftRefusedFault)) throw thrown;
       this.#logger.error('the kernel refused a change; trying Service by Service', { error: thrown.message });
@@ -172,14 +190,14 @@ export class L4Plane implements Plane<L4Plan> {
   }
 
   /** Each Service in a transaction of its own: what is refused stays as it was, and the rest goes on. */
-  async #changeOneByOne(before: L4Plan, want: L4Plan, signal: AbortSignal): Promise<number> {
+  async #changeOneByOne(before: L4Plan, want: L4Plan, signal: AbortSignal): Promise<Sent> {
     const shared = renderChange(before, { ...want, services: before.services }, this.#present);
     if (shared !== undefined) await this.#send(shared, signal);
     let { services } = before;
     let changes = shared?.changes ?? 0;
     let pending: readonly (readonly [string, ServiceTransition])[] = [...transitionsOf(before, want)];
     // One that takes over an address is refused until the one that had it has let go, so the refused are tried until none gets any further.
-    for (let isStuck = false; !isStuck;) {
+    for (;;) {
       const refused: Refused[] = [];
       for (const transition of pending) {
         const [key, { before: left, after: right }] = transition;
@@ -193,20 +211,37 @@ export class L4Plane implements Plane<L4Plan> {
           refused.push({ transition, message: thrown.message });
         }
       }
-      isStuck = refused.length === 0 || refused.length === pending.length;
+      if (refused.length === 0 || refused.length === pending.length) {
+        this.#applied = { ...want, services };
+        return { changes, refused };
+      }
       pending = refused.map(({ transition }) => transition);
-      if (isStuck) this.#tellRefused(refused);
     }
-    this.#applied = { ...want, services };
-    return changes;
   }
 
-  #tellRefused(refused: readonly Refused[]): void {
+  /** Tells what was refused, and has it tried again after a while: what the kernel lacked may be there then. */
+  #noteRefused(refused: readonly Refused[]): void {
+    const keys = new Set(refused.map(({ transition: [key] }) => key));
+    for (const key of this.#refused)
+      if (!keys.has(key))
+        this.#logger.info('a Service that the kernel refused is not refused any more', { service: key });
+    this.#refused = keys;
     for (const { transition, message } of refused) {
       const [, { before, after }] = transition;
       const service = after ?? before;
       if (service !== undefined) this.#options.onRefused(service, message);
     }
+    if (refused.length === 0) {
+      clearTimeout(this.#retrying);
+      this.#retrying = undefined;
+      this.#retryBackoff.reset();
+      return;
+    }
+    // What the kernel has is known, so the same plan again sends nothing but what was refused.
+    this.#retrying ??= setTimeout(() => {
+      this.#retrying = undefined;
+      this.#disturbed('a Service that the kernel refused is tried again');
+    }, this.#retryBackoff.nextMs()).unref();
   }
 
   async #send(transaction: Transaction, signal: AbortSignal): Promise<void> {

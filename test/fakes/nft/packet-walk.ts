@@ -146,7 +146,7 @@ class PacketWalk {
       case 'is-translated':
         return matched(this.#isTranslated);
       case 'is-from-node':
-        return matched(this.#machine.addresses.has(this.#packet.source));
+        return matched(this.#machine.addresses.has(this.#packet.source) !== statement.isNot);
       case 'interface':
         return matched(covered(statement.pattern, this.#interface(statement.way)) !== statement.isNot);
       case 'member':

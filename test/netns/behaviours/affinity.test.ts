@@ -153,3 +153,31 @@ test('24 (beyond) a client has one endpoint for all addresses of a Service port'
     }
   }
 });
+
+test('52 (beyond) under policy Local, a client outside is not held to where somebody here went who had its address', async () => {
+  const { lab } = file;
+  const fields = { externalTrafficPolicy: 'Local', ...STICKY };
+  const families = ['IPv4'] as const;
+  const web = await file.served({ type: 'LoadBalancer', families, endpoints: ['b1'], fields });
+  const target = web.loadBalancerTargets().find(({ protocol }) => protocol === 'TCP');
+  if (target === undefined) throw new Error('the Service has a TCP port');
+  const moved = '10.90.0.150';
+  // As keepalived moves an address, from which whoever has it connects.
+  const move = async (place: Place, verb: 'add' | 'del'): Promise<void> => {
+    const ip = (command: string): Promise<string> => lab.network.command(place, ['ip', ...command.split(' ')]);
+    const address = `address ${verb} ${moved}/24 dev eth0`;
+    if (verb === 'add') await ip(address);
+    const hop = / via (\S+)/.exec(await ip(`route get ${target.address}`))?.[1] ?? '';
+    await ip(`route ${verb} ${target.address}/32 via ${hop} src ${moved}`);
+    if (verb === 'del') await ip(address);
+  };
+  await move('node-a', 'add');
+  expect(await answerers(lab, 'node-a', target, 2)).toEqual(['b1', 'b1']);
+  await lab.apply(web.with({ endpoints: ['a1', 'b1'] }));
+  expect(await answerers(lab, 'node-a', target, 8)).toEqual(Array.from({ length: 8 }, () => 'b1'));
+  await move('node-a', 'del');
+  await move('ext', 'add');
+  expect(await lab.clientsSeen('ext', [target])).toEqual([moved]);
+  expect(await answerers(lab, 'ext', target, 8)).toEqual(Array.from({ length: 8 }, () => 'a1'));
+  await move('ext', 'del');
+});

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { Backoff } from '../../../lib/backoff.ts';
 import { crash } from '../../../lib/crash.ts';
 import { Fault, messageOf } from '../../../lib/fault.ts';
@@ -30,6 +31,8 @@ export interface NftMonitorOptions {
   readonly isProgrammed: () => boolean;
   /** Called for each time that another program deleted something of ours, or that something of ours is not there. */
   readonly onForeign: (reason: string) => void;
+  /** How often the tables are looked at while every change is followed; 30 s unless told. */
+  readonly lookIntervalMs?: number;
 }
 
 /**
@@ -38,7 +41,13 @@ export interface NftMonitorOptions {
  */
 const MEMORY_KIB = 131_072;
 
+/** While every change is followed a look finds only what the kernel did not tell. */
+const FOLLOWED_LOOK_INTERVAL_MS = 30_000;
 const LOOK_INTERVAL_MS = 2000;
+
+/** nft reads all elements before it subscribes: a second, for as many as it has memory for. */
+const SUBSCRIPTION_POLL_MS = 100;
+const SUBSCRIPTION_POLLS = 100;
 
 /** How many looks there are for one thorough one. That makes the kernel wait a grace period with its lock held, 13 ms an anchor. */
 const LOOKS_PER_AUDIT = 15;
@@ -46,8 +55,8 @@ const LOOKS_PER_AUDIT = 15;
 /**
  * Notices that another program deleted something of ours, such as a firewall's `nft flush ruleset`.
  *
- * As long as that is affordable through `nft monitor`, which tells at once what was deleted and by whom; afterwards, and when it has
- * missed something, by looking whether the anchors are there and in use. That finds tables, chains and rules that are gone within
+ * As long as that is affordable through `nft monitor`, which tells at once what was deleted and by whom; afterwards, and where it can
+ * have missed something, by looking whether the anchors are there and in use. That finds tables, chains and rules that are gone within
  * seconds to half a minute, but no single elements.
  */
 export class NftMonitor {
@@ -92,6 +101,8 @@ export class NftMonitor {
       for (const line of splitter.push(chunk)) this.#take(events.decode(line));
     });
     child.stderr.on('data', (chunk: Buffer) => (words = chunk.toString().trim()));
+    const ended = new AbortController();
+    const looking = this.#lookBeside(child.pid, AbortSignal.any([signal, ended.signal]));
     try {
       await once(child, 'close');
       return words === '' ? `it ended with ${child.signalCode ?? `status ${String(child.exitCode)}`}` : words;
@@ -99,7 +110,18 @@ export class NftMonitor {
       return messageOf(thrown);
     } finally {
       signal.removeEventListener('abort', onAbort);
+      ended.abort();
+      await looking;
     }
+  }
+
+  /** Looks for what the follower cannot tell: what went before it had subscribed, and what it lost without a word. */
+  async #lookBeside(follower: number | undefined, signal: AbortSignal): Promise<void> {
+    for (let polls = 0; polls < SUBSCRIPTION_POLLS && !(await hasSubscribed(follower)); polls += 1)
+      if (!(await sleep(SUBSCRIPTION_POLL_MS, signal))) return;
+    if (signal.aborted) return;
+    await this.#audit();
+    while (await sleep(this.#options.lookIntervalMs ?? FOLLOWED_LOOK_INTERVAL_MS, signal)) await this.#look();
   }
 
   #take(event: ReturnType<NftEvents['decode']>): void {
@@ -156,6 +178,26 @@ export class NftMonitor {
       this.#options.logger.warn('cannot look whether the tables are whole', { error: thrown.message });
       return undefined;
     }
+  }
+}
+
+/** The group that `nft monitor` joins (NFNLGRP_NFTABLES, linux/netfilter/nfnetlink.h), as `/proc/net/netlink` shows it. */
+const NFTABLES_GROUP = 1 << 6;
+
+/** Whether a process has a socket to which the kernel tells what changes in nftables. */
+async function hasSubscribed(pid: number | undefined): Promise<boolean> {
+  if (pid === undefined) return false;
+  try {
+    const folder = `/proc/${String(pid)}/fd`;
+    const links = await Promise.all((await readdir(folder)).map((name) => readlink(`${folder}/${name}`)));
+    // By the number of the socket, and not the process that is noted beside it: that one may be of another container.
+    return (await readFile('/proc/net/netlink', 'utf8')).split('\n').some((line) => {
+      const [, , , groups = '', ...rest] = line.trim().split(/\s+/);
+      return (parseInt(groups, 16) & NFTABLES_GROUP) !== 0 && links.includes(`socket:[${rest.at(-1) ?? ''}]`);
+    });
+  } catch {
+    // It has ended, or has closed one of its files since they were listed: asked again, or given up, by whoever asks.
+    return false;
   }
 }
 

@@ -57,7 +57,8 @@ export function strayDeclarations(json: unknown, services: Iterable<ServicePlan>
   const wanted = new Set<string>();
   for (const service of services) {
     for (const group of affinityGroups(service)) {
-      wanted.add(`chain ${table} ${recallChain(group)}`).add(`chain ${table} ${rememberChain(group)}`);
+      if (group.frontends.length > 0)
+        wanted.add(`chain ${table} ${recallChain(group)}`).add(`chain ${table} ${rememberChain(group)}`);
       for (const port of endpointPorts(group)) wanted.add(`map ${table} ${clientsMap(group, port)}`);
     }
   }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { invariant } from '../../../lib/invariant.ts';
-import type { EndpointAddress, Frontend, ServicePlan, ServicePortPlan } from '../../../compile/l4/l4-plan.ts';
+import type { EndpointAddress, Frontend, ServicePlan } from '../../../compile/l4/l4-plan.ts';
 import { baseChainCommands, chainCommands, declaredChain, setCommand, type Declaration } from './declaration.ts';
+import type { SourceMatches } from './local-sources.ts';
 import { AFFINITY_SETS, AFFINITY_TABLE, PROTOCOL_WORDS, PROTOCOLS, WORDS, type Family } from './names.ts';
 
 /**
@@ -16,9 +17,16 @@ export interface AffinityGroup {
   readonly id: string;
   readonly protocol: 'tcp' | 'udp' | 'sctp';
   readonly timeoutS: number;
+  /** None where it is there only for the {@link local} clients of another. */
   readonly frontends: readonly Frontend[];
   /** All that a client may be held to. */
   readonly endpoints: readonly EndpointAddress[];
+  /**
+   * The group that sources on this node belong to where they are short-circuited, since they have the endpoints of the whole cluster.
+   * In a map of both, a client outside would be held to an endpoint elsewhere that somebody here with its address had before: pods'
+   * addresses go from node to node where they are not of the node's podCIDR, and so do virtual addresses of nodes.
+   */
+  readonly local: AffinityGroup | undefined;
 }
 
 /** The affinity groups of a Service. */
@@ -30,12 +38,17 @@ export function affinityGroups(service: ServicePlan): readonly AffinityGroup[] {
     const name = shortened(
       `${service.namespace}/${service.name}/${protocol}${port.name === '' ? '' : `/${port.name}`}`,
     );
-    return (['cluster', 'local', 'external-local'] as const).flatMap((policy) => {
+    const groupOf = (policy: GroupPolicy, id: string, local?: AffinityGroup): AffinityGroup => {
       const frontends = port.frontends.filter((frontend) => policyOf(frontend) === policy);
-      if (frontends.length === 0) return [];
-      const id = policy === 'cluster' ? name : `${name}/${policy}`;
-      return [{ family, id, protocol, timeoutS, frontends, endpoints: endpointsOf(port, policy) }];
-    });
+      const endpoints = policy === 'cluster' ? port.cluster : port.local;
+      return { family, id, protocol, timeoutS, frontends, endpoints, local };
+    };
+    const cluster = groupOf('cluster', name);
+    const local = groupOf('local', `${name}/local`);
+    const external = groupOf('external-local', `${name}/external-local`, cluster);
+    return [cluster, local, external].filter(
+      (group) => group.frontends.length > 0 || (group === cluster && external.frontends.length > 0),
+    );
   });
 }
 
@@ -45,11 +58,6 @@ function policyOf({ action }: Frontend): GroupPolicy | undefined {
   if (action.kind === 'reject') return undefined;
   if (action.hasShortCircuit) return 'external-local';
   return action.kind === 'drop' ? undefined : action.list;
-}
-
-/** With a short circuit, pods of the node have other endpoints than clients outside, which are other clients. */
-function endpointsOf(port: ServicePortPlan, policy: GroupPolicy): readonly EndpointAddress[] {
-  return policy === 'external-local' ? [...port.cluster, ...port.local] : port[policy];
 }
 
 /**
@@ -74,32 +82,44 @@ export function affinityTable(family: Family): string {
 const MAX_CLIENTS = 65_536;
 
 /** The chain that sends a client where it went last, if it is known; the next table decides otherwise. */
-export function recallDeclarations(group: AffinityGroup): readonly Declaration[] {
+export function recallDeclarations(group: AffinityGroup, sources: SourceMatches): readonly Declaration[] {
   const ip = WORDS[group.family].family;
-  const rules = endpointPorts(group).map(
-    (port) =>
-      `meta l4proto ${group.protocol} dnat ${ip} to ${ip} saddr map @${clientsMap(group, port)} : ${String(port)}`,
-  );
-  const chain = { name: recallChain(group), rules };
-  return [
-    ...hookDeclarations(group.family),
-    ...clientsMaps(group),
-    declaredChain(affinityTable(group.family), chain, true),
-  ];
+  const rules = eachSource(group, sources, (match, of, port) => {
+    const map = clientsMap(of, port);
+    return `${match}meta l4proto ${of.protocol} dnat ${ip} to ${ip} saddr map @${map} : ${String(port)}`;
+  });
+  return chainDeclarations(group, recallChain(group), rules);
 }
 
 /** The chain that remembers where a client went. */
-export function rememberDeclarations(group: AffinityGroup): readonly Declaration[] {
+export function rememberDeclarations(group: AffinityGroup, sources: SourceMatches): readonly Declaration[] {
   const ip = WORDS[group.family].family;
-  const rules = endpointPorts(group).map(
-    (port) =>
-      `${group.protocol} dport ${String(port)} update @${clientsMap(group, port)} { ${ip} saddr timeout ${String(group.timeoutS)}s : ${ip} daddr }`,
-  );
-  const chain = { name: rememberChain(group), rules };
+  const rules = eachSource(group, sources, (match, of, port) => {
+    const map = clientsMap(of, port);
+    return `${match}${of.protocol} dport ${String(port)} update @${map} { ${ip} saddr timeout ${String(of.timeoutS)}s : ${ip} daddr }`;
+  });
+  return chainDeclarations(group, rememberChain(group), rules);
+}
+
+/** A rule for each port of a group, and where sources on this node are of another group, for each of them and port of that one. */
+function eachSource(
+  group: AffinityGroup,
+  { local, others }: SourceMatches,
+  rule: (match: string, of: AffinityGroup, port: number) => string,
+): readonly string[] {
+  const rulesOf = (match: string, of: AffinityGroup): readonly string[] =>
+    endpointPorts(of).map((port) => rule(match, of, port));
+  const of = group.local;
+  if (of === undefined) return rulesOf('', group);
+  return [...local.flatMap((match) => rulesOf(`${match} `, of)), ...rulesOf(`${others} `, group)];
+}
+
+function chainDeclarations(group: AffinityGroup, name: string, rules: readonly string[]): readonly Declaration[] {
   return [
     ...hookDeclarations(group.family),
+    ...(group.local === undefined ? [] : clientsMaps(group.local)),
     ...clientsMaps(group),
-    declaredChain(affinityTable(group.family), chain, true),
+    declaredChain(affinityTable(group.family), { name, rules }, true),
   ];
 }
 
@@ -113,7 +133,8 @@ export function rememberChain(group: AffinityGroup): string {
 }
 
 function portsText(group: AffinityGroup): string {
-  return shortened(endpointPorts(group).join('-'));
+  const groups = group.local === undefined ? [group] : [group, group.local];
+  return shortened(groups.map((each) => endpointPorts(each).join('-')).join('/'));
 }
 
 /** The kernel takes names of up to 255 bytes (NFT_NAME_MAXLEN), which a name, its ports and our own words share. */
@@ -144,18 +165,22 @@ export function renderAffinityBase(family: Family): readonly string[] {
   const table = affinityTable(family);
   const vip = `${ip} daddr . meta l4proto . th dport`;
   const port = 'meta l4proto . th dport';
-  const { recalled, recalledNodePorts, remembered, rememberedNodePorts, nodePortIps } = AFFINITY_SETS;
+  const { recalled, recalledNodePorts, remembered, rememberedNodePorts, nodePortIps, podCidrs } = AFFINITY_SETS;
   const maps = [
     { name: recalled, typeOf: vip, data: 'verdict' },
     { name: recalledNodePorts, typeOf: port, data: 'verdict' },
     { name: remembered, typeOf: vip, data: 'verdict' },
     { name: rememberedNodePorts, typeOf: port, data: 'verdict' },
   ];
+  const sets = [
+    { name: nodePortIps, typeOf: `${ip} daddr` },
+    { name: podCidrs, typeOf: `${ip} saddr`, more: 'flags interval;' },
+  ];
   return [
     `add table ${table}`,
-    ...[...maps, { name: nodePortIps, typeOf: `${ip} daddr` }].map((set) => setCommand(table, set)),
+    ...[...maps, ...sets].map((set) => setCommand(table, set)),
     ...maps.map(({ name }) => `flush map ${table} ${name}`),
-    `flush set ${table} ${nodePortIps}`,
+    ...sets.map(({ name }) => `flush set ${table} ${name}`),
     ...rememberChains(family).flatMap(([name, rules]) => chainCommands(table, name, rules)),
   ];
 }

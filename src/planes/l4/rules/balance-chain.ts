@@ -1,3 +1,4 @@
+import { FROM_NODE } from './local-sources.ts';
 import { LOCAL_SLOTS, ofProtocol, PROTOCOLS, REFUSE, SETS, WORDS, type Family } from './names.ts';
 
 /** A chain that spreads connections over endpoints. There is one for each number of endpoints, shared by all Services. */
@@ -50,7 +51,7 @@ export function externalLocalChain(
     needs: local === undefined ? [] : [local],
     rules: [
       ...(fromLocalPod === undefined ? [] : [`${fromLocalPod} ${lookUp}`]),
-      `fib saddr type local ${lookUp}`,
+      `${FROM_NODE} ${lookUp}`,
       local === undefined ? 'drop' : `goto ${local.name}`,
     ],
   };

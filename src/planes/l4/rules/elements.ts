@@ -11,9 +11,9 @@ import {
 } from './affinity.ts';
 import { balanceChain, externalLocalChain, type BalanceChain, type KeySpace } from './balance-chain.ts';
 import { declaredChain, type Declaration } from './declaration.ts';
+import { fromLocalPod, sourceMatches } from './local-sources.ts';
 import {
   AFFINITY_SETS,
-  AFFINITY_TABLE,
   LOCAL_SLOTS,
   ofProtocol,
   PROTOCOL_WORDS,
@@ -24,7 +24,7 @@ import {
   type Family,
   type ProtocolWord,
 } from './names.ts';
-import { fromLocalPod, sourcesDeclarations } from './ruleset.ts';
+import { sourcesDeclarations } from './ruleset.ts';
 
 /** One element of a set or map. */
 export interface Element {
@@ -47,7 +47,7 @@ export function serviceElements(service: ServicePlan, node: NodePlan): readonly 
   return [
     ...clusterIps,
     ...service.ports.flatMap((port) => portElements(service, port, node)),
-    ...affinityGroups(service).flatMap(affinityElements),
+    ...affinityGroups(service).flatMap((group) => affinityElements(group, node)),
   ];
 }
 
@@ -55,11 +55,19 @@ export function serviceElements(service: ServicePlan, node: NodePlan): readonly 
 export function nodeElements(node: NodePlan): readonly Element[] {
   const addresses = node.nodePortAddresses.flatMap((address) => {
     const family = address.includes(':') ? 6 : 4;
-    const set = `${WORDS[family].family} ${AFFINITY_TABLE} ${AFFINITY_SETS.nodePortIps}`;
-    return [element(family, SETS.nodePortIps, address), { set, key: text(address), value: undefined }];
+    return inBothTables(family, SETS.nodePortIps, text(address));
   });
   const cidrs = node.localPods.kind === 'cidrs' ? node.localPods.cidrs : [];
-  return [...addresses, ...cidrs.map((cidr) => element(cidr.family, SETS.podCidrs, cidr.text))];
+  return [...addresses, ...cidrs.flatMap((cidr) => inBothTables(cidr.family, SETS.podCidrs, cidr.text))];
+}
+
+/** One of {@link SETS} that {@link AFFINITY_SETS} has too. */
+function inBothTables(
+  family: Family,
+  set: (typeof SETS)['nodePortIps' | 'podCidrs'],
+  key: string,
+): readonly [Element, Element] {
+  return [element(family, set, key), { set: `${affinityTable(family)} ${set}`, key, value: undefined }];
 }
 
 /** The element for an endpoint that may reach itself. */
@@ -173,10 +181,12 @@ function slots(
 }
 
 /** What makes the clients of a group be looked for, and remembered. */
-function affinityElements(group: AffinityGroup): readonly Element[] {
+function affinityElements(group: AffinityGroup, node: NodePlan): readonly Element[] {
+  if (group.frontends.length === 0) return [];
   const table = affinityTable(group.family);
-  const recall = { value: `goto ${recallChain(group)}`, needs: recallDeclarations(group) };
-  const remember = { value: `goto ${rememberChain(group)}`, needs: rememberDeclarations(group) };
+  const sources = sourceMatches(node.localPods, group.family);
+  const recall = { value: `goto ${recallChain(group)}`, needs: recallDeclarations(group, sources) };
+  const remember = { value: `goto ${rememberChain(group)}`, needs: rememberDeclarations(group, sources) };
   return group.frontends.flatMap((frontend) => {
     const key = frontendKey(frontend, group.protocol);
     const isNodePort = frontend.address === undefined;

@@ -51,7 +51,9 @@ export const AFFINITY_SETS = {
   /** address . protocol . port : whose clients to remember. */
   remembered: 'remembered',
   rememberedNodePorts: 'remembered-nodeports',
-  nodePortIps: 'nodeport-ips',
+  /** The same as in {@link TABLE}: no rule can look into a set of another table. */
+  nodePortIps: SETS.nodePortIps,
+  podCidrs: SETS.podCidrs,
 } as const;
 
 /** The protocols of Services as nft names them. */

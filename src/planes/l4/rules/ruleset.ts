@@ -1,6 +1,4 @@
-import { invariant } from '../../../lib/invariant.ts';
-import type { LocalPods, NodePlan } from '../../../compile/l4/l4-plan.ts';
-import { tellsLocalPods } from '../../../compile/l4/node-plan.ts';
+import type { NodePlan } from '../../../compile/l4/l4-plan.ts';
 import { renderAffinityBase } from './affinity.ts';
 import {
   baseChainCommands,
@@ -10,6 +8,7 @@ import {
   type Declaration,
   type SetDeclaration,
 } from './declaration.ts';
+import { FROM_NODE, notFromLocalPod } from './local-sources.ts';
 import { AFFINITY_TABLE, FAMILIES, ofProtocol, PROTOCOLS, REFUSE, SETS, TABLE, WORDS, type Family } from './names.ts';
 
 /** Endpoints are found by number; the modulus here only tells nft the type of that number. */
@@ -128,7 +127,7 @@ function masqueradingChains(
   const port = 'meta l4proto . ct original proto-dst';
   const nodePorts = [
     ...eachProtocol((protocol) => `${protocol} ${port} @${SETS.masqueradedNodePorts} ${MASQUERADE}`),
-    ...eachProtocol((protocol) => `${protocol} ${port} @${SETS.masqueradedOwnNodePorts} ${IS_OWN} ${MASQUERADE}`),
+    ...eachProtocol((protocol) => `${protocol} ${port} @${SETS.masqueradedOwnNodePorts} ${FROM_NODE} ${MASQUERADE}`),
   ];
   return [
     ['masquerading-cluster-ips', [...clusterIps, hairpin]],
@@ -138,7 +137,7 @@ function masqueradingChains(
       [
         `${to} @${SETS.clusterIps} goto masquerading-cluster-ips`,
         ...eachProtocol((protocol) => `${protocol} ${to} . ${port} @${SETS.masqueraded} ${MASQUERADE}`),
-        ...eachProtocol((protocol) => `${protocol} ${to} . ${port} @${SETS.masqueradedOwn} ${IS_OWN} ${MASQUERADE}`),
+        ...eachProtocol((protocol) => `${protocol} ${to} . ${port} @${SETS.masqueradedOwn} ${FROM_NODE} ${MASQUERADE}`),
         `${to} @${SETS.nodePortIps} jump masquerading-nodeports`,
         hairpin,
       ],
@@ -148,34 +147,8 @@ function masqueradingChains(
 
 /** Not of the node to itself: its source is right already, and lo has no address to give. */
 const MASQUERADE = 'oifname != "lo" masquerade fully-random';
-const IS_OWN = 'fib saddr type local';
 
 /** `ct original proto-dst` has no type before the protocol is known, hence a rule for each (nft(8), CONNTRACK EXPRESSIONS). */
 function eachProtocol(rule: (match: string) => string): readonly string[] {
   return PROTOCOLS.map((protocol) => rule(`meta l4proto ${protocol}`));
-}
-
-/** What matches packets from pods of this node; undefined where that cannot be told. */
-export function fromLocalPod(localPods: LocalPods, family: Family): string | undefined {
-  if (!tellsLocalPods(localPods, family)) return undefined;
-  switch (localPods.kind) {
-    case 'unknown':
-      return undefined;
-    case 'cidrs':
-      return `${WORDS[family].family} saddr @${SETS.podCidrs}`;
-    case 'bridge':
-      return `iifname ${interfaceName(localPods.interface)}`;
-    case 'interface-prefix':
-      return `iifname ${interfaceName(`${localPods.prefix}*`)}`;
-  }
-}
-
-function notFromLocalPod(localPods: LocalPods, family: Family): string | undefined {
-  return fromLocalPod(localPods, family)?.replace(/ (?=[@"])/, ' != ');
-}
-
-/** A quoted interface name; the operator's flag has been checked, and is checked again where it becomes a rule. */
-function interfaceName(name: string): string {
-  invariant(/^[A-Za-z0-9._-]{1,15}\*?$/.test(name), `${JSON.stringify(name)} is the name of an interface`);
-  return `"${name}"`;
 }

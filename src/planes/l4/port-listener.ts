@@ -1,0 +1,76 @@
+import type { Server } from 'node:net';
+import { Backoff, type BackoffBounds } from '../../lib/backoff.ts';
+import { crash } from '../../lib/crash.ts';
+import { messageOf } from '../../lib/fault.ts';
+
+export interface PortListenerOptions {
+  readonly server: Server;
+  readonly port: number;
+  /** Without one: all addresses of both families, or of IPv4 where there is no IPv6. */
+  readonly host?: string;
+  /** Called once when the port cannot be had, with why, and not again for further tries. */
+  readonly onTaken: (reason: string) => void;
+  /** Called when it could be had after all. */
+  readonly onFreed: () => void;
+  readonly retryBounds?: BackoffBounds;
+}
+
+const RETRY_BOUNDS: BackoffBounds = { minMs: 1000, maxMs: 60_000 };
+
+/**
+ * Has a server listen on a port that a Service names. Another program may have it, and let go of it without anybody telling us, so
+ * it is tried again with back-off.
+ */
+export class PortListener {
+  readonly #options: PortListenerOptions;
+  readonly #backoff: Backoff;
+  #trying: Promise<void> = Promise.resolve();
+  #retry: NodeJS.Timeout | undefined;
+  #isTaken = false;
+  #isClosed = false;
+
+  constructor(options: PortListenerOptions) {
+    this.#options = options;
+    this.#backoff = new Backoff(options.retryBounds ?? RETRY_BOUNDS);
+    // One that comes once it listens is of a connection that could not be accepted, and must not end the program.
+    options.server.on('error', () => undefined);
+  }
+
+  /** Begins to listen, or to wait for the port. Resolves after the first try, however it went. */
+  open(): Promise<void> {
+    this.#trying = this.#try();
+    return this.#trying;
+  }
+
+  /** Lets go of the port. Connections that are open are for whoever made the server to end. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#retry);
+    const { server } = this.#options;
+    if (!server.listening) await this.#trying;
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+
+  async #try(): Promise<void> {
+    const { server, port, host, onTaken, onFreed } = this.#options;
+    try {
+      await listen(server, host === undefined ? { port } : { port, host });
+      if (this.#isTaken && !this.#isClosed) onFreed();
+    } catch (thrown) {
+      if (this.#isClosed) return;
+      if (!this.#isTaken) onTaken(messageOf(thrown));
+      this.#isTaken = true;
+      this.#retry = setTimeout(() => void this.open().catch(crash), this.#backoff.nextMs()).unref();
+    }
+  }
+}
+
+async function listen(server: Server, where: { readonly port: number; readonly host?: string }): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject).once('listening', resolve).listen(where);
+  try {
+    await promise;
+  } finally {
+    server.off('error', reject).off('listening', resolve);
+  }
+}

@@ -1,0 +1,96 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { ServicePlan } from '../../src/compile/l4/l4-plan.ts';
+import type { Logger } from '../../src/lib/logger.ts';
+import { PersistentMap } from '../../src/lib/persistent-map.ts';
+import { HealthChecks } from '../../src/planes/l4/health-check.ts';
+import { LocalhostNodePorts } from '../../src/planes/l4/localhost-node-ports.ts';
+import { frontendOf, planOf, target } from '../l4/objects.ts';
+import { useOwnNamespace } from './own-namespace.ts';
+
+useOwnNamespace();
+
+const PORT = 30_080;
+const SOON = { minMs: 10, maxMs: 20 };
+
+let lines: string[];
+let other: Server;
+const logger: Logger = {
+  debug: (message) => void lines.push(message),
+  info: (message) => void lines.push(`info: ${message}`),
+  warn: (message) => void lines.push(message),
+  error: (message) => void lines.push(`error: ${message}`),
+  with: () => logger,
+};
+
+beforeEach(async () => {
+  lines = [];
+  other = createServer().listen(PORT);
+  await once(other, 'listening');
+});
+afterEach(() => void other.close());
+
+function only(service: ServicePlan): PersistentMap<ServicePlan> {
+  return PersistentMap.from([['ns/web', service]]);
+}
+
+async function status(): Promise<number> {
+  return (await fetch(`http://127.0.0.1:${String(PORT)}/`)).status;
+}
+
+/** Long enough for some tries, of which the log is to have one line. */
+const someTries = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 200));
+
+test('a healthCheckNodePort that another program has is had once that lets go of it', async () => {
+  const checks = new HealthChecks(logger, () => true, SOON);
+  try {
+    const service = (readyEndpoints: number): ServicePlan => ({
+      ...planOf({}),
+      healthCheck: { port: PORT, readyEndpoints },
+    });
+    await checks.update(only(service(1)));
+    await someTries();
+    await checks.update(only(service(0)));
+    const taken = 'error: cannot listen on a healthCheckNodePort; balancers will not send traffic for it here';
+    expect(lines).toEqual([taken]);
+    other.close();
+    await vi.waitFor(async () => expect(await status()).toBe(503));
+    expect(lines).toEqual([taken, 'info: a healthCheckNodePort that was taken answers now']);
+    await checks.update(only(service(2)));
+    expect(await status()).toBe(200);
+  } finally {
+    await checks.close();
+  }
+});
+
+test('a healthCheckNodePort that its Service lost while it was taken is not had any more', async () => {
+  const checks = new HealthChecks(logger, () => true, SOON);
+  await checks.update(only({ ...planOf({}), healthCheck: { port: PORT, readyEndpoints: 1 } }));
+  await checks.update(PersistentMap.empty());
+  other.close();
+  await someTries();
+  await expect(status()).rejects.toThrow('fetch failed');
+  await checks.close();
+});
+
+test('a node port on localhost that another program has is had once that lets go of it', async () => {
+  const endpoint = createHttpServer((_, response) => response.writeHead(204).end()).listen(8080, '127.0.0.7');
+  await once(endpoint, 'listening');
+  const ports = new LocalhostNodePorts(logger, SOON);
+  try {
+    const frontends = [frontendOf({ kind: 'NodePort', address: undefined, port: PORT })];
+    ports.update(only(planOf({ frontends, cluster: [] })));
+    await someTries();
+    ports.update(only(planOf({ frontends, cluster: [target('127.0.0.7:8080')] })));
+    expect(lines).toEqual(['error: cannot listen on a node port on localhost']);
+    other.close();
+    await vi.waitFor(async () => expect(await status()).toBe(204));
+    expect(lines.slice(1)).toEqual(['info: a node port on localhost that was taken answers now']);
+  } finally {
+    await ports.close();
+    endpoint.closeAllConnections();
+    endpoint.close();
+  }
+});
