@@ -1,4 +1,4 @@
-import { mkdtemp, readlink, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -139,6 +139,29 @@ test('a call that was given up before its turn is not made', async () => {
   await first;
   await expect(second).rejects.toThrow('enough');
   expect(table()).not.toContain('10.0.0.2');
+});
+
+test('a large transaction is whole before nft starts, and leaves no file', async () => {
+  const program = join(folder, 'witness');
+  const seen = join(folder, 'seen');
+  const real = await readlink(join(folder, NFT_PROCESS_NAME));
+  // What it is given besides its arguments would end early if the author were killed.
+  await writeFile(program, `#!/bin/sh\ncat >'${seen}'; tail -n 1 "$2" >>'${seen}'; exec ${real} "$@"\n`, {
+    mode: 0o755,
+  });
+  const witnessed = await Nft.open(join(folder, 'witnessed'), program);
+  await witnessed.apply(many);
+  witnessed.close();
+  expect(await readFile(seen, 'utf8')).toBe(`${many.split('\n').at(-1) ?? ''}\n`);
+  expect(await readdir(join(folder, 'witnessed'))).toEqual([NFT_PROCESS_NAME]);
+  expect(table()).toContain('10.0.4.10 . tcp . 80');
+});
+
+test('a large transaction is applied also where no file can be written', async () => {
+  run('mkdir', [join(folder, 'apply.nft')]);
+  await nft.apply(many);
+  run('rmdir', [join(folder, 'apply.nft')]);
+  expect(table()).toContain('10.0.4.10 . tcp . 80');
 });
 
 test('lists as JSON', async () => {

@@ -24,8 +24,8 @@ export const LINE_JOINT = '; ';
 
 const SHOWN_CHARACTERS = 200;
 
-/** `/dev/stdin:3:27-44: Error: …` from a file, `Error: …` from a session, `netlink: Error: …` from either. */
-const ERROR_LINE = /^(?:\/dev\/stdin:(?<number>\d+):[\d-]+: |netlink: )?Error: (?<message>.*)$/;
+/** `/path/of/file:3:27-44: Error: …` from a file, `Error: …` from a session, `netlink: Error: …` from either. */
+const ERROR_LINE = /^(?:\/.*:(?<number>\d+):[\d-]+: |netlink: )?Error: (?<message>.*)$/;
 
 /**
  * Reads the first error in what nft printed; undefined when there is none. `lines` is the transaction as it was given: joined to

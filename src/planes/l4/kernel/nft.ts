@@ -1,4 +1,4 @@
-import { mkdir, readlink, rename, symlink } from 'node:fs/promises';
+import { mkdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault, messageOf } from '../../../lib/fault.ts';
 import { Turns } from '../../../lib/turns.ts';
@@ -30,14 +30,15 @@ export class Nft {
   readonly #applying: Lane;
   readonly #checking: Lane;
 
-  private constructor(program: string) {
+  private constructor(program: string, folder: string) {
     this.#program = program;
-    this.#applying = new Lane(program, []);
-    this.#checking = new Lane(program, ['-c']);
+    this.#applying = new Lane(program, [], join(folder, 'apply.nft'));
+    this.#checking = new Lane(program, ['-c'], join(folder, 'check.nft'));
   }
 
   /**
-   * Finds nft, unless its path is given. `folder` keeps a link to it, of which it gets its name ({@link NFT_PROCESS_NAME}).
+   * Finds nft, unless its path is given. `folder`, which no other process may use, keeps a link to it, of which it gets its name
+   * ({@link NFT_PROCESS_NAME}), and large transactions while they are applied.
    *
    * @throws Fault `nft-missing` when the machine has none, `nft-link` when the link can not be made.
    */
@@ -46,7 +47,7 @@ export class Nft {
     if (program === undefined) {
       throw new Fault('nft-missing', 'nft is not installed (package nftables)', { retryable: false });
     }
-    return new Nft(await linkTo(program, folder));
+    return new Nft(await linkTo(program, folder), folder);
   }
 
   /**
@@ -86,12 +87,15 @@ export class Nft {
 class Lane {
   readonly #program: string;
   readonly #flags: readonly string[];
+  readonly #file: string;
   readonly #turns = new Turns();
   #session: NftSession | undefined;
 
-  constructor(program: string, flags: readonly string[]) {
+  /** `file` is where a large transaction is written. */
+  constructor(program: string, flags: readonly string[], file: string) {
     this.#program = program;
     this.#flags = flags;
+    this.#file = file;
   }
 
   async run(transaction: string, signal: AbortSignal | undefined): Promise<void> {
@@ -123,15 +127,26 @@ class Lane {
     return this.#session;
   }
 
+  /**
+   * From a file that is whole before nft starts: nft takes what it has read when its input ends, and from a pipe that would be any
+   * part of a transaction whose author was killed while it wrote. On a full disk the pipe is still better than nothing.
+   */
   async #runAlone(transaction: string, lines: readonly string[]): Promise<Refusal | undefined> {
-    const args = [...this.#flags, '-f', '-'];
-    const end = await runProgram(this.#program, args, { stdin: `${transaction}\n`, limitMs: LARGE_LIMIT_MS }).catch(
-      (thrown: unknown) => {
-        throw thrown instanceof Fault ? new Fault('nft-gone', messageOf(thrown), { cause: thrown }) : thrown;
-      },
+    const isWritten = await writeFile(this.#file, `${transaction}\n`, { mode: 0o600 }).then(
+      () => true,
+      () => false,
     );
-    if (end.status === undefined) throw new Fault('nft-gone', 'nft was ended by a signal');
-    return end.status === 0 ? undefined : refusalOf(end.stderr, lines);
+    const args = [...this.#flags, '-f', isWritten ? this.#file : '-'];
+    const stdin = isWritten ? '' : `${transaction}\n`;
+    try {
+      const end = await runProgram(this.#program, args, { stdin, limitMs: LARGE_LIMIT_MS }).catch((thrown: unknown) => {
+        throw thrown instanceof Fault ? new Fault('nft-gone', messageOf(thrown), { cause: thrown }) : thrown;
+      });
+      if (end.status === undefined) throw new Fault('nft-gone', 'nft was ended by a signal');
+      return end.status === 0 ? undefined : refusalOf(end.stderr, lines);
+    } finally {
+      await rm(this.#file).catch(() => undefined); // the next one writes over it
+    }
   }
 }
 
