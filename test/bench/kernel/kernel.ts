@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { clusterAssets } from '../../cluster/assets.ts';
 import { formatMarkdown, type Row } from '../report.ts';
 import { CONNECT_HEADINGS, measureWays, type Way } from './connects.ts';
-import { endpointTargets, Lanes, serviceTargets, trackOnly, translateOne, type Lane } from './lanes.ts';
+import { endpointTargets, Lanes, lookUpOne, serviceTargets, trackOnly, translateOne, type Lane } from './lanes.ts';
 import { LOAD_HEADINGS, CHANGE_HEADINGS, USAGE_HEADINGS, changeRow, loadRow, usageRow } from './tables.ts';
 import type { Agent, Measured } from './measured.ts';
 import type { ProgrammingCalls } from './programming.ts';
@@ -34,7 +34,7 @@ const CHANGES = 300;
 const PAUSE_MS = 20;
 const CHANGE_TIME_MS = 10_000;
 
-const LANES = { direct: 0, tracked: 1, translated: 2, sluice: 3, kubeProxy: 4, programming: 5 } as const;
+const LANES = { direct: 0, tracked: 1, translated: 2, lookedUp: 3, sluice: 4, kubeProxy: 5, programming: 6 } as const;
 
 /** Prints the tables. Without root or a C compiler it says so, and prints none. */
 export async function benchKernel(
@@ -126,6 +126,7 @@ class KernelBench {
     if (sluiceMs === undefined) throw new Error('Sluice did not get ready');
     const kubeProxyMs = await this.#startKubeProxy(kubeProxyNode, services, '1s');
     const hasKubeProxy = kubeProxyMs !== undefined;
+    await lookUpOne(this.#lanes.at(LANES.lookedUp), services);
     this.#progress(`${size} Services: connections`);
     const rows = await measureWays(this.#program, this.#lanes.client, services, this.#ways(services, hasKubeProxy));
     this.#progress(`${size} Services: changes`);
@@ -180,6 +181,7 @@ class KernelBench {
       { name: 'no NAT, no conntrack', targets: endpointTargets(lane('direct'), endpoints) },
       { name: 'no NAT, conntrack', targets: endpointTargets(lane('tracked'), endpoints) },
       { name: 'one nft DNAT rule', targets: serviceTargets(lane('translated'), 1), isBase: true },
+      { name: 'a map to one DNAT rule', targets: serviceTargets(lane('lookedUp'), services) },
       { name: 'Sluice', targets: serviceTargets(lane('sluice'), services) },
       ...(hasKubeProxy ? [{ name: 'kube-proxy', targets: serviceTargets(lane('kubeProxy'), services) }] : []),
     ];

@@ -127,6 +127,29 @@ export async function translateOne(lane: Lane): Promise<void> {
   ]);
 }
 
+/**
+ * One look-up that finds the Service, and one rule that sends all of them to one endpoint: the least that any ruleset costs in which
+ * Services are data. There is no choice of an endpoint, no counter, and nothing at all after routing.
+ */
+export async function lookUpOne(lane: Lane, services: number): Promise<void> {
+  const { node, space } = lane;
+  const { first: endpoint, port: endpointPort } = endpointTargets(lane, 1);
+  const elements = Array.from(
+    { length: services },
+    (_, n) => `${addressText(firstService(space) + n)} . tcp . ${String(SERVICE_PORT)} : goto translate`,
+  );
+  await nft(node, [
+    'flush ruleset',
+    'add table ip bench',
+    'add chain ip bench translate',
+    `add rule ip bench translate meta l4proto tcp dnat to ${endpoint}:${String(endpointPort)}`,
+    'add map ip bench services { typeof ip daddr . meta l4proto . th dport : verdict; }',
+    `add element ip bench services { ${elements.join(', ')} }`,
+    'add chain ip bench c { type nat hook prerouting priority -100; }',
+    'add rule ip bench c ip daddr . meta l4proto . th dport vmap @services',
+  ]);
+}
+
 async function nft(node: Namespace, lines: readonly string[]): Promise<void> {
   await node.run(['nft', '-f', '-'], `${lines.join('\n')}\n`);
 }
