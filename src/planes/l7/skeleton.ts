@@ -252,11 +252,22 @@ ${values.map(([name, value]) => `    http-request add-header ${name} ${value}`).
     ([name, value]) =>
       `    http-request set-header ${name} ${value} if !${isTrusted} || !{ req.hdr(${name}) -m found }\n`,
   );
-  return `    http-request set-var(txn.trusted) bool(true) if { src ${settings.trustedProxies.map(word).join(' ')} }
-    http-request del-header x-forwarded- -m beg if !${isTrusted}
+  return `${trust(settings.trustedProxies)}    http-request del-header x-forwarded- -m beg if !${isTrusted}
     http-request set-header x-real-ip %[req.hdr(x-forwarded-for,-1)] if ${isTrusted} { req.hdr(x-forwarded-for) -m found }
     http-request add-header x-forwarded-for %[src]
 ${keep.join('')}`;
+}
+
+/** HAProxy does not start with a line of more than 64 words. */
+const PROXIES_PER_LINE = 50;
+
+function trust(proxies: readonly string[]): string {
+  const lines: string[] = [];
+  for (let start = 0; start < proxies.length; start += PROXIES_PER_LINE) {
+    const some = proxies.slice(start, start + PROXIES_PER_LINE).map(word);
+    lines.push(`    http-request set-var(txn.trusted) bool(true) if { src ${some.join(' ')} }\n`);
+  }
+  return lines.join('');
 }
 
 function refusal(name: string, status: 404 | 503, text: string): string {
