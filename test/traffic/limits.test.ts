@@ -3,7 +3,7 @@ import type { L7Plan } from '../../src/compile/plan.ts';
 import { changesOf, compileChanges } from '../golden/compile-manifest.ts';
 import { makeCertificate } from './certificate.ts';
 import { EngineWorld } from './engine-world.ts';
-import { Backend } from './lab.ts';
+import { Backend, Lab } from './lab.ts';
 import { ingress, service, tlsSecret } from './manifest.ts';
 
 const one = await Backend.start('one');
@@ -93,5 +93,20 @@ describe('what is longer than a buffer of HAProxy', () => {
     const chained = { certificate: certificate + makeCertificate('other', []).certificate.repeat(100), key };
     const plan = want(tlsSecret('tls', chained), ingress('a', 'a.test', { '/': 'one' }, 'tls'));
     await ledThrough([small, plan], async (world) => expect(await world.certificates(['a.test'])).toEqual(['chain']));
+  });
+});
+
+describe('a request with a path longer than a line of the log', () => {
+  it('is logged and counted', async () => {
+    const lab = await Lab.create({ 'a.yaml': service('one', [one.port]) + ingress('a', 'a.test', { '/': 'one' }) });
+    try {
+      const { status } = await lab.get(`http://a.test/${'x'.repeat(10_000)}`);
+      await lab.until('the line', () => Promise.resolve(lab.output.includes('"log":"access"')));
+      const line = lab.output.split('\n').find((text) => text.includes('"log":"access"')) ?? '';
+      expect(JSON.parse(line)).toMatchObject({ status, route: 'default/a', path: expect.stringMatching(/^\/x{1000}/) });
+      expect(await lab.metric('sluice_access_log_dropped_total')).toBe(0);
+    } finally {
+      await lab.stop();
+    }
   });
 });

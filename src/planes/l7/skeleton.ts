@@ -68,11 +68,14 @@ ${settings.threads === undefined ? '' : `    nbthread ${String(settings.threads)
 `;
 }
 
+/** A line that is cut is lost. HAProxy keeps 1023 bytes of a path, of which each may take three in the line, and 255 of a host. */
+const MAX_LOG_LINE_BYTES = 8192;
+
 function accessLogRing(socket: string): string {
   return `# Keeps the latest lines while Sluice is away and hands them over when it is back.
 ring access
     format raw
-    maxlen 4096
+    maxlen ${String(MAX_LOG_LINE_BYTES)}
     size 4194304
     server sluice abnsz@${word(socket)} log-proto legacy
 `;
@@ -158,7 +161,7 @@ function accessLog(settings: EngineSettings): string {
     text('endpoint', '%s'),
     maybe('reason', '[var(txn.route),field(4,|)]'),
   ];
-  return `    log ring@access format raw local0
+  return `    log ring@access len ${String(MAX_LOG_LINE_BYTES)} format raw local0
     log-format "{${fields.join(',')}}"
 `;
 }
