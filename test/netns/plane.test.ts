@@ -31,7 +31,7 @@ beforeEach(async () => {
   plane = new L4Plane({
     nft,
     conntrack: new Conntrack(),
-    logger: createLogger('text', 'error'),
+    logger: createLogger('text', 'error', { write: (text) => void process.stderr.write(text) }),
     onProgrammed: () => Promise.resolve(onProgrammed()),
     onRefused: ({ name }) => refused.push(name),
   });
