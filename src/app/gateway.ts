@@ -5,6 +5,7 @@ import { Fault } from '../lib/fault.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import { AccessLogServer } from '../observe/access-log.ts';
+import { LogOutput, standardOutput } from '../observe/log-output.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { L7Plane } from '../planes/l7/plane.ts';
 import { findEngine, type EnginePaths } from '../planes/l7/process.ts';
@@ -49,7 +50,7 @@ export class Gateway implements Role {
   static async create(options: RunOptions, logger: Logger, metrics: Metrics): Promise<Gateway> {
     const { engine, stateDirectory, keepsServing, drainMs } = options;
     const paths = await enginePaths(options);
-    const accessLog = await startAccessLog(options, metrics);
+    const accessLog = await startAccessLog(options, logger, metrics);
     const plane = new L7Plane({
       paths,
       skeleton: renderSkeleton(engine, { admin: paths.adminSocket, accessLog: accessLogName(stateDirectory) }),
@@ -108,14 +109,21 @@ function accessLogName(stateDirectory: string): string {
   return `sluice-${createHash('sha256').update(stateDirectory).digest('hex').slice(0, 16)}`;
 }
 
-async function startAccessLog(options: RunOptions, metrics: Metrics): Promise<AccessLogServer | undefined> {
+async function startAccessLog(
+  options: RunOptions,
+  logger: Logger,
+  metrics: Metrics,
+): Promise<AccessLogServer | undefined> {
   if (!options.engine.hasAccessLog) return undefined;
+  const onDropped = (lines: number): void => metrics.accessLogDropped(lines);
+  const onReturn = (lines: number): void =>
+    logger.warn('lines of the access log were lost: nobody read them in time', { lines });
   const server = new AccessLogServer({
     name: accessLogName(options.stateDirectory),
     format: options.logFormat,
-    output: options.hasAccessLog ? process.stdout : undefined,
+    output: options.hasAccessLog ? new LogOutput(standardOutput(), { onDropped, onReturn }) : undefined,
     onRequest: (line) => metrics.requests.count(line),
-    onDropped: (lines) => metrics.accessLogDropped(lines),
+    onUnreadable: onDropped,
   });
   await server.listen();
   return server;

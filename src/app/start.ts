@@ -4,6 +4,7 @@ import { loadInClusterConfig } from '../kube/config.ts';
 import { loadKubeconfig } from '../kube/kubeconfig.ts';
 import type { Finding } from '../model/finding.ts';
 import { keyOf } from '../model/object.ts';
+import { LogOutput } from '../observe/log-output.ts';
 import { createLogger } from '../observe/logger.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { ClusterSource } from '../sources/cluster/cluster-source.ts';
@@ -13,6 +14,7 @@ import { ManifestSource } from '../sources/manifests/manifest-source.ts';
 import { Store } from '../sources/store.ts';
 import type { Logger } from '../lib/logger.ts';
 import { Controller } from './controller.ts';
+import { crashOnceWritten } from './ending.ts';
 import { Gateway } from './gateway.ts';
 import { KubeNodeEvents } from './node-events.ts';
 import { whyNoNode } from './node-possible.ts';
@@ -27,8 +29,9 @@ import { programVersion } from './version.ts';
  * cuts the requests that still run, a third kills the program. @throws Fault when it cannot start.
  */
 export async function startProgram(given: RunOptions, onReady: () => void): Promise<void> {
-  const logger = createLogger(given.logFormat, given.logLevel);
   const metrics = new Metrics();
+  const logger = createProgramLogger(given, metrics);
+  crashOnceWritten();
   const store = new Store();
   const options = await withPossibleRoles(given, logger);
   const { sources, cluster } = await createSources(options, store, logger);
@@ -60,6 +63,15 @@ export async function startProgram(given: RunOptions, onReady: () => void): Prom
     process.off('SIGTERM', onSignal);
     process.off('SIGINT', onSignal);
   }
+}
+
+function createProgramLogger({ logFormat, logLevel }: RunOptions, metrics: Metrics): Logger {
+  const output = new LogOutput(process.stderr, {
+    onDropped: (lines) => metrics.logDropped(lines),
+    onReturn: (lines) => logger.warn('lines of this log were lost: nobody read them in time', { lines }),
+  });
+  const logger = createLogger(logFormat, logLevel, output);
+  return logger;
 }
 
 function drainLimitMs({ shutdownDelayMs, drainMs, keepsServing }: RunOptions): number {

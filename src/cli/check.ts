@@ -4,6 +4,7 @@ import { Fault } from '../lib/fault.ts';
 import type { Finding } from '../model/finding.ts';
 import { nameOf } from '../model/object.ts';
 import { allocationOf, l4SettingsOf, NODE_FLAG_DEFAULTS, withServiceFlags, type ServiceFlags } from './node-flags.ts';
+import { print } from './print.ts';
 
 const EXAMPLES = `Examples:
   sluice check ./manifests
@@ -33,7 +34,7 @@ export function checkCommand(): Command {
     .addOption(new Option('-o, --output <format>').choices(['text', 'json']).default('text'));
   return withServiceFlags(command).action(async (directory: string | undefined, flags: CheckFlags) => {
     const report = await check(directory, flags);
-    process.stdout.write(flags.output === 'json' ? `${JSON.stringify(report, undefined, 2)}\n` : formatReport(report));
+    print(flags.output === 'json' ? `${JSON.stringify(report, undefined, 2)}\n` : formatReport(report));
     if (report.findings.length > 0) process.exitCode = EXIT_FINDINGS;
   });
 }

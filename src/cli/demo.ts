@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { endOnceWritten } from '../app/ending.ts';
 import { whyNoNode } from '../app/node-possible.ts';
 import { startProgram } from '../app/start.ts';
 import { removeKernelTables } from '../app/uninstall.ts';
@@ -69,6 +70,7 @@ async function runDemo(flags: { readonly manifests?: string }): Promise<void> {
     // A demonstration leaves nothing behind, not even what keeps serving over a restart.
     if (options.roles.has('node') && (await whyNoNode(options.node)) === undefined) await removeKernelTables();
     await rm(stateDirectory, { recursive: true, force: true });
+    endOnceWritten();
   }
 }
 

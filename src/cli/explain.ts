@@ -4,6 +4,7 @@ import { ipAddressOf, isPort, type IpAddress } from '../model/grammar.ts';
 import type { TransportProtocol } from '../model/service.ts';
 import type { PacketAnswer } from '../observe/explain.ts';
 import { askApi, withApiAddress } from './api.ts';
+import { print } from './print.ts';
 
 const EXAMPLES = `Examples:
   sluice explain 10.244.1.5 10.96.0.10:80
@@ -42,9 +43,7 @@ export function explainCommand(): Command {
       });
       // The answer comes from the API of the same program, whose type this is.
       const answer = (await askApi(flags.apiAddress, `/api/v1/explain?${query.toString()}`)) as unknown as PacketAnswer;
-      process.stdout.write(
-        flags.output === 'json' ? `${JSON.stringify(answer, undefined, 2)}\n` : formatAnswer(client, to, answer),
-      );
+      print(flags.output === 'json' ? `${JSON.stringify(answer, undefined, 2)}\n` : formatAnswer(client, to, answer));
     },
   );
 }

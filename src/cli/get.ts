@@ -3,6 +3,7 @@ import { stringify } from 'yaml';
 import { Fault } from '../lib/fault.ts';
 import { askApi, withApiAddress } from './api.ts';
 import { LISTINGS, type Listing } from './columns.ts';
+import { print } from './print.ts';
 import { formatTable } from './table.ts';
 
 const EXAMPLES = `Examples:
@@ -34,7 +35,7 @@ export function getCommand(): Command {
   return withApiAddress(command).action(
     async (listing: Listing<unknown>, name: string | undefined, flags: GetFlags) => {
       const items = await fetchItems(flags.apiAddress, listing.plural);
-      print(listing, items, name, flags);
+      printRows(listing, items, name, flags);
     },
   );
 }
@@ -51,7 +52,7 @@ async function fetchItems(address: string, what: string): Promise<readonly unkno
 }
 
 /** @throws Fault when something was asked for by name and is not there */
-function print(
+function printRows(
   { plural, columns, namesOf }: Listing<unknown>,
   items: readonly unknown[],
   name: string | undefined,
@@ -65,15 +66,15 @@ function print(
   const where = namespace === undefined || allNamespaces === true ? '' : ` in namespace ${namespace}`;
   if (name !== undefined && rows.length === 0)
     throw new Fault('not-found', `there are no ${plural} named "${name}"${where}`, { retryable: false });
-  if (output === 'json') process.stdout.write(`${JSON.stringify({ items: rows }, undefined, 2)}\n`);
-  else if (output === 'yaml') process.stdout.write(stringify({ items: rows }));
+  if (output === 'json') print(`${JSON.stringify({ items: rows }, undefined, 2)}\n`);
+  else if (output === 'yaml') print(stringify({ items: rows }));
   // Not on standard output, whose lines are counted and piped.
   else if (rows.length === 0) process.stderr.write(`There are no ${plural}${where}.\n`);
   else {
     const hidden = output === 'wide' ? 'narrow' : 'wide';
     const shown = columns.filter((column) => column.only !== hidden);
     const cells = rows.map((row) => shown.map((column) => column.cell(row)));
-    process.stdout.write(
+    print(
       formatTable(
         shown.map((column) => column.heading),
         cells,

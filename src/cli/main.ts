@@ -5,6 +5,7 @@ import { checkCommand } from './check.ts';
 import { demoCommand } from './demo.ts';
 import { explainCommand } from './explain.ts';
 import { getCommand } from './get.ts';
+import { print } from './print.ts';
 import { runCommand } from './run.ts';
 import { uninstallCommand } from './uninstall.ts';
 
@@ -29,6 +30,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     .exitOverride();
   for (const command of sluiceCommands())
     program.addCommand(command.showHelpAfterError(`(sluice ${command.name()} --help has the options and examples)`));
+  // Who writes is told by the callback of the write. Without a listener, a reader that leaves would be an uncaught error.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   try {
     await program.parseAsync([...argv]);
   } catch (thrown) {
@@ -58,6 +61,6 @@ export function sluiceCommands(): readonly Command[] {
 
 function versionCommand(): Command {
   return new Command('version').description('Print the version.').action(() => {
-    process.stdout.write(`sluice ${programVersion()}\n`);
+    print(`sluice ${programVersion()}\n`);
   });
 }

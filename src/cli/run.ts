@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { homedir, networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
+import { endOnceWritten } from '../app/ending.ts';
 import type { RunOptions, SourceChoice } from '../app/options.ts';
 import { startProgram } from '../app/start.ts';
 import { ROLES } from '../app/role.ts';
@@ -55,7 +56,12 @@ export function runCommand(): Command {
     .description('Serve the Services and Ingresses of a folder of manifests or of a Kubernetes API server.')
     .addHelpText('before', EXAMPLES)
     .action(async (flags: RunFlags) => {
-      await startProgram(runOptions(flags), () => {});
+      const options = runOptions(flags);
+      try {
+        await startProgram(options, () => {});
+      } finally {
+        endOnceWritten();
+      }
     });
 }
 

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { uninstall } from '../app/uninstall.ts';
+import { print } from './print.ts';
 import { stateDirectoryOf } from './run.ts';
 
 /** `sluice uninstall`: takes away what Sluice has put on the machine; a sysctl that it has set stays. */
@@ -11,6 +12,6 @@ export function uninstallCommand(): Command {
       const removed = await uninstall(stateDirectoryOf(flags.stateDir));
       const lines =
         removed.length === 0 ? ['Nothing of Sluice was on this machine.'] : removed.map((what) => `Removed ${what}.`);
-      process.stdout.write(`${lines.join('\n')}\n`);
+      print(`${lines.join('\n')}\n`);
     });
 }

@@ -1,3 +1,5 @@
+import { fnv1a } from './hash.ts';
+
 /**
  * An immutable map from strings with structural sharing: `set` and `delete` copy only the path to one
  * leaf, and {@link diff} skips every subtree that two maps share. That is what makes a change cost
@@ -118,10 +120,7 @@ interface Branch<V> {
 type Node<V> = Leaf<V> | Branch<V>;
 
 function hashOf(key: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < key.length; index += 1) {
-    hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
-  }
+  const hash = fnv1a(key);
   // FNV leaves the low bits of short, similar keys close together; one mixing step spreads them.
   return Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
 }

@@ -44,9 +44,9 @@ async function relay(chunks: readonly (string | Buffer)[], format: LogFormat = '
   const server = new AccessLogServer({
     name,
     format,
-    output,
+    output: { write: (some) => void output.write(some) },
     onRequest: (line) => requests.push(line),
-    onDropped: (lines) => (dropped += lines),
+    onUnreadable: (lines) => (dropped += lines),
   });
   await server.listen();
   const socket = connect(`\0${name}`);

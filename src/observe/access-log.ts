@@ -1,10 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { Fault, messageOf } from '../lib/fault.ts';
 import { completeLine, readAccessLine, rewriteTime, textLine, type AccessLine } from './access-line.ts';
+import type { LogOutput } from './log-output.ts';
 import type { LogFormat } from './logger.ts';
-
-/** Bytes that may wait for a slow reader of the log before lines are dropped. */
-const MAX_BACKLOG_BYTES = 8 * 1024 * 1024;
 
 const NEWLINE = 0x0a;
 const BACKSLASH = 0x5c;
@@ -14,10 +12,10 @@ export interface AccessLogOptions {
   readonly name: string;
   readonly format: LogFormat;
   /** Where the lines go; undefined to only count requests. */
-  readonly output: (NodeJS.WritableStream & { readonly writableLength?: number }) | undefined;
+  readonly output: Pick<LogOutput, 'write'> | undefined;
   readonly onRequest: (line: AccessLine) => void;
-  /** Called with how many lines were lost: unreadable, or the reader of the log too slow. */
-  readonly onDropped: (lines: number) => void;
+  /** Called with how many lines could not be read. */
+  readonly onUnreadable: (lines: number) => void;
 }
 
 /**
@@ -71,12 +69,12 @@ export class AccessLogServer {
 
   /** Counts the requests of whole lines, and passes the lines on: most of them as the bytes that they came in. */
   #take(bytes: Buffer): void {
-    const { output, onRequest, onDropped } = this.#options;
+    const { output, onRequest, onUnreadable } = this.#options;
     const hasBackslash = bytes.includes(BACKSLASH);
     const written: Buffer[] = [];
     let keptFrom = 0;
     let lines = 0;
-    let dropped = 0;
+    let unreadable = 0;
     for (
       let start = 0, end = bytes.indexOf(NEWLINE);
       end !== -1;
@@ -90,16 +88,15 @@ export class AccessLogServer {
         if (this.#isFinal(line, hasBackslash)) continue;
       }
       const changed = line === undefined ? undefined : this.#rewrite(bytes.toString('utf8', start, end));
-      if (changed === undefined) dropped += 1;
+      if (changed === undefined) unreadable += 1;
       written.push(bytes.subarray(keptFrom, start), Buffer.from(changed ?? ''));
       keptFrom = end + 1;
     }
     written.push(bytes.subarray(keptFrom));
     if (output !== undefined && lines > 0) {
-      if ((output.writableLength ?? 0) > MAX_BACKLOG_BYTES) dropped += lines;
-      else output.write(written.length === 1 ? bytes : Buffer.concat(written));
+      output.write(written.length === 1 ? bytes : Buffer.concat(written), lines);
     }
-    if (dropped > 0) onDropped(dropped);
+    if (unreadable > 0) onUnreadable(unreadable);
   }
 
   /** Whether a line is what the log is to hold, but for its time. */

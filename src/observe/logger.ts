@@ -1,26 +1,26 @@
 import { pino } from 'pino';
-import pretty from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 import type { LogFields, Logger } from '../lib/logger.ts';
+import type { LogOutput } from './log-output.ts';
 
 export type LogFormat = 'json' | 'text';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** The program's log on standard error: JSON for machines, readable text for people. */
-export function createLogger(format: LogFormat, level: LogLevel): Logger {
+/** The program's log: JSON for machines, readable text for people. */
+export function createLogger(format: LogFormat, level: LogLevel, output: Pick<LogOutput, 'write'>): Logger {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  return new PinoLogger(pino(options, format === 'json' ? output : { write: readable(output) }));
+}
+
+function readable(output: Pick<LogOutput, 'write'>): (line: string) => void {
   const colorize = process.stderr.isTTY && process.env['NO_COLOR'] === undefined;
-  const destination =
-    format === 'json'
-      ? pino.destination({ fd: 2, sync: true })
-      : pretty({
-          destination: 2,
-          sync: true,
-          colorize,
-          translateTime: 'SYS:HH:MM:ss.l',
-          ignore: 'pid,hostname',
-          singleLine: true,
-        });
-  return new PinoLogger(pino(options, destination));
+  const pretty = prettyFactory({
+    colorize,
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'pid,hostname',
+    singleLine: true,
+  });
+  return (line) => output.write(pretty(line));
 }
 
 /** What {@link PinoLogger} needs of pino: the message comes second there. */

@@ -61,9 +61,19 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly #logDropped = new Counter({
+    name: 'sluice_log_dropped_total',
+    help: "Lines of the program's log that were lost: its reader too slow.",
+    registers: [this.#registry],
+  });
+
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
     for (const reason of ['adopted', 'crashed', 'out-of-step']) this.#reloads.inc({ reason }, 0);
+  }
+
+  logDropped(lines: number): void {
+    this.#logDropped.inc(lines);
   }
 
   accessLogDropped(lines: number): void {

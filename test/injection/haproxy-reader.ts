@@ -193,6 +193,8 @@ export function readCrtList(text: string): readonly (readonly string[])[] {
   return wholeLines(text).map((line) => {
     const [file = '', ...names] = line.split(' ');
     if (!CERTIFICATE.test(file) || names.length === 0) refuse('not a line of a crt-list', line);
+    if (names.length >= 2047 || line.length >= 16_384)
+      refuse('a line of a crt-list that is too long', line.slice(0, 200));
     for (const name of names) if (!SNI.test(name)) refuse('not a server name', name);
     return [file, ...names];
   });

@@ -33,7 +33,7 @@ beforeEach(async () => {
   plane = new L4Plane({
     nft,
     conntrack: new Conntrack(),
-    logger: createLogger('text', 'error'),
+    logger: createLogger('text', 'error', { write: (text) => void process.stderr.write(text) }),
     onProgrammed: () => Promise.resolve(onProgrammed()),
     onRefused: ({ name }) => refused.push(name),
     retryBounds: { minMs: 20, maxMs: 50 },

@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeCertificate } from './certificate.ts';
 import { Backend, freePort, Lab, SLUICE } from './lab.ts';
@@ -12,8 +14,13 @@ interface Outcome {
 
 /** Runs `sluice` as a person does. */
 function sluice(args: readonly string[], folder?: string): Promise<Outcome> {
+  return run(SLUICE, args, folder);
+}
+
+function run(program: string, args: readonly string[], folder?: string): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child = execFile(SLUICE, args, { cwd: folder }, (_, stdout, stderr) =>
+    const options = { cwd: folder, maxBuffer: 64 * 1024 * 1024 };
+    const child = execFile(program, args, options, (_, stdout, stderr) =>
       resolve({ status: child.exitCode, stdout, stderr }),
     );
   });
@@ -119,6 +126,23 @@ describe('the command line', () => {
       const { status, stdout } = await sluice(args);
       expect([status, stdout.slice(0, 19)]).toEqual([0, 'Examples:\n  sluice ']);
     }
+  });
+
+  it('prints all of it to one who reads slowly, and is quiet to one who has seen enough', async () => {
+    const many = Array.from({ length: 1000 }, (_, n) => ingress(`many-${String(n)}`, 'many.test', { '/': 'nobody' }));
+    await mkdir(join(lab.root, 'many'));
+    await writeFile(join(lab.root, 'many', 'many.yaml'), many.join(''));
+    const piped = (into: string): Promise<Outcome> =>
+      run('sh', ['-c', `{ "$0" check many -o json; echo $? >&2; } | ${into}`, SLUICE], lab.root);
+    const slow = await piped('{ sleep 1; cat; }');
+    expect(slow.stderr).toBe('3\n');
+    expect(JSON.parse(slow.stdout)).toMatchObject({ findings: { length: 1999 } });
+    expect(await piped('true')).toEqual({ status: 0, stdout: '', stderr: '3\n' });
+  });
+
+  it('says so when it cannot print', async () => {
+    const { stderr } = await run('sh', ['-c', '"$0" version >/dev/full; echo $? >&2', SLUICE]);
+    expect(stderr).toMatch(/^sluice: cannot print: .*no space left.*\n1\n$/);
   });
 
   it('checks a folder: 3 with Findings and the lines to mend, 0 without', async () => {

@@ -140,6 +140,11 @@ export class EngineWorld {
     return { seen, held: await this.held(want) };
   }
 
+  /** The common names of the certificates that clients get for hosts. */
+  async certificates(hosts: readonly string[]): Promise<readonly string[]> {
+    return Promise.all(hosts.map((host) => this.#certificate(host)));
+  }
+
   #get(host: string, path: string): Promise<string> {
     return new Promise((resolve) => {
       const outgoing = request({ host: '127.0.0.1', port: this.#ports.http, path, headers: { host }, agent: false });

@@ -87,6 +87,8 @@ export class Lab {
   output = '';
   /** A file that the access log is written to, instead of being kept in {@link Lab.output}. */
   accessLogFile: string | undefined;
+  /** The same for the log of the program. */
+  logFile: string | undefined;
   #child: ChildProcess | undefined;
   readonly #flags: readonly string[];
   readonly agent = new Agent({ keepAlive: true, maxSockets: 64 });
@@ -140,7 +142,7 @@ export class Lab {
 
   /** Starts without waiting for anything. */
   spawn(): void {
-    const accessLog = this.accessLogFile === undefined ? undefined : openSync(this.accessLogFile, 'a');
+    const files = [this.accessLogFile, this.logFile].map((file) => (file === undefined ? 'pipe' : openSync(file, 'a')));
     const child = spawn(
       SLUICE,
       [
@@ -164,9 +166,9 @@ export class Lab {
         '5',
         ...this.#flags,
       ],
-      { stdio: ['ignore', accessLog ?? 'pipe', 'pipe'] },
+      { stdio: ['ignore', ...files] },
     );
-    if (accessLog !== undefined) closeSync(accessLog);
+    for (const file of files) if (typeof file === 'number') closeSync(file);
     for (const stream of [child.stdout, child.stderr])
       stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
     this.#child = child;

@@ -1,3 +1,4 @@
+import { fnv1a } from '../../lib/hash.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import { addressAt, cidrHas, sizeOf, type Cidr } from '../../model/cidr.ts';
 import { finding, type Finding } from '../../model/finding.ts';
@@ -151,7 +152,7 @@ export class Allocator {
     if (known !== undefined && this.#owners.get(addressResource(known)) === key) return [known];
     // The first address names the network, the last is the broadcast address of IPv4 subnets: nobody gets them.
     const usable = Number(sizeOf(range) > MOST_PROBED ? MOST_PROBED : sizeOf(range)) - 2;
-    const start = usable > 0 ? hashOf(key) % usable : 0;
+    const start = usable > 0 ? fnv1a(key) % usable : 0;
     for (let step = 0; step < usable; step += 1) {
       const address = addressAt(range, BigInt(1 + ((start + step) % usable)));
       if (this.#take(addressResource(address), key)) return [address];
@@ -169,7 +170,7 @@ export class Allocator {
     const size = last - first + 1;
     // The lower band is left to those who write their ports themselves (KEP-3668).
     const band = Math.min(Math.max(16, Math.floor(size / 32)), 128);
-    const start = size > band ? band + (hashOf(`${key} ${wanted}`) % (size - band)) : 0;
+    const start = size > band ? band + (fnv1a(`${key} ${wanted}`) % (size - band)) : 0;
     for (let step = 0; step < size; step += 1) {
       const port = first + ((start + step) % size);
       if (this.#take(nodePortResource(protocol, port), key)) return port;
@@ -239,13 +240,4 @@ function unique<T>(items: readonly T[]): readonly T[] {
 
 function refOf(service: Service): ObjectRef {
   return { kind: 'Service', namespace: service.meta.namespace, name: service.meta.name };
-}
-
-/** FNV-1a, 32 bits: spreads names evenly, and is the same everywhere. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index += 1) {
-    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  }
-  return hash >>> 0;
 }

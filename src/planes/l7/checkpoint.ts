@@ -2,8 +2,9 @@ import { createHash, type Hash } from 'node:crypto';
 import { mkdir, open, readdir, readlink, rename, rm, symlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { BackendPlan, HostPlan, L7Plan } from '../../compile/plan.ts';
-import { backendName, certificateFile, serverAddress, serverName } from './encode.ts';
-import { crtListLine, defaultCertificatePem, hostEntries, named, pemLines, regexLines, weightOf } from './commands.ts';
+import { crtListLine, defaultCertificatePem, partsOf, pemLines } from './certificates.ts';
+import { hostEntries, regexLines, weightOf } from './commands.ts';
+import { backendName, serverAddress, serverName } from './encode.ts';
 import { BACKEND_CLASS, FILES } from './skeleton.ts';
 
 /**
@@ -16,16 +17,17 @@ export type Checkpoint = ReadonlyMap<string, readonly string[]>;
 export function renderCheckpoint(plan: L7Plan, skeleton: string, selfSignedPem: string): Checkpoint {
   const backends = plan.backends.sorted().map(([, backend]) => backendSection(backend));
   const routes = plan.hosts.sorted().map(([, host]) => hostLines(host));
-  const certificates = plan.certificates.sorted().flatMap(([, certificate]) => named(certificate) ?? []);
+  const certificates = plan.certificates.sorted().map(([, certificate]) => certificate);
   const files = new Map<string, readonly string[]>([
     [FILES.config, [skeleton, ...backends]],
     [FILES.routes, routes],
     [FILES.regexes, regexLines(plan.hosts).map((line) => `${line}\n`)],
-    [FILES.certificates, certificates.map((certificate) => `${crtListLine(certificate)}\n`)],
+    [FILES.certificates, certificates.flatMap(partsOf).map((part) => `${crtListLine(part)}\n`)],
     [FILES.selfSigned, [defaultCertificatePem(plan, selfSignedPem)]],
   ]);
   for (const certificate of certificates) {
-    files.set(certificateFile(certificate.id), [`${pemLines(certificate).join('\n')}\n`]);
+    const pem = [`${pemLines(certificate).join('\n')}\n`];
+    for (const { file } of partsOf(certificate)) files.set(file, pem);
   }
   return files;
 }

@@ -2,7 +2,8 @@ import { crash } from '../../lib/crash.ts';
 import type { Turns } from '../../lib/turns.ts';
 import type { L7Plan } from '../../compile/plan.ts';
 import { backendName, serverName } from './encode.ts';
-import type { Command, Leftovers, RenderedChange } from './commands.ts';
+import type { Command } from './command.ts';
+import type { Leftovers, RenderedChange } from './commands.ts';
 
 const FIRST_TRY_MS = 100;
 const LONGEST_WAIT_MS = 30_000;

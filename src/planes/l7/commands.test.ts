@@ -20,11 +20,20 @@ function started(plan: L7Plan): FakeHaproxy {
 /** Takes HAProxy from one plan to another, as the plane does it. Returns how many commands that took. */
 function lead(haproxy: FakeHaproxy, before: L7Plan, after: L7Plan): number {
   const { commands } = renderChange(before, after, haproxy.leftovers, SELF_SIGNED);
+  const wanted = new Set(serverNames(after));
+  const kept = serverNames(before).filter((name) => wanted.has(name));
   for (const command of commands) {
     const sent = command.startsWith(REPLACE_REGEXES) ? replaceRegexes(command, '1') : [command];
     haproxy.send(sent.map((one) => `${one}\n`).join(''));
+    // A client that comes right now would get the default certificate.
+    const listed = new Set([...haproxy.crtList.values()].flat());
+    expect(kept.filter((name) => !listed.has(name))).toEqual([]);
   }
   return commands.length;
+}
+
+function serverNames(plan: L7Plan): readonly string[] {
+  return [...plan.certificates.values()].flatMap((certificate) => certificate.serverNames);
 }
 
 /** Some of the objects, some of them changed. */

@@ -1,8 +1,9 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
-import type { BackendPlan, CertificatePlan, HostPlan, L7Plan, RoutePlan, ServerPlan } from '../../compile/plan.ts';
+import type { BackendPlan, HostPlan, L7Plan, RoutePlan, ServerPlan } from '../../compile/plan.ts';
+import { renderCertificates, renderDefaultCertificate } from './certificates.ts';
+import { MAX_PAYLOAD_BYTES, payload, type Command } from './command.ts';
 import {
   backendName,
-  certificateFile,
   keyArgument,
   keyHost,
   regexKey,
@@ -10,12 +11,8 @@ import {
   routeValue,
   serverAddress,
   serverName,
-  sniFilter,
 } from './encode.ts';
 import { BACKEND_CLASS, FILES } from './skeleton.ts';
-
-/** One line (with payload, a few) for HAProxy's runtime CLI. */
-export type Command = string;
 
 /**
  * What a process still holds although the plan does not want it any more: servers in maintenance
@@ -184,7 +181,7 @@ function renderRoutes(
       if (!next.routes.has(key)) removed.push(`del map ${FILES.routes} ${keyArgument(key)}`);
     regexesChanged ||= old.regexes.size > 0 || next.regexes.size > 0;
   });
-  const bulk = chunks(added, ROUTES_PER_PAYLOAD).map((lines) => payload(`add map ${FILES.routes}`, lines));
+  const bulk = batches(added).map((lines) => payload(`add map ${FILES.routes}`, lines));
   const regexes = regexesChanged ? [REPLACE_REGEXES, ...regexLines(after)].join('\n') : undefined;
   return { commands: [...(regexes === undefined ? [] : [regexes]), ...bulk, ...commands, ...removed] };
 }
@@ -205,75 +202,17 @@ export function replaceRegexes(command: Command, version: string): readonly Comm
   return [...lines.map((line) => payload(`add map ${target}`, [line])), `commit map ${target}`];
 }
 
-const ROUTES_PER_PAYLOAD = 500;
-
-/** A command with a payload; the empty line ends it (management guide §9.3). */
-export function payload(command: string, lines: readonly string[]): Command {
-  return `${command} <<\n${lines.join('\n')}\n`;
-}
-
-function renderCertificates(
-  before: PersistentMap<CertificatePlan>,
-  after: PersistentMap<CertificatePlan>,
-): { readonly added: readonly Command[]; readonly removed: readonly Command[] } {
-  const added: Command[] = [];
-  const removed: Command[] = [];
-  PersistentMap.diff(before, after, (_, beforeIt, afterIt) => {
-    const left = named(beforeIt);
-    const right = named(afterIt);
-    const plan = right ?? left;
-    if (plan === undefined) return;
-    const file = certificateFile(plan.id);
-    if (right === undefined) {
-      removed.push(`del ssl crt-list ${FILES.certificates} ${file}`, `del ssl cert ${file}`);
-      return;
+/** Lines in as few payloads as take them. */
+function batches(lines: readonly string[]): readonly (readonly string[])[] {
+  const result: string[][] = [];
+  let room = 0;
+  for (const line of lines) {
+    room -= line.length + 1;
+    if (room >= 0) result.at(-1)?.push(line);
+    else {
+      result.push([line]);
+      room = MAX_PAYLOAD_BYTES - line.length - 1;
     }
-    if (left === undefined) added.push(`new ssl cert ${file}`);
-    if (left?.certificate.fingerprint !== right.certificate.fingerprint) {
-      added.push(payload(`set ssl cert ${file}`, pemLines(right)), `commit ssl cert ${file}`);
-    }
-    if (left?.serverNames.join() === right.serverNames.join()) return;
-    // A crt-list line cannot be edited; between the two commands, for microseconds, other certificates serve the host.
-    if (left !== undefined) added.push(`del ssl crt-list ${FILES.certificates} ${file}`);
-    added.push(payload(`add ssl crt-list ${FILES.certificates}`, [crtListLine(right)]));
-  });
-  return { added, removed };
-}
-
-/**
- * A certificate that HAProxy has under its own name. One without server names is the default and nothing else: it
- * takes the place of the self-signed one, and HAProxy, which loads what its crt-list names, knows it by no other.
- */
-export function named(plan: CertificatePlan | undefined): CertificatePlan | undefined {
-  return plan === undefined || plan.serverNames.length === 0 ? undefined : plan;
-}
-
-/** What clients get whose host has no certificate: that of `--default-ssl-certificate`, or the self-signed one. */
-export function defaultCertificatePem(plan: L7Plan, selfSignedPem: string): string {
-  const certificate =
-    plan.defaultCertificate === undefined ? undefined : plan.certificates.get(plan.defaultCertificate);
-  return certificate === undefined ? selfSignedPem : `${pemLines(certificate).join('\n')}\n`;
-}
-
-function renderDefaultCertificate(before: L7Plan, after: L7Plan, selfSignedPem: string): readonly Command[] {
-  const pem = defaultCertificatePem(after, selfSignedPem);
-  if (pem === defaultCertificatePem(before, selfSignedPem)) return [];
-  const lines = pem.split('\n').filter((line) => line !== '');
-  return [payload(`set ssl cert ${FILES.selfSigned}`, lines), `commit ssl cert ${FILES.selfSigned}`];
-}
-
-/** A line of the crt-list: the file, then the names that it is served for. */
-export function crtListLine(plan: CertificatePlan): string {
-  return [certificateFile(plan.id), ...plan.serverNames.map(sniFilter)].join(' ');
-}
-
-/** Chain and key as one PEM, without the empty lines that would end a payload. */
-export function pemLines(plan: CertificatePlan): readonly string[] {
-  return `${plan.certificate.chainPem}\n${plan.certificate.keyPem.reveal()}`.split('\n').filter((line) => line !== '');
-}
-
-function chunks<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
-  const result: T[][] = [];
-  for (let start = 0; start < items.length; start += size) result.push(items.slice(start, start + size));
+  }
   return result;
 }

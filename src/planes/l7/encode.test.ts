@@ -124,13 +124,16 @@ describe('names', () => {
     for (const address of addresses) expect(serverName(server(address))).toMatch(new RegExp(`^${address}.80$`));
   });
 
-  it('give every certificate a file name of its own that Linux can take', () => {
+  it('give every certificate a file name of its own for each set of server names, that Linux can take', () => {
     const long = 'a'.repeat(253);
     const ids = ['ns_a', `ns_${long}`, `ns_${long.slice(0, -1)}b`, `other_${long}`].map(smuggled);
-    const files = ids.map(certificateFile);
-    expect(new Set(files).size).toBe(ids.length);
+    const sets = [[], ['a.test'], ['b.test'], ['a.test', 'b.test']].map((names) =>
+      names.map((name) => defined(hostnameOf(name))),
+    );
+    const files = ids.flatMap((id) => sets.map((names) => certificateFile(id, names)));
+    expect(new Set(files).size).toBe(ids.length * sets.length);
     for (const file of files) expect(file.length).toBeLessThan(220);
-    expect(files[0]).toBe('certs/ns_a.pem');
+    expect(files[0]).toMatch(/^certs\/ns_a_[0-9a-f]{32}\.pem$/);
   });
 });
 
@@ -173,7 +176,7 @@ describe('what no grammar has let through', () => {
   it.each(texts)('crashes rather than becoming syntax: %j', (text) => {
     const encoders = [
       () => backendName(smuggled(text)),
-      () => certificateFile(smuggled(text)),
+      () => certificateFile(smuggled(text), []),
       () => sniFilter(text),
       () => serverName({ address: smuggled(text), port: 80, state: 'ready' }),
       () => serverAddress({ address: smuggled(`${text} `), port: 80, state: 'ready' }),

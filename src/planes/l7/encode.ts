@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { invariant } from '../../lib/invariant.ts';
-import { isIpv6Address } from '../../model/grammar.ts';
+import { isIpv6Address, type Hostname } from '../../model/grammar.ts';
 import type { PathMatch } from '../../model/http-route.ts';
 import { pathRegexOf, type PathRegex } from '../../model/path-regex.ts';
 import { ANY_HOST, type BackendId, type CertificateId, type RoutePlan, type ServerPlan } from '../../compile/plan.ts';
@@ -49,15 +49,16 @@ export function serverAddress(server: ServerPlan): string {
 }
 
 /** Longer names are cut: Linux takes file names of up to 255 bytes, and the id of a Secret may have 317. */
-const MAX_FILE_NAME = 180;
+const MAX_FILE_NAME = 150;
 
-/** A certificate's file name, relative to the checkpoint; on the runtime CLI it is only a name. */
-export function certificateFile(id: CertificateId): string {
+/**
+ * The file name of a copy of a certificate for some server names, relative to the checkpoint; on the runtime CLI it is only
+ * a name. Half of SHA-256, so that nobody finds two that are equal.
+ */
+export function certificateFile(id: CertificateId, serverNames: readonly Hostname[]): string {
   const name = checked(WORD, id, 'certificate name');
-  if (name.length <= MAX_FILE_NAME) return `certs/${name}.pem`;
-  const digest = createHash('sha256').update(name).digest('hex').slice(0, 32);
-  // Two dots in a row cannot stand in an id: no other certificate has such a file name.
-  return `certs/${name.slice(0, MAX_FILE_NAME - digest.length)}..${digest}.pem`;
+  const digest = hash('sha256', [name, ...serverNames].join(' ')).slice(0, 32);
+  return `certs/${name.slice(0, MAX_FILE_NAME)}_${digest}.pem`;
 }
 
 /** A server name of a certificate in a crt-list. */

@@ -7,6 +7,9 @@ const PIPELINE = 256;
 /** What HAProxy prints before it waits for the next command, once `prompt` is on (management guide §9.3). */
 const PROMPT = '\n> ';
 
+/** What it prints instead while it waits for more of a payload: once for each buffer full of one. */
+const PAYLOAD_PROMPTS = /^(?:\+ )+/;
+
 /**
  * One connection to HAProxy's runtime CLI. Commands are pipelined over it and answered in order;
  * there must be one writer only. Once closed it stays closed: the process behind it is gone or
@@ -76,7 +79,7 @@ export class RuntimeCli {
     for (;;) {
       const end = this.#received.indexOf(PROMPT, from);
       if (end < 0) break;
-      const reply = this.#received.slice(from, end).trim();
+      const reply = this.#received.slice(from, end).replace(PAYLOAD_PROMPTS, '').trim();
       from = end + PROMPT.length;
       this.#waiting.shift()?.resolve(reply);
     }

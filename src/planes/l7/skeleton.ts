@@ -68,11 +68,14 @@ ${settings.threads === undefined ? '' : `    nbthread ${String(settings.threads)
 `;
 }
 
+/** A line that is cut is lost. HAProxy keeps 1023 bytes of a path, of which each may take three in the line, and 255 of a host. */
+const MAX_LOG_LINE_BYTES = 8192;
+
 function accessLogRing(socket: string): string {
   return `# Keeps the latest lines while Sluice is away and hands them over when it is back.
 ring access
     format raw
-    maxlen 4096
+    maxlen ${String(MAX_LOG_LINE_BYTES)}
     size 4194304
     server sluice abnsz@${word(socket)} log-proto legacy
 `;
@@ -158,7 +161,7 @@ function accessLog(settings: EngineSettings): string {
     text('endpoint', '%s'),
     maybe('reason', '[var(txn.route),field(4,|)]'),
   ];
-  return `    log ring@access format raw local0
+  return `    log ring@access len ${String(MAX_LOG_LINE_BYTES)} format raw local0
     log-format "{${fields.join(',')}}"
 `;
 }
@@ -252,11 +255,22 @@ ${values.map(([name, value]) => `    http-request add-header ${name} ${value}`).
     ([name, value]) =>
       `    http-request set-header ${name} ${value} if !${isTrusted} || !{ req.hdr(${name}) -m found }\n`,
   );
-  return `    http-request set-var(txn.trusted) bool(true) if { src ${settings.trustedProxies.map(word).join(' ')} }
-    http-request del-header x-forwarded- -m beg if !${isTrusted}
+  return `${trust(settings.trustedProxies)}    http-request del-header x-forwarded- -m beg if !${isTrusted}
     http-request set-header x-real-ip %[req.hdr(x-forwarded-for,-1)] if ${isTrusted} { req.hdr(x-forwarded-for) -m found }
     http-request add-header x-forwarded-for %[src]
 ${keep.join('')}`;
+}
+
+/** HAProxy does not start with a line of more than 64 words. */
+const PROXIES_PER_LINE = 50;
+
+function trust(proxies: readonly string[]): string {
+  const lines: string[] = [];
+  for (let start = 0; start < proxies.length; start += PROXIES_PER_LINE) {
+    const some = proxies.slice(start, start + PROXIES_PER_LINE).map(word);
+    lines.push(`    http-request set-var(txn.trusted) bool(true) if { src ${some.join(' ')} }\n`);
+  }
+  return lines.join('');
 }
 
 function refusal(name: string, status: 404 | 503, text: string): string {
