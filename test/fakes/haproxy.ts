@@ -30,8 +30,8 @@ export class FakeHaproxy {
   /** Server names by file. */
   readonly crtList = new Map<string, readonly string[]>();
 
-  constructor(files: ReadonlyMap<string, readonly string[]>, skeleton: string) {
-    const text = (name: string): string => (files.get(name) ?? []).join('');
+  constructor(files: ReadonlyMap<string, string>, skeleton: string) {
+    const text = (name: string): string => files.get(name) ?? '';
     for (const { name, servers } of readSections(text('haproxy.cfg').slice(skeleton.length))) {
       const known = servers.map((line): [string, FakeServer] => {
         const [server = '', address = '', , weight = '', ...rest] = line.split(' ').slice(0);

@@ -4,6 +4,7 @@ import type { Plan } from '../../src/compile/plan.ts';
 import type { CompileSettings } from '../../src/compile/settings.ts';
 import { STANDALONE_SETTINGS } from '../../src/app/check.ts';
 import { findingRows, findingsOf } from '../../src/observe/views.ts';
+import { checkpointFiles } from '../fakes/checkpoint-files.ts';
 import { renderCheckpoint } from '../../src/planes/l7/checkpoint.ts';
 import { admitObject, findingsKey } from '../../src/sources/admit/admit.ts';
 import { parseFile } from '../../src/sources/manifests/document.ts';
@@ -35,10 +36,10 @@ export function compileChanges(changes: readonly Change[], settings: CompileSett
 
 /** A plan as a person reads it: what HAProxy is given, without the fixed skeleton and keys, then status and Findings. */
 export function printPlan(plan: Plan): string {
-  const files = renderCheckpoint(plan.l7, '', 'self-signed\n');
+  const files = checkpointFiles(renderCheckpoint(plan.l7, '', 'self-signed\n'));
   const parts = [...files]
     .filter(([name]) => !name.startsWith('certs/'))
-    .map(([name, pieces]) => `## ${name}\n${pieces.join('').trim()}\n`);
+    .map(([name, text]) => `## ${name}\n${text.trim()}\n`);
   const status = plan.status.ingresses
     .sorted()
     .map(

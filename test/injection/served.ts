@@ -3,6 +3,7 @@ import type { L7Plan, Plan } from '../../src/compile/plan.ts';
 import { NO_NODE_FACTS, type CompileSettings } from '../../src/compile/settings.ts';
 import { STANDALONE_SETTINGS } from '../../src/app/check.ts';
 import { findingRows, findingsOf } from '../../src/observe/views.ts';
+import { checkpointFiles } from '../fakes/checkpoint-files.ts';
 import { renderCheckpoint } from '../../src/planes/l7/checkpoint.ts';
 import { renderChange, replaceRegexes, REPLACE_REGEXES } from '../../src/planes/l7/commands.ts';
 import { FILES } from '../../src/planes/l7/skeleton.ts';
@@ -52,8 +53,8 @@ export interface Served {
 
 /** Reads the checkpoint of a plan, every file of it. */
 export function served({ l7 }: Plan): Served {
-  const files = renderCheckpoint(l7, '# skeleton\n', SELF_SIGNED);
-  const text = (name: string): string => (files.get(name) ?? []).join('');
+  const files = checkpointFiles(renderCheckpoint(l7, '# skeleton\n', SELF_SIGNED));
+  const text = (name: string): string => files.get(name) ?? '';
   for (const name of files.keys()) {
     const isOurs = Object.values<string>(FILES).includes(name) || /^certs\/[a-z0-9][a-z0-9._-]*\.pem$/.test(name);
     // A longer name cannot be created (NAME_MAX of Linux).

@@ -2,15 +2,16 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkpointFiles } from '../../../test/fakes/checkpoint-files.ts';
 import { bystanders, targets } from '../../../test/injection/objects.ts';
 import { planOf } from '../../../test/injection/served.ts';
 import { renderCheckpoint, writeCheckpoint, type Checkpoint } from './checkpoint.ts';
 
-const files = (entries: Readonly<Record<string, readonly string[]>>): Checkpoint => new Map(Object.entries(entries));
+const files = (entries: Readonly<Record<string, readonly string[]>>): Checkpoint => Object.entries(entries);
 const one = files({ 'haproxy.cfg': ['global\n', 'backend a\n'], 'certs/a.pem': ['key\n'] });
 const two = files({ 'haproxy.cfg': ['global\n'], 'certs/b.pem': ['key\n'] });
 
-const contents = (checkpoint: Checkpoint) => [...checkpoint].map(([name, pieces]) => [name, pieces.join('')]);
+const contents = (checkpoint: Checkpoint): readonly unknown[] => [...checkpointFiles(checkpoint)];
 
 describe('renderCheckpoint', () => {
   it('gives equal bytes for equal plans, whatever the order of the objects', () => {

@@ -1,61 +1,48 @@
 import { createHash, type Hash } from 'node:crypto';
 import { mkdir, open, readdir, readlink, rename, rm, symlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { BackendPlan, HostPlan, L7Plan } from '../../compile/plan.ts';
+import type { BackendPlan, L7Plan } from '../../compile/plan.ts';
 import { crtListLine, defaultCertificatePem, partsOf, pemLines } from './certificates.ts';
 import { hostEntries, regexLines, weightOf } from './commands.ts';
 import { backendName, serverAddress, serverName } from './encode.ts';
 import { BACKEND_CLASS, FILES } from './skeleton.ts';
 
 /**
- * All that HAProxy needs to serve a plan from a bare start, Sluice absent: file name to contents,
- * in pieces so that ten thousand backends need not become one string.
+ * All that HAProxy needs to serve a plan from a bare start, Sluice absent: files with their contents, in pieces that are
+ * made while they are written, so that ten thousand backends neither become one string nor hold up a change.
  */
-export type Checkpoint = ReadonlyMap<string, readonly string[]>;
+export type Checkpoint = Iterable<readonly [file: string, pieces: Iterable<string>]>;
 
 /** Renders a plan as files. Pure; equal plans give equal bytes. */
-export function renderCheckpoint(plan: L7Plan, skeleton: string, selfSignedPem: string): Checkpoint {
-  const backends = plan.backends.sorted().map(([, backend]) => backendSection(backend));
-  const routes = plan.hosts.sorted().map(([, host]) => hostLines(host));
+export function* renderCheckpoint(plan: L7Plan, skeleton: string, selfSignedPem: string): Checkpoint {
+  yield [FILES.config, configPieces(plan, skeleton)];
+  yield [FILES.routes, routePieces(plan)];
+  yield [FILES.regexes, regexLines(plan.hosts).map((line) => `${line}\n`)];
   const certificates = plan.certificates.sorted().map(([, certificate]) => certificate);
-  const files = new Map<string, readonly string[]>([
-    [FILES.config, [skeleton, ...backends]],
-    [FILES.routes, routes],
-    [FILES.regexes, regexLines(plan.hosts).map((line) => `${line}\n`)],
-    [FILES.certificates, certificates.flatMap(partsOf).map((part) => `${crtListLine(part)}\n`)],
-    [FILES.selfSigned, [defaultCertificatePem(plan, selfSignedPem)]],
-  ]);
+  yield [FILES.certificates, certificates.flatMap(partsOf).map((part) => `${crtListLine(part)}\n`)];
+  yield [FILES.selfSigned, [defaultCertificatePem(plan, selfSignedPem)]];
   for (const certificate of certificates) {
     const pem = [`${pemLines(certificate).join('\n')}\n`];
-    for (const { file } of partsOf(certificate)) files.set(file, pem);
+    for (const { file } of partsOf(certificate)) yield [file, pem];
   }
-  return files;
 }
 
-const routeLines = new WeakMap<HostPlan, string>();
-
-/** The lines of a host in the map of routes, kept as long as the host is. */
-function hostLines(host: HostPlan): string {
-  const known = routeLines.get(host);
-  if (known !== undefined) return known;
-  const text = [...hostEntries(host).routes].map(([key, value]) => `${key} ${value}\n`).join('');
-  routeLines.set(host, text);
-  return text;
+function* configPieces(plan: L7Plan, skeleton: string): Iterable<string> {
+  yield skeleton;
+  for (const [, backend] of plan.backends.sorted()) yield backendSection(backend);
 }
 
-const sections = new WeakMap<BackendPlan, string>();
-
-/** The text of a backend, kept as long as the backend is: most of a checkpoint is as it was in the last one. */
 function backendSection(backend: BackendPlan): string {
-  const known = sections.get(backend);
-  if (known !== undefined) return known;
   const protocol = backend.protocol === 'h2c' ? ' proto h2' : '';
   const servers = backend.servers.map(
     (server) => `    server ${serverName(server)} ${serverAddress(server)} weight ${weightOf(server)}${protocol}\n`,
   );
-  const text = `\nbackend ${backendName(backend.id)} from ${BACKEND_CLASS}\n${servers.join('')}`;
-  sections.set(backend, text);
-  return text;
+  return `\nbackend ${backendName(backend.id)} from ${BACKEND_CLASS}\n${servers.join('')}`;
+}
+
+function* routePieces(plan: L7Plan): Iterable<string> {
+  for (const [, host] of plan.hosts.sorted())
+    for (const [key, value] of hostEntries(host).routes) yield `${key} ${value}\n`;
 }
 
 /**
@@ -95,7 +82,7 @@ async function removeOthers(stateDirectory: string, kept: readonly string[]): Pr
 }
 
 /** Joined, hashed and written bit by bit, so that a change never waits for the checkpoint of ten thousand backends. */
-async function writePieces(path: string, pieces: readonly string[], hash: Hash): Promise<void> {
+async function writePieces(path: string, pieces: Iterable<string>, hash: Hash): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const file = await open(path, 'w', 0o600);
   try {

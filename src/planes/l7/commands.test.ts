@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { checkpointFiles } from '../../../test/fakes/checkpoint-files.ts';
 import { FakeHaproxy } from '../../../test/fakes/haproxy.ts';
 import { attack } from '../../../test/injection/hostile.ts';
 import { afterAttacks, anyMark } from '../../../test/injection/marks.ts';
@@ -14,7 +15,7 @@ const SELF_SIGNED =
   '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n';
 
 function started(plan: L7Plan): FakeHaproxy {
-  return new FakeHaproxy(renderCheckpoint(plan, SKELETON, SELF_SIGNED), SKELETON);
+  return new FakeHaproxy(checkpointFiles(renderCheckpoint(plan, SKELETON, SELF_SIGNED)), SKELETON);
 }
 
 /** Takes HAProxy from one plan to another, as the plane does it. Returns how many commands that took. */
