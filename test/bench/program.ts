@@ -1,10 +1,13 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { Agent, createServer, get, type IncomingMessage, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text as readText } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { adminToken, FakeApiServer } from '../fakes/apiserver/apiserver.ts';
 import { makeCertificate } from '../traffic/certificate.ts';
-import { Backend, Lab } from '../traffic/lab.ts';
+import { Lab } from '../traffic/lab.ts';
 import { ingress, service, slice } from '../traffic/manifest.ts';
 import { formatDuration, percentile, residentMegabytes, type Row } from './report.ts';
 
@@ -168,26 +171,62 @@ ${ingress('live', 'live.test', { '/': 'live' })}`,
   return { lab, startMs, point, close: () => lab.stop() };
 }
 
-/** How long from an event until a request reaches the endpoint that it is about, in milliseconds: one request after another asks. */
-async function untilReached(lab: Lab, name: string, event: () => Promise<void> | void): Promise<number> {
-  const beganMs = performance.now();
-  await event();
-  while (!(await lab.get('http://live.test/')).body.includes(`"name":"${name}"`));
-  return performance.now() - beganMs;
+/** An endpoint that answers its own port, at once. */
+async function startEndpoint(): Promise<Server> {
+  const server = createServer((_, response) => response.end(String(portOf(server))));
+  server.keepAliveTimeout = 0;
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('it listens on no port');
+  return address.port;
+}
+
+/** Asks again and again on one connection, since how often it can ask is what the measurement is exact to. */
+class Asker {
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  readonly #port: number;
+
+  constructor(port: number) {
+    this.#port = port;
+  }
+
+  /** How long from an event until a request reaches the endpoint with this port, in milliseconds. */
+  async untilReached(endpoint: number, event: () => Promise<void> | void): Promise<number> {
+    const beganMs = performance.now();
+    await event();
+    while ((await this.#ask()) !== String(endpoint));
+    return performance.now() - beganMs;
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async #ask(): Promise<string> {
+    const options = { agent: this.#agent, host: '127.0.0.1', port: this.#port, headers: { host: 'live.test' } };
+    const [response] = (await once(get(options), 'response')) as [IncomingMessage];
+    return readText(response);
+  }
 }
 
 async function measure(
   from: string,
   open: (size: Size, port: number) => Promise<Origin>,
   size: Size,
-  backends: readonly [Backend, Backend],
+  ports: readonly [number, number],
 ): Promise<Row> {
-  const { lab, startMs, point, close } = await open(size, backends[1].port);
+  const { lab, startMs, point, close } = await open(size, ports[1]);
+  const asker = new Asker(lab.httpPort);
   try {
     const samples: number[] = [];
     for (let flip = 0; flip < FLIPS; flip += 1) {
-      const backend = backends[flip % 2 === 0 ? 0 : 1];
-      samples.push(await untilReached(lab, backend.name, () => point(backend.port)));
+      const port = ports[flip % 2 === 0 ? 0 : 1];
+      samples.push(await asker.untilReached(port, () => point(port)));
       // Apart from each other, as events are that come on their own.
       await sleep(20);
     }
@@ -202,6 +241,7 @@ async function measure(
       `${String(Math.round(haproxy))} MB`,
     ];
   } finally {
+    asker.close();
     await close();
   }
 }
@@ -218,7 +258,7 @@ export const PROGRAM_HEADINGS = [
 
 /** `sluice run` as a process of its own at each size, from the event at its source to the request at the endpoint. */
 export async function programRows(progress: (text: string) => void): Promise<readonly Row[]> {
-  const backends = [await Backend.start('one'), await Backend.start('two')] as const;
+  const endpoints = [await startEndpoint(), await startEndpoint()] as const;
   const rows: Row[] = [];
   try {
     for (const [from, open] of [
@@ -227,11 +267,14 @@ export async function programRows(progress: (text: string) => void): Promise<rea
     ] as const) {
       for (const size of SIZES) {
         progress(`${String(size.services)} services from the ${from}`);
-        rows.push(await measure(from, open, size, backends));
+        rows.push(await measure(from, open, size, [portOf(endpoints[0]), portOf(endpoints[1])]));
       }
     }
     return rows;
   } finally {
-    await Promise.all(backends.map((backend) => backend.stop()));
+    for (const endpoint of endpoints) {
+      endpoint.closeAllConnections();
+      endpoint.close();
+    }
   }
 }
