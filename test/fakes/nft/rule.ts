@@ -10,7 +10,7 @@ export type Statement =
   | { readonly kind: 'reject' }
   | { readonly kind: 'masquerade' }
   | { readonly kind: 'is-translated' }
-  | { readonly kind: 'is-from-node' }
+  | { readonly kind: 'is-from-node'; readonly isNot: boolean }
   | { readonly kind: 'protocol'; readonly protocol: string }
   | { readonly kind: 'interface'; readonly way: 'in' | 'out'; readonly isNot: boolean; readonly pattern: string }
   | { readonly kind: 'member'; readonly key: readonly Part[]; readonly isNot: boolean; readonly set: string }
@@ -49,7 +49,9 @@ const STATEMENTS: readonly (readonly [pattern: RegExp, reading: Reading])[] = [
   [/^reject(?: with tcp reset)?/, () => ({ kind: 'reject' })],
   [/^masquerade fully-random/, () => ({ kind: 'masquerade' })],
   [/^ct status dnat/, () => ({ kind: 'is-translated' })],
-  [/^fib saddr type local/, () => ({ kind: 'is-from-node' })],
+  [/^fib saddr type (!= )?local/, ([, not]) => ({ kind: 'is-from-node', isNot: not !== undefined })],
+  // No interface.
+  [/^iif 0/, () => ({ kind: 'interface', way: 'in', isNot: false, pattern: '' })],
   [/^drop/, () => ({ kind: 'verdict', verdict: { kind: 'drop' } })],
   [/^return/, () => ({ kind: 'verdict', verdict: { kind: 'return' } })],
   [

@@ -123,15 +123,14 @@ function masqueradingChains(
   const ip = WORDS[family].family;
   const to = `ct original ${ip} daddr`;
   const hairpin = `${ip} saddr . ${ip} daddr @${SETS.hairpins} ${MASQUERADE}`;
-  const isForeign = notFromLocalPod(node.localPods, family);
-  const clusterIps = node.masqueradesAll ? [MASQUERADE] : isForeign === undefined ? [] : [`${isForeign} ${MASQUERADE}`];
+  const clusterIps = node.masqueradesAll ? [MASQUERADE] : masqueradingForeign(node.localPods, family);
   const port = 'meta l4proto . ct original proto-dst';
   const nodePorts = [
     ...eachProtocol((protocol) => `${protocol} ${port} @${SETS.masqueradedNodePorts} ${MASQUERADE}`),
     ...eachProtocol((protocol) => `${protocol} ${port} @${SETS.masqueradedOwnNodePorts} ${IS_OWN} ${MASQUERADE}`),
   ];
   return [
-    ['masquerading-cluster-ips', [...clusterIps, hairpin]],
+    ['masquerading-cluster-ips', [hairpin, ...clusterIps]],
     ['masquerading-nodeports', nodePorts],
     [
       'masquerading',
@@ -170,8 +169,20 @@ export function fromLocalPod(localPods: LocalPods, family: Family): string | und
   }
 }
 
-function notFromLocalPod(localPods: LocalPods, family: Family): string | undefined {
-  return fromLocalPod(localPods, family)?.replace(/ (?=[@"])/, ' != ');
+/** Replaces the source of what comes from anybody but a pod of this node, as postrouting sees it. */
+function masqueradingForeign(localPods: LocalPods, family: Family): readonly string[] {
+  const local = fromLocalPod(localPods, family);
+  if (local === undefined) return [];
+  return [...pastTheNode(local), `${local.replace(/ (?=[@"])/, ' != ')} ${MASQUERADE}`];
+}
+
+/**
+ * What a bridge passes on between pods of its own comes by where br_netfilter is on, which kubeadm asks for. It goes out by the
+ * interface that it came in by, but postrouting is told of the first alone (br_nf_post_routing), as with what the node itself sends.
+ */
+function pastTheNode(local: string): readonly string[] {
+  if (!local.startsWith('iifname ')) return [];
+  return [`iif 0 ${local.replace('iifname', 'oifname')} fib saddr type != local return`];
 }
 
 /** A quoted interface name; the operator's flag has been checked, and is checked again where it becomes a rule. */
