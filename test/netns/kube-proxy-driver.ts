@@ -96,8 +96,8 @@ function configOf(node: NodeName, kubeconfig: string, detection: LocalDetection)
     nodePortAddresses: ['primary'],
     // A namespace may not set the limits of conntrack, which are the machine's.
     conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
-    // Changes at once: the tests are about what is programmed, not about when.
-    nftables: { minSyncPeriod: '0s', syncPeriod: '30s' },
+    // Changes at once: the tests are about what is programmed, not about when. It takes 0s for "not said", which is 1 s.
+    nftables: { minSyncPeriod: '1ns', syncPeriod: '30s' },
     healthzBindAddress: '0.0.0.0:10256',
     metricsBindAddress: '127.0.0.1:10249',
   };
