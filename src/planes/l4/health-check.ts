@@ -1,12 +1,13 @@
 import { createServer, type Server } from 'node:http';
-import { PersistentMap } from '../../lib/persistent-map.ts';
-import { messageOf } from '../../lib/fault.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { PatientListener } from '../../lib/patient-listener.ts';
+import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { ServicePlan } from '../../compile/l4/l4-plan.ts';
 
 /** The server of one Service. */
 interface Check {
   readonly server: Server;
+  readonly listener: PatientListener;
   readonly port: number;
   service: ServicePlan;
 }
@@ -28,7 +29,7 @@ export class HealthChecks {
     this.#isHealthy = isHealthy;
   }
 
-  /** Starts, stops and updates what differs from the last call. A port that is taken is told and tried again at the next change. */
+  /** Starts, stops and updates what differs from the last call. A port that is taken is told, and tried until it is free: a kube-proxy that is on its way out may have it. */
   async update(services: PersistentMap<ServicePlan>): Promise<void> {
     const changed: (readonly [string, ServicePlan | undefined])[] = [];
     PersistentMap.diff(this.#services, services, (key, _, after) => changed.push([key, after]));
@@ -61,27 +62,24 @@ export class HealthChecks {
       });
       response.end(body);
     });
-    const check: Check = { server, port, service };
-    try {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        // Without a host: all addresses of both families, or of IPv4 where there is no IPv6.
-        server.listen(port, () => resolve());
+    const of = { service: key, port };
+    const listener = new PatientListener(server, { port }, () =>
+      this.#logger.info('listening on a healthCheckNodePort after all', of),
+    );
+    const check: Check = { server, listener, port, service };
+    this.#checks.set(key, check);
+    const error = await listener.listen();
+    if (error !== undefined)
+      this.#logger.error('cannot listen on a healthCheckNodePort; another program answers balancers, or nobody', {
+        ...of,
+        error: error.message,
       });
-      this.#checks.set(key, check);
-    } catch (thrown) {
-      this.#logger.error('cannot listen on a healthCheckNodePort; balancers will not send traffic for it here', {
-        service: key,
-        port,
-        error: messageOf(thrown),
-      });
-    }
   }
 
-  async #stop(key: string, { server }: Check): Promise<void> {
+  async #stop(key: string, { server, listener }: Check): Promise<void> {
     this.#checks.delete(key);
     server.closeAllConnections();
-    await new Promise<void>((resolve) => server.close(() => resolve()));
+    await listener.close();
   }
 
   #answer({ namespace, name, healthCheck }: ServicePlan): { readonly status: number; readonly body: string } {

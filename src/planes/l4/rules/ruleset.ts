@@ -76,8 +76,8 @@ function mainChains(): readonly BaseChain[] {
   const services = ['jump services'];
   const masquerading = ['ct status dnat jump masquerading'];
   return [
-    { name: 'prerouting', hook: 'prerouting', priority: -100, rules: services, comment: 'packets that come in' },
-    { name: 'output', hook: 'output', priority: -100, rules: services, comment: 'packets of the node itself' },
+    { name: 'prerouting', hook: 'prerouting', priority: -101, rules: services, comment: 'packets that come in' },
+    { name: 'output', hook: 'output', priority: -101, rules: services, comment: 'packets of the node itself' },
     { name: 'postrouting', hook: 'postrouting', priority: 100, rules: masquerading, comment: 'sources to replace' },
   ];
 }
