@@ -15,7 +15,7 @@ useOwnNamespace();
  * How many sequences of plans: each listing reads everything, and each program waits for the kernel to have freed what it deleted. The
  * fewest where two programs list after every change.
  */
-const RUNS = { own: 30, other: 15, both: 10 };
+const RUNS = { own: 30, other: 10, both: 6 };
 
 function apply(program: string, commands: readonly string[]): void {
   run(program, ['-f', '-'], `${commands.join('\n')}\n`);
