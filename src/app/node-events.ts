@@ -33,6 +33,11 @@ export class KubeNodeEvents implements NodeEvents {
     if (uid !== undefined) this.#record('Service', { namespace, name, uid }, 'KernelRefused', note);
   }
 
+  besideKubeProxy(message: string): void {
+    const uid = this.#store.snapshot.nodes.get(this.#nodeName)?.meta.uid;
+    if (uid !== undefined) this.#record('Node', { name: this.#nodeName, uid }, 'KubeProxyRunning', message);
+  }
+
   #record(
     kind: 'Node' | 'Service',
     subject: { readonly name: string; readonly uid: string; readonly namespace?: string },

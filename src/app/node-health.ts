@@ -1,10 +1,16 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { NodePlan } from '../compile/l4/l4-plan.ts';
-import { Fault, messageOf } from '../lib/fault.ts';
+import type { BackoffBounds } from '../lib/backoff.ts';
+import { Fault } from '../lib/fault.ts';
+import type { Logger } from '../lib/logger.ts';
+import { PortListener } from '../lib/port-listener.ts';
 import type { PlaneState } from '../planes/runner.ts';
 
 /** A plan that waits longer than this to be applied makes the node unhealthy, in milliseconds; kube-proxy's is the same. */
 const TOO_LATE_MS = 60_000;
+
+/** How soon an address that is taken is tried again. Balancers take the node for gone until it answers. */
+const RETRY_BOUNDS: BackoffBounds = { minMs: 1_000, maxMs: 4_000 };
 
 /**
  * What balancers outside ask of a node before they send it new connections: `/livez` says whether the
@@ -13,27 +19,48 @@ const TOO_LATE_MS = 60_000;
 export class NodeHealth {
   readonly #address: string;
   readonly #runner: { readonly state: PlaneState };
+  readonly #logger: Logger;
+  readonly #listener: PortListener;
+  /** Why the address could not be had at the first try. */
+  #taken: string | undefined;
   readonly #server = createServer((request, response) => this.#answer(request.url ?? '/', response));
   #isEligible = true;
   #failingSinceMs: number | undefined;
   #lastUpdatedMs = Date.now();
 
-  constructor(address: string, runner: { readonly state: PlaneState }) {
+  constructor(address: string, runner: { readonly state: PlaneState }, logger: Logger) {
     this.#address = address;
     this.#runner = runner;
+    this.#logger = logger;
+    const separator = address.lastIndexOf(':');
+    const host = address.slice(0, separator).replace(/^\[(.*)\]$/, '$1');
+    this.#listener = new PortListener({
+      server: this.#server,
+      host,
+      port: Number(address.slice(separator + 1)),
+      retryBounds: RETRY_BOUNDS,
+      onTaken: (reason) => {
+        this.#taken = reason;
+      },
+      onFreed: () => logger.info('the health of the node is told after all', { address }),
+    });
   }
 
-  /** @throws Fault `healthz-address` when it cannot listen. */
-  async listen(): Promise<void> {
-    const separator = this.#address.lastIndexOf(':');
-    const host = this.#address.slice(0, separator).replace(/^\[(.*)\]$/, '$1');
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', (cause) => {
-        const message = `cannot listen on ${this.#address}: ${messageOf(cause)}. Choose another with --healthz-address, or "none".`;
-        reject(new Fault('healthz-address', message, { cause, retryable: false }));
-      });
-      this.#server.listen(Number(this.#address.slice(separator + 1)), host, () => resolve());
-    });
+  /**
+   * Listens; where the address is taken and `isPatient`, as soon as it is free. A kube-proxy that is taken over from answers there until
+   * it ends.
+   *
+   * @throws Fault `healthz-address` when it cannot listen, and is not patient.
+   */
+  async listen(isPatient: boolean): Promise<void> {
+    await this.#listener.open();
+    if (this.#taken === undefined) return;
+    const message = `cannot listen on ${this.#address}: ${this.#taken}. Choose another with --healthz-address, or "none".`;
+    if (!isPatient) {
+      await this.#listener.close();
+      throw new Fault('healthz-address', message, { retryable: false });
+    }
+    this.#logger.warn(`${message} It is tried again until it is free, as when kube-proxy ends.`);
   }
 
   update(node: NodePlan): void {
@@ -42,7 +69,7 @@ export class NodeHealth {
 
   async close(): Promise<void> {
     this.#server.closeAllConnections();
-    if (this.#server.listening) await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    await this.#listener.close();
   }
 
   #answer(url: string, response: ServerResponse): void {

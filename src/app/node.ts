@@ -7,6 +7,7 @@ import type { Metrics } from '../observe/metrics.ts';
 import { Conntrack } from '../planes/l4/kernel/conntrack.ts';
 import { probeKernel } from '../planes/l4/kernel/features.ts';
 import { applyKernelSettings } from '../planes/l4/kernel/settings.ts';
+import { KubeProxyWatch } from '../planes/l4/kube-proxy/kube-proxy-watch.ts';
 import { findKubeProxy, removeKubeProxy } from '../planes/l4/kube-proxy/kube-proxy.ts';
 import { LocalhostNodePorts } from '../planes/l4/localhost-node-ports.ts';
 import { NftMonitor } from '../planes/l4/kernel/nft-monitor.ts';
@@ -25,6 +26,8 @@ export interface NodeEvents {
   repaired(reason: string): void;
   /** The kernel refused a Service. */
   refused(service: ServicePlan, message: string): void;
+  /** kube-proxy programs this node beside us. */
+  besideKubeProxy(message: string): void;
 }
 
 export interface NodeParts {
@@ -41,6 +44,7 @@ export class NodeRole implements Role {
   readonly #plane: L4Plane;
   readonly #runner: Runner<L4Plan>;
   readonly #monitor: NftMonitor;
+  readonly #kubeProxyWatch: KubeProxyWatch;
   readonly #health: NodeHealth | undefined;
   readonly #localhost: LocalhostNodePorts | undefined;
   readonly #lock: NodeLock;
@@ -78,8 +82,17 @@ export class NodeRole implements Role {
         this.#plane.disturb(reason);
       },
     });
+    this.#kubeProxyWatch = new KubeProxyWatch({
+      logger,
+      removes: options.takesOver,
+      onFound: (found) => {
+        const { message, remedy } = besideKubeProxy(options);
+        logger.warn(message, { found, remedy });
+        events?.besideKubeProxy(`${message}: ${found.join('; ')}. ${remedy}`);
+      },
+    });
     this.#health =
-      options.healthzAddress === undefined ? undefined : new NodeHealth(options.healthzAddress, this.#runner);
+      options.healthzAddress === undefined ? undefined : new NodeHealth(options.healthzAddress, this.#runner, logger);
     this.#localhost = options.servesLocalhostNodePorts ? new LocalhostNodePorts(logger) : undefined;
   }
 
@@ -93,7 +106,7 @@ export class NodeRole implements Role {
       await refuseBesideKubeProxy(parts.options);
       await applyKernelSettings(parts.options.changesKernelSettings, parts.logger);
       const role = new NodeRole(parts, nft, lock);
-      await role.#health?.listen();
+      await role.#health?.listen(parts.options.takesOver);
       return role;
     } catch (thrown) {
       nft?.close();
@@ -126,7 +139,7 @@ export class NodeRole implements Role {
   async #watch(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#programmed.resolve(), { once: true });
     await this.#programmed.promise;
-    await this.#monitor.run(signal);
+    await Promise.all([this.#monitor.run(signal), this.#kubeProxyWatch.run(signal)]);
   }
 
   async release(): Promise<void> {
@@ -146,6 +159,19 @@ async function refuseBesideKubeProxy(options: NodeOptions): Promise<void> {
     `${message}. Stop it, or run with --takeover to replace it without losing a connection.`,
     { retryable: false },
   );
+}
+
+function besideKubeProxy(options: NodeOptions): { readonly message: string; readonly remedy: string } {
+  const end = 'remove its DaemonSet (kubectl -n kube-system delete daemonset kube-proxy), or end it on this node';
+  return options.takesOver
+    ? {
+        message: 'kube-proxy is still running: it had programmed this machine again, which has been removed',
+        remedy: `It does the work a second time, and will again with the next change: ${end}.`,
+      }
+    : {
+        message: 'kube-proxy has programmed this machine, beside Sluice',
+        remedy: `What it leaves behind when it ends is not removed without --takeover: ${end}, and give that flag.`,
+      };
 }
 
 /** Only once ours is in place does theirs go, so that there is no moment without either. */

@@ -28,7 +28,7 @@ const NODE = ['--node-name', 'node-a'];
  *     # trace: pod 10.244.1.5 -> 10.96.0.10:80/tcp      (question.ts)
  */
 export function printKernelPlan(text: string): string {
-  const addresses = (commentOf(text, 'addresses') ?? '192.0.2.10, 2001:db8::10').split(/,\s*/);
+  const addresses = addressesOf(text);
   const plan = compile(text, addresses);
   invariant(plan.l4 !== undefined, 'the settings ask for a kernel plan');
   const nft = new FakeNft();
@@ -42,6 +42,17 @@ export function printKernelPlan(text: string): string {
     `## findings\n${printFindings(plan)}`,
   ];
   return parts.join('\n');
+}
+
+/** A manifest, with the comment lines that say more, as the plan of one node. */
+export function kernelPlanOf(text: string): L4Plan {
+  const { l4 } = compile(text, addressesOf(text));
+  invariant(l4 !== undefined, 'the settings ask for a kernel plan');
+  return l4;
+}
+
+function addressesOf(text: string): readonly string[] {
+  return (commentOf(text, 'addresses') ?? '192.0.2.10, 2001:db8::10').split(/,\s*/);
 }
 
 function compile(text: string, addresses: readonly string[]): Plan {

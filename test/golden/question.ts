@@ -4,7 +4,7 @@ import type { Machine, Packet, Walk } from '../fakes/nft/packet-walk.ts';
 import { connect, fateText, trace } from '../fakes/nft/trace.ts';
 
 const QUESTION =
-  /^# (?:(trace)|connect (\d+)): (pod|outside|node) ([0-9a-f.:]+)(?: by ([a-z0-9]+))? -> (\[[0-9a-f:]+\]|[0-9.]+):(\d+)\/(tcp|udp|sctp)$/;
+  /^# (?:(trace)|connect (\d+)): (pod|outside|node) ([0-9a-f.:]+)(?: (by|bridged by) ([a-z0-9]+))? -> (\[[0-9a-f:]+\]|[0-9.]+):(\d+)\/(tcp|udp|sctp)$/;
 
 /** Where packets come in that do not say. */
 const INTERFACES = { pod: 'cni0', outside: 'eth0', node: undefined } as const;
@@ -13,7 +13,7 @@ const INTERFACES = { pod: 'cni0', outside: 'eth0', node: undefined } as const;
  * Answers the comment lines that ask, in their order:
  *
  *     # trace: (pod|outside|node) SOURCE [by INTERFACE] -> DESTINATION:PORT/(tcp|udp|sctp)
- *         all that may become of such a connection, and what decided it
+ *         all that may become of such a connection, and what decided it; `bridged by`: the endpoint is behind that bridge, too
  *     # connect N: …      makes one, with N for the random number
  *     # wait: SECONDS
  */
@@ -39,13 +39,14 @@ function ask(line: string, nft: FakeNft, machine: Machine): string {
 }
 
 function packetOf(match: RegExpExecArray): Packet {
-  const [, , , from = '', source = '', by, destination = '', port, protocol = ''] = match;
+  const [, , , from = '', source = '', way, by, destination = '', port, protocol = ''] = match;
   // The pattern admits no other words.
   const sender = from as Packet['from'];
   return {
     from: sender,
     source,
     interface: by ?? INTERFACES[sender],
+    isBridged: way === 'bridged by',
     destination: destination.replaceAll(/[[\]]/g, ''),
     port: Number(port),
     protocol: protocol as Packet['protocol'],

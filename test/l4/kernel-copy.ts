@@ -12,6 +12,7 @@ import {
 } from '../../src/planes/l4/memory/stale-clients.ts';
 import { renderAll, renderChange } from '../../src/planes/l4/rules/transaction.ts';
 import { FakeNft } from '../fakes/nft/fake-nft.ts';
+import { listed } from '../fakes/nft/nft-in-memory.ts';
 import { FakeNftRefusal } from '../fakes/nft/refusal.ts';
 
 /** The order in which the plane does things, with the fake in the place of nft. */
@@ -77,12 +78,6 @@ export class KernelCopy {
 
   /** The affinity table of a family as `nft -j list table` prints it. */
   #list(family: Family): unknown {
-    const table = this.nft.tables.get(affinityTable(family));
-    const chains = [...(table?.chains.keys() ?? [])].map((name) => ({ chain: { name } }));
-    const maps = [...(table?.sets ?? [])].map(([name, { elements }]) => {
-      const elem = [...elements].map(([key, { value }]) => [{ elem: { val: key, timeout: 60 } }, value]);
-      return { map: { name, elem } };
-    });
-    return { nftables: [...chains, ...maps] };
+    return listed(this.nft, (table) => table === affinityTable(family));
   }
 }

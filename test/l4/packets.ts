@@ -10,6 +10,7 @@ export const MACHINE: Machine = {
 interface Sender {
   readonly from: Packet['from'];
   readonly interface: string | undefined;
+  readonly isBridged?: boolean;
   readonly v4: string;
   readonly v6: string;
 }
@@ -19,6 +20,8 @@ const SENDERS: readonly Sender[] = [
   { from: 'pod', interface: 'cni0', v4: '10.244.0.4', v6: 'fd01::4' },
   // Its address was that of the pod before, or will be.
   { from: 'outside', interface: 'eth0', v4: '10.244.0.4', v6: 'fd01::4' },
+  { from: 'pod', interface: 'cni0', isBridged: true, v4: '10.244.0.4', v6: 'fd01::4' },
+  { from: 'pod', interface: 'docker0', isBridged: true, v4: '172.17.0.4', v6: 'fd17::4' },
   { from: 'outside', interface: 'eth0', v4: '10.244.7.7', v6: 'fd01:0:0:7::7' },
   { from: 'outside', interface: 'eth0', v4: '203.0.113.5', v6: '2001:db8:ffff::5' },
   { from: 'outside', interface: 'eth0', v4: '192.0.2.77', v6: '2001:db9::5' },
@@ -63,6 +66,7 @@ export function packetOf({ sender, protocol, target }: Question, plan: L4Plan): 
   return {
     from: sender.from,
     interface: sender.interface,
+    isBridged: sender.isBridged === true,
     source,
     destination: aim.address,
     port: aim.port,

@@ -5,7 +5,7 @@ import { PODS, type PodName } from './topology.ts';
 import { useLab } from './behaviours/use-lab.ts';
 
 const SERVICES = 100;
-/** kube-proxy programs one round a second. */
+/** For kube-proxy a round is two hundred writes to an API server. */
 const ROUNDS = chosenDriver() === 'kube-proxy' ? 10 : 100;
 const CONNECTS = 100_000;
 

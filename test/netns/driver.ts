@@ -19,6 +19,17 @@ export interface Driver {
   logTails(): Promise<string>;
 }
 
+/** How the program tells pods of its node from everybody else (`--detect-local-mode`). */
+export type LocalDetection =
+  | { readonly mode: 'ClusterCIDR' | 'NodeCIDR' }
+  | { readonly mode: 'BridgeInterface'; readonly interface: string }
+  | { readonly mode: 'InterfaceNamePrefix'; readonly prefix: string };
+
+export interface DriverOptions {
+  /** Default: ClusterCIDR. */
+  readonly detection?: LocalDetection;
+}
+
 export type DriverName = 'sluice' | 'kube-proxy';
 
 /** SLUICE_LAB_DRIVER, or `sluice`. */

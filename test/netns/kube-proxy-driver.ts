@@ -5,7 +5,7 @@ import { clusterAssets } from '../cluster/assets.ts';
 import { Component } from '../cluster/component.ts';
 import type { Agent } from './agent.ts';
 import { LabApiServer } from './api-server.ts';
-import type { Driver } from './driver.ts';
+import type { Driver, DriverOptions, LocalDetection } from './driver.ts';
 import type { Network } from './network.ts';
 import type { DesiredChange } from './objects.ts';
 import { CLUSTER_CIDRS, NODES, type NodeName } from './topology.ts';
@@ -23,7 +23,11 @@ export class KubeProxyDriver implements Driver {
     this.#proxies = proxies;
   }
 
-  static async create(network: Network, agents: ReadonlyMap<NodeName, Agent>): Promise<KubeProxyDriver> {
+  static async create(
+    network: Network,
+    agents: ReadonlyMap<NodeName, Agent>,
+    { detection = { mode: 'ClusterCIDR' } }: DriverOptions = {},
+  ): Promise<KubeProxyDriver> {
     const { kubeProxy } = await clusterAssets({ with: ['kube-proxy'] });
     if (kubeProxy === undefined) throw new Error('there is no kube-proxy');
     const server = await LabApiServer.start([...agents.values()]);
@@ -31,7 +35,7 @@ export class KubeProxyDriver implements Driver {
     const proxies = new Map<NodeName, Component>();
     for (const node of NODES) {
       const configFile = join(folder, `${node}.json`);
-      await writeFile(configFile, JSON.stringify(configOf(node, server.kubeconfig)));
+      await writeFile(configFile, JSON.stringify(configOf(node, server.kubeconfig, detection)));
       const healthz = { kind: 'http', url: 'http://127.0.0.1:10256/healthz' } as const;
       const component = new Component({
         name: `kube-proxy on ${node}`,
@@ -76,7 +80,7 @@ export class KubeProxyDriver implements Driver {
   }
 }
 
-function configOf(node: NodeName, kubeconfig: string): unknown {
+function configOf(node: NodeName, kubeconfig: string, detection: LocalDetection): unknown {
   return {
     apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
     kind: 'KubeProxyConfiguration',
@@ -84,12 +88,16 @@ function configOf(node: NodeName, kubeconfig: string): unknown {
     clientConnection: { kubeconfig },
     hostnameOverride: node,
     clusterCIDR: CLUSTER_CIDRS,
-    detectLocalMode: 'ClusterCIDR',
+    detectLocalMode: detection.mode,
+    detectLocal: {
+      ...(detection.mode === 'BridgeInterface' && { bridgeInterface: detection.interface }),
+      ...(detection.mode === 'InterfaceNamePrefix' && { interfaceNamePrefix: detection.prefix }),
+    },
     nodePortAddresses: ['primary'],
     // A namespace may not set the limits of conntrack, which are the machine's.
     conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
-    // Changes at once: the tests are about what is programmed, not about when.
-    nftables: { minSyncPeriod: '0s', syncPeriod: '30s' },
+    // Changes at once: the tests are about what is programmed, not about when. It takes 0s for "not said", which is 1 s.
+    nftables: { minSyncPeriod: '1ns', syncPeriod: '30s' },
     healthzBindAddress: '0.0.0.0:10256',
     metricsBindAddress: '127.0.0.1:10249',
   };

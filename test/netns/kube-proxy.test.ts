@@ -1,13 +1,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { silentLogger } from '../../src/lib/logger.ts';
+import { KubeProxyWatch } from '../../src/planes/l4/kube-proxy/kube-proxy-watch.ts';
 import { findKubeProxy, removeKubeProxy } from '../../src/planes/l4/kube-proxy/kube-proxy.ts';
 import { Nft } from '../../src/planes/l4/kernel/nft.ts';
 import { removeSluice } from '../../src/planes/l4/kernel/uninstall.ts';
 import { nft, run, useOwnNamespace } from './own-namespace.ts';
 
 useOwnNamespace();
+
+const WAIT = { timeout: 20_000, interval: 10 };
 
 const iptables = ['iptables-legacy', 'iptables-nft', 'ip6tables-legacy', 'ip6tables-nft'];
 
@@ -118,6 +122,55 @@ test('in nft', async () => {
   expect(await findKubeProxy()).toEqual(expected);
   expect(await removeKubeProxy()).toEqual(expected);
   expect(tables()).toEqual(before);
+});
+
+describe('one that goes on beside us', () => {
+  const table = 'table ip kube-proxy {\n chain services {\n }\n}';
+  let stop: AbortController;
+  let watching: Promise<void>;
+  let found: (readonly string[])[];
+  let notes: string[];
+
+  function watch(removes: boolean): void {
+    stop = new AbortController();
+    found = [];
+    notes = [];
+    watching = new KubeProxyWatch({
+      logger: { ...silentLogger, info: (message) => notes.push(message) },
+      removes,
+      onFound: (lines) => found.push(lines),
+      waits: { absent: { minMs: 20, maxMs: 40 }, found: { minMs: 20, maxMs: 40 } },
+    }).run(stop.signal);
+  }
+  afterEach(async () => {
+    stop.abort();
+    await watching;
+  });
+
+  test('is removed and told each time that it has come back, and it is told when it does not any more', async () => {
+    const before = tables();
+    watch(true);
+    for (const times of [1, 2, 3]) {
+      nft(table);
+      await vi.waitFor(() => expect(found).toHaveLength(times), WAIT);
+      expect(tables()).toEqual(before);
+      expect(found.at(-1)).toEqual(['nft table ip kube-proxy']);
+      await vi.waitFor(() => expect(notes).toHaveLength(times), WAIT);
+    }
+  });
+
+  test('is told once and left alone where it is not to be removed', async () => {
+    watch(false);
+    for (const times of [1, 2]) {
+      nft(table);
+      await vi.waitFor(() => expect(found).toHaveLength(times), WAIT);
+      expect(tables()).toContain('table ip kube-proxy');
+      nft('delete table ip kube-proxy');
+      // Had it been told at every look, there were more by now than times.
+      await vi.waitFor(() => expect(notes).toHaveLength(times), WAIT);
+      expect(found).toHaveLength(times);
+    }
+  });
 });
 
 test('with ipvs: its interface and its sets, not those of others', async () => {

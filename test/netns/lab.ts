@@ -7,7 +7,12 @@ import { KubeProxyDriver } from './kube-proxy-driver.ts';
 import { Network } from './network.ts';
 import { nodeObjects, ServiceFixture, type KubeObject } from './objects.ts';
 import { SluiceDriver, type SluiceOptions } from './sluice-driver.ts';
-import { addressesOf, NODES, PLACES, type Place } from './topology.ts';
+import { addressesOf, NODES, PLACES, type Place, type PodNetwork } from './topology.ts';
+
+export interface LabOptions extends SluiceOptions {
+  /** Default: routed. */
+  readonly pods?: PodNetwork;
+}
 
 /** A place on its port 8080, or on its port 9090. */
 export type Answerer = Place | `${Place}:9090`;
@@ -49,8 +54,8 @@ export class Lab {
   }
 
   /** A running lab, with the driver that SLUICE_LAB_DRIVER names unless one is given. */
-  static async start(driverName: DriverName = chosenDriver(), options: SluiceOptions = {}): Promise<Lab> {
-    const network = await Network.create();
+  static async start(driverName: DriverName = chosenDriver(), options: LabOptions = {}): Promise<Lab> {
+    const network = await Network.create(options.pods);
     const agents = new Map(PLACES.map((place) => [place, new Agent(network.file(place))]));
     let driver: Driver | undefined;
     try {
@@ -250,7 +255,9 @@ function createDriver(
       return agent === undefined ? [] : [[node, agent] as const];
     }),
   );
-  return name === 'sluice' ? SluiceDriver.create(network, nodes, options) : KubeProxyDriver.create(network, nodes);
+  return name === 'sluice'
+    ? SluiceDriver.create(network, nodes, options)
+    : KubeProxyDriver.create(network, nodes, options);
 }
 
 function keyOf({ kind, metadata }: KubeObject): string {

@@ -12,6 +12,8 @@ import {
   PLACES,
   podCidr,
   podGateway,
+  POD_BRIDGE,
+  POD_INTERFACE_PREFIX,
   PODS,
   PUBLIC_CIDRS,
   SERVICE_CIDRS,
@@ -20,6 +22,7 @@ import {
   type NodeName,
   type Place,
   type PodName,
+  type PodNetwork,
 } from './topology.ts';
 
 /** The namespace of the segment, which is a bridge and the gateway that drops whatever no node took. */
@@ -38,16 +41,18 @@ let networks = 0;
 export class Network {
   /** Begins the name of every namespace of this lab, and of no other. */
   readonly prefix: string;
+  readonly #pods: PodNetwork;
   readonly #janitor: ChildProcess;
 
-  private constructor(prefix: string) {
+  private constructor(prefix: string, pods: PodNetwork) {
     this.prefix = prefix;
+    this.#pods = pods;
     this.#janitor = startJanitor(NAMESPACES.map((place) => `${prefix}${place}`));
   }
 
-  static async create(): Promise<Network> {
+  static async create(pods: PodNetwork = 'routed'): Promise<Network> {
     networks += 1;
-    const network = new Network(`sluice-lab-${process.pid}-${networks}-`);
+    const network = new Network(`sluice-lab-${process.pid}-${networks}-`, pods);
     try {
       await network.#build();
     } catch (error) {
@@ -83,7 +88,9 @@ export class Network {
     await Promise.all(NAMESPACES.map((place) => this.command(place, ['sysctl', '-qw', ...SYSCTLS])));
     await batch([], this.#links());
     await Promise.all(
-      NAMESPACES.map(async (place) => batch(['-n', `${this.prefix}${place}`], ['link set lo up', ...configOf(place)])),
+      NAMESPACES.map(async (place) =>
+        batch(['-n', `${this.prefix}${place}`], ['link set lo up', ...configOf(place, this.#pods)]),
+      ),
     );
   }
 
@@ -94,7 +101,7 @@ export class Network {
       lines.push(`link add eth0 netns ${near} type veth peer name ${peerEnd} netns ${far}`);
     };
     for (const place of [...NODES, ...CLIENTS]) link(place, 'lan', place);
-    for (const pod of PODS) link(pod, nodeOf(pod), `pod-${pod}`);
+    for (const pod of PODS) link(pod, nodeOf(pod), vethOf(pod));
     return lines;
   }
 }
@@ -117,11 +124,11 @@ const SYSCTLS = [
   'net.ipv4.ip_local_port_range=10000 65000',
 ];
 
-function configOf(place: Namespace): readonly string[] {
+function configOf(place: Namespace, pods: PodNetwork): readonly string[] {
   if (place === 'lan') return lanConfig();
-  if (isOneOf(NODES, place)) return nodeConfig(place);
+  if (isOneOf(NODES, place)) return nodeConfig(place, pods);
   if (isOneOf(CLIENTS, place)) return clientConfig(place);
-  return podConfig(place);
+  return podConfig(place, pods);
 }
 
 function isOneOf<T extends string>(names: readonly T[], name: string): name is T {
@@ -142,30 +149,55 @@ function lanConfig(): readonly string[] {
 }
 
 /** A node, its pods, and the way to the other nodes' pods. */
-function nodeConfig(node: NodeName): readonly string[] {
-  const pods = PODS.filter((pod) => nodeOf(pod) === node);
+function nodeConfig(node: NodeName, pods: PodNetwork): readonly string[] {
   return [
     ...onSegment(node),
     ...FAMILIES.map(
       // A connect to a Service address needs some route before the rules see it.
       (family) => `route add default via ${GATEWAY[family]}`,
     ),
-    ...pods.map((pod) => `link set pod-${pod} up`),
-    ...pods.flatMap((pod) =>
-      FAMILIES.flatMap((family) => [
-        `address add ${podGateway(node, family)}/${hostLength(family)} dev pod-${pod}`,
-        `route add ${addressOf(pod, family)} dev pod-${pod}`,
-      ]),
-    ),
+    ...(pods === 'bridge' ? bridgedPods(node) : podsOf(node).flatMap(routedPod)),
     ...routesToPods(NODES.filter((other) => other !== node)),
   ];
 }
 
-function podConfig(pod: PodName): readonly string[] {
+function routedPod(pod: PodName): readonly string[] {
+  return [
+    `link set ${vethOf(pod)} up`,
+    ...FAMILIES.flatMap((family) => [
+      `address add ${podGateway(nodeOf(pod), family)}/${hostLength(family)} dev ${vethOf(pod)}`,
+      `route add ${addressOf(pod, family)} dev ${vethOf(pod)}`,
+    ]),
+  ];
+}
+
+function bridgedPods(node: NodeName): readonly string[] {
+  return [
+    `link add ${POD_BRIDGE} type bridge forward_delay 0`,
+    `link set ${POD_BRIDGE} up`,
+    ...FAMILIES.map((family) => `address add ${podGateway(node, family)}/${segmentLength(family)} dev ${POD_BRIDGE}`),
+    // Back to where it came from, for a pod that reaches itself by a Service.
+    ...podsOf(node).flatMap((pod) => [
+      `link set ${vethOf(pod)} master ${POD_BRIDGE} up`,
+      `link set ${vethOf(pod)} type bridge_slave hairpin on`,
+    ]),
+  ];
+}
+
+function podsOf(node: NodeName): readonly PodName[] {
+  return PODS.filter((pod) => nodeOf(pod) === node);
+}
+
+function vethOf(pod: PodName): string {
+  return `${POD_INTERFACE_PREFIX}${pod}`;
+}
+
+function podConfig(pod: PodName, pods: PodNetwork): readonly string[] {
+  const length = pods === 'bridge' ? segmentLength : hostLength;
   return [
     'link set eth0 up',
     ...FAMILIES.flatMap((family) => [
-      `address add ${addressOf(pod, family)}/${hostLength(family)} dev eth0`,
+      `address add ${addressOf(pod, family)}/${length(family)} dev eth0`,
       `route add default via ${podGateway(nodeOf(pod), family)} dev eth0 onlink`,
     ]),
   ];

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import type { Logger } from '../../src/lib/logger.ts';
 import { NftMonitor, type Anchor } from '../../src/planes/l4/kernel/nft-monitor.ts';
 import { Nft } from '../../src/planes/l4/kernel/nft.ts';
+import { NFT_PROGRAMS } from './nft-programs.ts';
 import { nft as otherNft, run, useOwnNamespace } from './own-namespace.ts';
 
 useOwnNamespace();
@@ -45,166 +46,168 @@ let isProgrammed: boolean;
 let stop: AbortController;
 let done: Promise<void>;
 
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'sluice-monitor-test-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
-
-beforeEach(async () => {
-  nft = await Nft.open(folder);
-  await nft.apply(ours);
-  await nft.apply(`add element ip sluice services { ${element(1)} : drop, ${element(2)} : drop }`);
-  reasons = [];
-  notes = [];
-  isProgrammed = true;
-  stop = new AbortController();
-});
-afterEach(async () => {
-  stop.abort();
-  await done;
-  nft.close();
-});
-
-function start(lookIntervalMs?: number): void {
-  const logger: Logger = {
-    debug: (message) => void notes.push(message),
-    info: (message) => void notes.push(message),
-    warn: (message) => void notes.push(message),
-    error: (message) => void notes.push(message),
-    with: () => logger,
-  };
-  const monitor = new NftMonitor({
-    nft,
-    logger,
-    anchors,
-    isProgrammed: () => isProgrammed,
-    onForeign: (reason) => reasons.push(reason),
-    ...(lookIntervalMs === undefined ? {} : { lookIntervalMs }),
+describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sluice-monitor-test-'));
   });
-  done = monitor.run(stop.signal);
-}
+  afterAll(() => rm(folder, { recursive: true }));
 
-/** The process of `nft monitor` among the children of this one. */
-function follower(): number | undefined {
-  const children = run('sh', ['-c', `cat /proc/${String(process.pid)}/task/*/children`])
-    .trim()
-    .split(/\s+/);
-  const found = children.find(
-    (pid) => run('sh', ['-c', `tr '\\0' ' ' </proc/${pid}/cmdline || true`]) === 'nft monitor ',
-  );
-  return found === undefined ? undefined : Number(found);
-}
-
-/** Waits until the monitor tells what happens to a table that looks like ours. */
-async function started(): Promise<number> {
-  await vi.waitFor(
-    () => {
-      otherNft('add table ip6 sluice; delete table ip6 sluice');
-      expect(reasons).not.toEqual([]);
-    },
-    { timeout: 10_000, interval: 50 },
-  );
-  // Its words about further tries may still be on their way.
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  reasons.length = 0;
-  const pid = follower();
-  if (pid === undefined) throw new Error('nobody follows');
-  return pid;
-}
-
-const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 20_000, interval: 20 });
-
-describe('tells what another program deleted, and which it was', () => {
-  test.for([
-    ['flush ruleset', 'delete '],
-    ['delete table ip sluice', 'delete '],
-    ['flush table ip sluice', 'delete rule ip sluice '],
-    ['flush chain ip6 sluice-affinity postrouting', 'delete rule ip6 sluice-affinity postrouting '],
-    [
-      `delete element ip sluice services { ${element(1)} }`,
-      `delete element ip sluice services { ${element(1)} : drop }`,
-    ],
-  ] as const)('%s', async ([command, what]) => {
-    start();
-    await started();
-    otherNft(command);
-    await until(() => expect(reasons).toHaveLength(1));
-    expect(reasons[0]).toContain(`"${what}`);
-    expect(reasons[0]).toMatch(/^"delete .*" by process \d+ \(nft\)$/);
+  beforeEach(async () => {
+    nft = await Nft.open(folder, path);
+    await nft.apply(ours);
+    await nft.apply(`add element ip sluice services { ${element(1)} : drop, ${element(2)} : drop }`);
+    reasons = [];
+    notes = [];
+    isProgrammed = true;
+    stop = new AbortController();
   });
-});
-
-test('what we do ourselves, and what others do to their own, is no news', async () => {
-  start();
-  await started();
-  await nft.apply(`delete element ip sluice services { ${element(1)} }`);
-  await nft.apply(`delete table ip sluice\n${ours}`);
-  otherNft('add table ip foreign; delete table ip foreign');
-  otherNft(`add element ip sluice services { ${element(3)} : drop }`);
-  otherNft(`delete element ip sluice services { ${element(3)} }`);
-  await until(() => expect(reasons).toHaveLength(1));
-  expect(reasons[0]).toContain(element(3));
-});
-
-describe('what happened while nothing followed is found when it is followed again', () => {
-  test.for([
-    ['flush chain ip sluice prerouting', 'chain ip sluice services is there, but the rules that use it are gone'],
-    ['flush chain ip sluice services', 'map ip sluice services is there, but the rules that use it are gone'],
-    ['delete table ip6 sluice-affinity', 'chain ip6 sluice-affinity remember is gone'],
-  ] as const)('%s', async ([command, reason]) => {
-    start();
-    const pid = await started();
-    process.kill(pid, 'SIGSTOP');
-    otherNft(command);
-    process.kill(pid, 'SIGKILL');
-    // Once when its end is noticed, and once more when it is followed again: nobody has repaired it here.
-    await until(() => expect(reasons).toEqual([reason, reason]));
-    expect(follower()).toBeDefined();
+  afterEach(async () => {
+    stop.abort();
+    await done;
+    nft.close();
   });
 
-  test('unless nothing of ours should be there', async () => {
-    start();
-    const pid = await started();
-    isProgrammed = false;
-    process.kill(pid, 'SIGSTOP');
-    otherNft('flush ruleset');
-    process.kill(pid, 'SIGKILL');
-    await until(() => expect(follower()).not.toBe(pid));
-    await started();
-    expect(reasons).toEqual([]);
-  });
-});
-
-describe('what happened between the first program and the first news is found', () => {
-  test.for([
-    ['delete table ip sluice', 'chain ip sluice services is gone'],
-    ['flush chain ip sluice services', 'map ip sluice services is there, but the rules that use it are gone'],
-  ] as const)('%s', async ([command, reason]) => {
-    otherNft(command);
-    start();
-    await until(() => expect(reasons).toEqual([reason]));
-  });
-});
-
-test('what is lost without a word is found by a look', async () => {
-  start(50);
-  const pid = await started();
-  process.kill(pid, 'SIGSTOP');
-  otherNft('delete table ip sluice');
-  await until(() => expect(reasons).toContain('chain ip sluice services is gone'));
-  expect(follower()).toBe(pid);
-});
-
-test('with more elements than can be followed, it looks from time to time', async () => {
-  for (let from = 0; from < 100_000; from += 20_000) {
-    const elements = Array.from({ length: 20_000 }, (_, index) => `${element(from + index)} : drop`);
-    await nft.apply(`add element ip sluice services { ${elements.join(', ')} }`);
+  function start(lookIntervalMs?: number): void {
+    const logger: Logger = {
+      debug: (message) => void notes.push(message),
+      info: (message) => void notes.push(message),
+      warn: (message) => void notes.push(message),
+      error: (message) => void notes.push(message),
+      with: () => logger,
+    };
+    const monitor = new NftMonitor({
+      nft,
+      logger,
+      anchors,
+      isProgrammed: () => isProgrammed,
+      onForeign: (reason) => reasons.push(reason),
+      ...(lookIntervalMs === undefined ? {} : { lookIntervalMs }),
+    });
+    done = monitor.run(stop.signal);
   }
-  start();
-  await until(() =>
-    expect(notes).toContain('too many elements to follow every change; the tables are looked at every two seconds'),
-  );
-  expect(reasons).toEqual([]);
-  otherNft('flush ruleset');
-  await until(() => expect(reasons).toContain('chain ip sluice services is gone'));
+
+  /** The process of `nft monitor` among the children of this one. */
+  function follower(): number | undefined {
+    const children = run('sh', ['-c', `cat /proc/${String(process.pid)}/task/*/children`])
+      .trim()
+      .split(/\s+/);
+    const found = children.find(
+      (pid) => run('sh', ['-c', `tr '\\0' ' ' </proc/${pid}/cmdline || true`]) === 'nft monitor ',
+    );
+    return found === undefined ? undefined : Number(found);
+  }
+
+  /** Waits until the monitor tells what happens to a table that looks like ours. */
+  async function started(): Promise<number> {
+    await vi.waitFor(
+      () => {
+        otherNft('add table ip6 sluice; delete table ip6 sluice');
+        expect(reasons).not.toEqual([]);
+      },
+      { timeout: 10_000, interval: 50 },
+    );
+    // Its words about further tries may still be on their way.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    reasons.length = 0;
+    const pid = follower();
+    if (pid === undefined) throw new Error('nobody follows');
+    return pid;
+  }
+
+  const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 20_000, interval: 20 });
+
+  describe('tells what another program deleted, and which it was', () => {
+    test.for([
+      ['flush ruleset', 'delete '],
+      ['delete table ip sluice', 'delete '],
+      ['flush table ip sluice', 'delete rule ip sluice '],
+      ['flush chain ip6 sluice-affinity postrouting', 'delete rule ip6 sluice-affinity postrouting '],
+      [
+        `delete element ip sluice services { ${element(1)} }`,
+        `delete element ip sluice services { ${element(1)} : drop }`,
+      ],
+    ] as const)('%s', async ([command, what]) => {
+      start();
+      await started();
+      otherNft(command);
+      await until(() => expect(reasons).toHaveLength(1));
+      expect(reasons[0]).toContain(`"${what}`);
+      expect(reasons[0]).toMatch(/^"delete .*" by process \d+ \(nft\)$/);
+    });
+  });
+
+  test('what we do ourselves, and what others do to their own, is no news', async () => {
+    start();
+    await started();
+    await nft.apply(`delete element ip sluice services { ${element(1)} }`);
+    await nft.apply(`delete table ip sluice\n${ours}`);
+    otherNft('add table ip foreign; delete table ip foreign');
+    otherNft(`add element ip sluice services { ${element(3)} : drop }`);
+    otherNft(`delete element ip sluice services { ${element(3)} }`);
+    await until(() => expect(reasons).toHaveLength(1));
+    expect(reasons[0]).toContain(element(3));
+  });
+
+  describe('what happened while nothing followed is found when it is followed again', () => {
+    test.for([
+      ['flush chain ip sluice prerouting', 'chain ip sluice services is there, but the rules that use it are gone'],
+      ['flush chain ip sluice services', 'map ip sluice services is there, but the rules that use it are gone'],
+      ['delete table ip6 sluice-affinity', 'chain ip6 sluice-affinity remember is gone'],
+    ] as const)('%s', async ([command, reason]) => {
+      start();
+      const pid = await started();
+      process.kill(pid, 'SIGSTOP');
+      otherNft(command);
+      process.kill(pid, 'SIGKILL');
+      // Once when its end is noticed, and once more when it is followed again: nobody has repaired it here.
+      await until(() => expect(reasons).toEqual([reason, reason]));
+      expect(follower()).toBeDefined();
+    });
+
+    test('unless nothing of ours should be there', async () => {
+      start();
+      const pid = await started();
+      isProgrammed = false;
+      process.kill(pid, 'SIGSTOP');
+      otherNft('flush ruleset');
+      process.kill(pid, 'SIGKILL');
+      await until(() => expect(follower()).not.toBe(pid));
+      await started();
+      expect(reasons).toEqual([]);
+    });
+  });
+
+  describe('what happened between the first program and the first news is found', () => {
+    test.for([
+      ['delete table ip sluice', 'chain ip sluice services is gone'],
+      ['flush chain ip sluice services', 'map ip sluice services is there, but the rules that use it are gone'],
+    ] as const)('%s', async ([command, reason]) => {
+      otherNft(command);
+      start();
+      await until(() => expect(reasons).toEqual([reason]));
+    });
+  });
+
+  test('what is lost without a word is found by a look', async () => {
+    start(50);
+    const pid = await started();
+    process.kill(pid, 'SIGSTOP');
+    otherNft('delete table ip sluice');
+    await until(() => expect(reasons).toContain('chain ip sluice services is gone'));
+    expect(follower()).toBe(pid);
+  });
+
+  test('with more elements than can be followed, it looks from time to time', async () => {
+    for (let from = 0; from < 100_000; from += 20_000) {
+      const elements = Array.from({ length: 20_000 }, (_, index) => `${element(from + index)} : drop`);
+      await nft.apply(`add element ip sluice services { ${elements.join(', ')} }`);
+    }
+    start();
+    await until(() =>
+      expect(notes).toContain('too many elements to follow every change; the tables are looked at every two seconds'),
+    );
+    expect(reasons).toEqual([]);
+    otherNft('flush ruleset');
+    await until(() => expect(reasons).toContain('chain ip sluice services is gone'));
+  });
 });

@@ -1,6 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -211,6 +212,41 @@ describe('role node', () => {
     expect(rules()).not.toContain('kube-proxy');
   });
 
+  test('answers beside a kube-proxy that programs the machine again, and says what to do', async () => {
+    run('ip', ['address', 'add', '10.244.1.7/32', 'dev', 'lo']);
+    // A connect to a Service address needs some route before the rules see it.
+    run('ip', ['route', 'add', '10.96.0.0/16', 'dev', 'lo']);
+    // A new connection for every question: rules have no say over one that is there.
+    const backend = createServer((_, response) => response.setHeader('connection', 'close').end('current'));
+    backend.listen(8080, '10.244.1.7');
+    const stale = createServer((_, response) => response.setHeader('connection', 'close').end('stale'));
+    stale.listen(8081, '10.244.1.7');
+    await Promise.all([backend, stale].map((server) => once(server, 'listening')));
+    try {
+      const started = runSluice(['--role', 'node', '--takeover']);
+      await ready(started);
+      const ask = async (): Promise<string> => (await fetch('http://10.96.0.10/')).text();
+      expect(await ask()).toBe('current');
+      // What a kube-proxy leaves that has ended since: it does not know of changes.
+      nft(`table ip kube-proxy {
+        map service-ips { type ipv4_addr . inet_proto . inet_service : verdict
+          elements = { 10.96.0.10 . tcp . 80 : goto service-ABCDEFGH-shop/web/tcp/http } }
+        chain nat-prerouting { type nat hook prerouting priority dstnat; jump services; }
+        chain nat-output { type nat hook output priority -100; jump services; }
+        chain services { ip daddr . meta l4proto . th dport vmap @service-ips; }
+        chain service-ABCDEFGH-shop/web/tcp/http { meta l4proto tcp dnat to 10.244.1.7:8081; }
+      }`);
+      expect(await ask()).toBe('current');
+      await until('word about kube-proxy', started, () => started.output().includes('delete daemonset kube-proxy'));
+      expect(rules()).not.toContain('kube-proxy');
+      expect(await ask()).toBe('current');
+    } finally {
+      for (const server of [backend, stale]) server.close();
+      run('ip', ['route', 'delete', '10.96.0.0/16']);
+      run('ip', ['address', 'delete', '10.244.1.7/32', 'dev', 'lo']);
+    }
+  });
+
   test('does not start without the right to change the kernel', async () => {
     const started = runSluice(['--role', 'node'], without('net_admin'));
     expect(await ended(started)).toBe(1);
@@ -240,7 +276,7 @@ describe('node ports', () => {
       'port: 80 }',
       'port: 80, nodePort: 30080 }',
     );
-    const backend = (await import('node:http')).createServer((_, response) => response.end('from the endpoint'));
+    const backend = createServer((_, response) => response.end('from the endpoint'));
     backend.listen(8080, '127.0.0.7');
     await once(backend, 'listening');
     await writeFile(join(root, 'manifests', 'web.yaml'), text.replace('10.244.1.7', '127.0.0.7'));
@@ -256,6 +292,24 @@ describe('node ports', () => {
 });
 
 describe('health', () => {
+  test('is told as soon as the kube-proxy that is taken over from lets go of the port', async () => {
+    const kubeProxy = createServer((_, response) => response.end('kube-proxy'));
+    kubeProxy.listen(10256, '127.0.0.1');
+    await once(kubeProxy, 'listening');
+    const flags = ['--role', 'node', '--healthz-address', '127.0.0.1:10256'];
+    const refused = runSluice(flags);
+    expect(await ended(refused)).toBe(1);
+    expect(refused.output()).toContain('--healthz-address');
+    const started = runSluice([...flags, '--takeover']);
+    await ready(started);
+    kubeProxy.closeAllConnections();
+    kubeProxy.close();
+    await until('health', started, async () => {
+      const response = await fetch('http://127.0.0.1:10256/healthz').catch(() => undefined);
+      return response?.headers.get('content-type') === 'application/json';
+    });
+  });
+
   test('is told to balancers in the form of kube-proxy', async () => {
     const started = runSluice(['--role', 'node', '--healthz-address', '127.0.0.1:10256']);
     await ready(started);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Component } from '../cluster/component.ts';
 import type { Agent } from './agent.ts';
 import { LabApiServer } from './api-server.ts';
-import type { Driver } from './driver.ts';
+import type { Driver, DriverOptions, LocalDetection } from './driver.ts';
 import type { Network } from './network.ts';
 import type { DesiredChange } from './objects.ts';
 import { CLUSTER_CIDRS, FAMILIES, NODES, SERVICE_CIDRS, type NodeName } from './topology.ts';
@@ -22,7 +22,7 @@ interface Delivery {
   stop(): Promise<void>;
 }
 
-export interface SluiceOptions {
+export interface SluiceOptions extends DriverOptions {
   /** From a real API server instead of a folder of manifests: a new one, or one that is there already and stays. */
   readonly apiServer?: 'new' | LabApiServer;
   /** Besides those that every Sluice of the lab has. */
@@ -45,7 +45,7 @@ export class SluiceDriver implements Driver {
   static async create(
     network: Network,
     agents: ReadonlyMap<NodeName, Agent>,
-    { apiServer, flags = [] }: SluiceOptions = {},
+    { apiServer, flags = [], detection = { mode: 'ClusterCIDR' } }: SluiceOptions = {},
   ): Promise<SluiceDriver> {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-lab-'));
     const delivery =
@@ -57,7 +57,16 @@ export class SluiceDriver implements Driver {
       const component = new Component({
         name: `sluice on ${node}`,
         command: 'nsenter',
-        args: [`--net=${network.file(node)}`, SLUICE, 'run', ...FLAGS, ...delivery.flags, ...own, ...flags],
+        args: [
+          `--net=${network.file(node)}`,
+          SLUICE,
+          'run',
+          ...FLAGS,
+          ...flagsOf(detection),
+          ...delivery.flags,
+          ...own,
+          ...flags,
+        ],
         logFile: join(folder, `${node}.log`),
         isReady: async () => (await agents.get(node)?.ask<'http'>(readyz))?.status === 200,
       });
@@ -109,6 +118,13 @@ const FLAGS = [
   `--api-address=${new URL(API_URL).host}`,
   '--log-format=json',
 ];
+
+function flagsOf(detection: LocalDetection): readonly string[] {
+  const mode = `--detect-local-mode=${detection.mode}`;
+  if (detection.mode === 'BridgeInterface') return [mode, `--pod-bridge-interface=${detection.interface}`];
+  if (detection.mode === 'InterfaceNamePrefix') return [mode, `--pod-interface-name-prefix=${detection.prefix}`];
+  return [mode];
+}
 
 /**
  * All objects in one file that is replaced as a whole: whoever sees the last of a change has seen all of it, which

@@ -6,8 +6,9 @@
  *      |      |        |    a1 a2 a3     |    b1 b2        |    c1
  *     -+------+--------+-----------------+-----------------+------ lan
  *
- * Pods hang on veths of their own that the node routes, as the ptp and Calico plugins do it. `ext` reaches Service addresses
- * through node-a and `lbc` through node-b, as a router with a route per address would have it.
+ * Pods hang on veths of their own that the node routes, as the ptp and Calico plugins do it, or on a bridge of their node
+ * ({@link PodNetwork}). `ext` reaches Service addresses through node-a and `lbc` through node-b, as a router with a route per address
+ * would have it.
  */
 
 export type NodeName = 'node-a' | 'node-b' | 'node-c';
@@ -23,6 +24,18 @@ export const NODES: readonly NodeName[] = ['node-a', 'node-b', 'node-c'];
 export const PODS: readonly PodName[] = ['a1', 'a2', 'a3', 'b1', 'b2', 'c1'];
 export const CLIENTS: readonly ClientName[] = ['ext', 'lbc'];
 export const PLACES: readonly Place[] = [...NODES, ...PODS, ...CLIENTS];
+
+/**
+ * How pods reach their node: `routed`, or a `bridge` as the bridge plugin and flannel make it. Then pods of one node reach each other past
+ * the node, and it is br_netfilter, which is on in every new namespace, that shows the rules what goes by.
+ */
+export type PodNetwork = 'routed' | 'bridge';
+
+/** The bridge of a node's pods. */
+export const POD_BRIDGE = 'cni0';
+
+/** What the names of the veths begin with that routed pods hang on. */
+export const POD_INTERFACE_PREFIX = 'pod-';
 
 type ByFamily<T> = Readonly<Record<Family, T>>;
 

@@ -6,20 +6,16 @@ import { KernelCopy } from '../l4/kernel-copy.ts';
 import { listingOf, type Listing } from '../l4/listing.ts';
 import { plans } from '../l4/plans.ts';
 import { listedSets } from './listed-sets.ts';
+import { NFT_PROGRAMS, OTHER_NFT, OWN_NFT } from './nft-programs.ts';
 import { run, useOwnNamespace } from './own-namespace.ts';
 
 useOwnNamespace();
 
 /**
- * The nft programs to try: the machine's own, and another version where one is named:
- *
- *     SLUICE_OTHER_NFT=/path/to/nft unshare --net npx vitest run --project netns test/netns/transaction.test.ts
+ * How many sequences of plans: each listing reads everything, and each program waits for the kernel to have freed what it deleted. The
+ * fewest where two programs list after every change.
  */
-const OTHER = process.env['SLUICE_OTHER_NFT'];
-const PROGRAMS = OTHER === undefined ? ['nft'] : ['nft', OTHER];
-
-/** Each listing reads everything, and each program waits for the kernel to have freed what it deleted. */
-const RUNS = 30;
+const RUNS = { own: 30, other: 10, both: 6 };
 
 function apply(program: string, commands: readonly string[]): void {
   run(program, ['-f', '-'], `${commands.join('\n')}\n`);
@@ -33,7 +29,10 @@ function listed(program: string, wanted: Listing['sets']): Listing['sets'] {
   return Object.fromEntries(all.filter(([name]) => name in wanted || !name.includes(' clients-')));
 }
 
-describe.for(PROGRAMS)('%s', (program) => {
+describe.for(NFT_PROGRAMS)('$name', (nft) => {
+  const program = nft.path;
+  const numRuns = nft === OWN_NFT ? RUNS.own : RUNS.other;
+
   test('takes every change, and has after it what the fake has', () => {
     fc.assert(
       fc.property(plans, (sequence) => {
@@ -45,7 +44,7 @@ describe.for(PROGRAMS)('%s', (program) => {
           expect(listed(program, sets)).toEqual(sets);
         }
       }),
-      { numRuns: RUNS, endOnFailure: true },
+      { numRuns, endOnFailure: true },
     );
   });
 
@@ -62,30 +61,34 @@ describe.for(PROGRAMS)('%s', (program) => {
           expect(listed(program, sets)).toEqual(sets);
         }
       }),
-      { numRuns: RUNS, endOnFailure: true },
+      { numRuns, endOnFailure: true },
     );
   });
 });
 
-describe.skipIf(OTHER === undefined)('two versions of nft', () => {
+describe('two versions of nft', () => {
+  if ('missing' in OTHER_NFT) {
+    test.skip(`in turn (skipped: ${OTHER_NFT.missing})`);
+    return;
+  }
   test.for([
-    ['nft', OTHER ?? ''],
-    [OTHER ?? '', 'nft'],
-  ])('%s writes, %s lists it and goes on from there', ([writer = '', reader = '']) => {
+    { writer: OWN_NFT, reader: OTHER_NFT },
+    { writer: OTHER_NFT, reader: OWN_NFT },
+  ])('$writer.name writes, $reader.name lists it and goes on from there', ({ writer, reader }) => {
     fc.assert(
       fc.property(plans, (sequence) => {
         run('nft', ['flush', 'ruleset']);
         const copy = new KernelCopy();
         for (const [index, plan] of sequence.entries()) {
-          for (const commands of copy.apply(plan)) apply(index % 2 === 0 ? writer : reader, commands);
+          for (const commands of copy.apply(plan)) apply((index % 2 === 0 ? writer : reader).path, commands);
           const { sets } = listingOf(copy.nft);
-          for (const program of [reader, writer]) {
+          for (const program of [reader.path, writer.path]) {
             expect(listed(program, sets)).toEqual(sets);
             run(program, ['list', 'ruleset']);
           }
         }
       }),
-      { numRuns: RUNS, endOnFailure: true },
+      { numRuns: RUNS.both, endOnFailure: true },
     );
   });
 });

@@ -2,8 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { BackoffBounds } from '../../lib/backoff.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { PortListener } from '../../lib/port-listener.ts';
 import type { ServicePlan } from '../../compile/l4/l4-plan.ts';
-import { PortListener } from './port-listener.ts';
 
 /** The server of one Service. */
 interface Check {

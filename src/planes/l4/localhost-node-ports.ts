@@ -4,7 +4,7 @@ import { crash } from '../../lib/crash.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { EndpointAddress, ServicePlan } from '../../compile/l4/l4-plan.ts';
-import { PortListener } from './port-listener.ts';
+import { PortListener } from '../../lib/port-listener.ts';
 
 /** A TCP node port in one family, and where its connections go. */
 interface LocalPort {

@@ -8,14 +8,14 @@ import type { L4Plan, ServicePlan } from '../../compile/l4/l4-plan.ts';
 import type { Applied, Plane } from '../plane.ts';
 import type { Conntrack } from './kernel/conntrack.ts';
 import { HealthChecks } from './health-check.ts';
-import type { Nft } from './kernel/nft.ts';
+import type { NftDriver } from './kernel/nft.ts';
 import { NftRefusedFault } from './kernel/nft-refusal.ts';
 import { KernelMemory } from './memory/kernel-memory.ts';
 import { transitionsOf, type ServiceTransition } from './memory/transition.ts';
 import { renderAll, renderChange, renderServiceChange, type Transaction } from './rules/transaction.ts';
 
 export interface L4PlaneOptions {
-  readonly nft: Nft;
+  readonly nft: NftDriver;
   readonly conntrack: Conntrack;
   readonly logger: Logger;
   /** Called after the first program is in place. */

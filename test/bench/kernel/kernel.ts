@@ -136,7 +136,7 @@ class KernelBench {
     const eagerKubeProxy =
       eagerMs === undefined
         ? undefined
-        : await measureAgent(kubeProxyNode, 'kube-proxy, minSyncPeriod 0', eagerMs, services);
+        : await measureAgent(kubeProxyNode, 'kube-proxy, minSyncPeriod 1ns', eagerMs, services);
     await sluiceNode.close();
     await kubeProxyNode.close();
     await this.#lanes.at(LANES.kubeProxy).node.run(['nft', 'flush', 'ruleset']);

@@ -23,7 +23,7 @@ export const CHANGE_HEADINGS: Row = [
   'Services × 10 endpoints',
   'Sluice: Store to kernel, p50 / p99',
   'Sluice: watch event to kernel, p50 / p99',
-  'kube-proxy, minSyncPeriod 0: watch event to kernel',
+  'kube-proxy, minSyncPeriod 1ns: watch event to kernel',
   'kube-proxy, as it comes (1 s)',
 ];
 

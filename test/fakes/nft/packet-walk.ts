@@ -14,6 +14,8 @@ export interface Packet {
   readonly port: number;
   /** The interface it comes in by; none for one of the node itself. */
   readonly interface: string | undefined;
+  /** Whether that is a bridge with the endpoint behind it as well, and br_netfilter shows the rules what it passes on. */
+  readonly isBridged?: boolean;
 }
 
 /** What the walk has to know of the machine: which addresses are its own. */
@@ -248,8 +250,11 @@ class PacketWalk {
 
   /** Empty where there is none, which `!=` matches (nft_meta_store_ifname). */
   #interface(way: 'in' | 'out'): string {
-    if (way === 'in') return this.#packet.interface ?? '';
-    return this.#isForNode() ? 'lo' : 'eth0';
+    const { interface: name = '', isBridged = false } = this.#packet;
+    // br_nf_post_routing does not say it.
+    if (way === 'in') return isBridged && this.#hook === 'postrouting' ? '' : name;
+    if (this.#isForNode()) return 'lo';
+    return isBridged ? name : 'eth0';
   }
 }
 

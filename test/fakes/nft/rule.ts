@@ -50,6 +50,8 @@ const STATEMENTS: readonly (readonly [pattern: RegExp, reading: Reading])[] = [
   [/^masquerade fully-random/, () => ({ kind: 'masquerade' })],
   [/^ct status dnat/, () => ({ kind: 'is-translated' })],
   [/^fib saddr type (!= )?local/, ([, not]) => ({ kind: 'is-from-node', isNot: not !== undefined })],
+  // No interface.
+  [/^iif 0/, () => ({ kind: 'interface', way: 'in', isNot: false, pattern: '' })],
   [/^drop/, () => ({ kind: 'verdict', verdict: { kind: 'drop' } })],
   [/^return/, () => ({ kind: 'verdict', verdict: { kind: 'return' } })],
   [

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { chosenDriver } from '../driver.ts';
-import { Lab } from '../lab.ts';
+import { Lab, type LabOptions } from '../lab.ts';
 import { ServiceFixture, type ServiceSpec } from '../objects.ts';
 
 /** The lab of one test file, and the Services of the test that is running. */
@@ -29,8 +29,8 @@ export class LabOfFile {
     return service;
   }
 
-  async start(flags: readonly string[]): Promise<void> {
-    this.#lab = await Lab.start(chosenDriver(), { flags });
+  async start(options: LabOptions): Promise<void> {
+    this.#lab = await Lab.start(chosenDriver(), options);
   }
 
   async clear(): Promise<void> {
@@ -44,14 +44,10 @@ export class LabOfFile {
   }
 }
 
-/**
- * Starts a lab before the tests of the file or of the block, and takes it down after them.
- *
- * @param flags for Sluice, besides those that it always has
- */
-export function useLab(flags: readonly string[] = []): LabOfFile {
+/** Starts a lab before the tests of the file or of the block, and takes it down after them. */
+export function useLab(options: LabOptions = {}): LabOfFile {
   const file = new LabOfFile();
-  beforeAll(() => file.start(flags));
+  beforeAll(() => file.start(options));
   afterEach(() => file.clear());
   afterAll(() => file.stop());
   return file;

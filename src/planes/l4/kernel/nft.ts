@@ -21,6 +21,9 @@ const SESSION_LINES = 1000;
 /** 400,000 elements take 5 s on a small machine. */
 const LARGE_LIMIT_MS = 180_000;
 
+/** What the plane needs of {@link Nft}. */
+export type NftDriver = Pick<Nft, 'apply' | 'listJson' | 'close'>;
+
 /**
  * Drives nft(8). Every transaction is taken or refused as a whole; those of one kind run one after another, in the order of the calls.
  * It works in the network namespace of this process.

@@ -3,7 +3,7 @@ import type { Logger } from '../../../lib/logger.ts';
 import type { L4Plan, NodePlan } from '../../../compile/l4/l4-plan.ts';
 import type { Conntrack } from '../kernel/conntrack.ts';
 import { NftRefusedFault } from '../kernel/nft-refusal.ts';
-import type { Nft } from '../kernel/nft.ts';
+import type { NftDriver } from '../kernel/nft.ts';
 import { affinityTable } from '../rules/affinity.ts';
 import { FAMILIES, type Family } from '../rules/names.ts';
 import {
@@ -31,11 +31,11 @@ const CLIENTS_AT_ONCE = 500;
  * where UDP flows go. When endpoints leave, what leads to them has to be forgotten.
  */
 export class KernelMemory {
-  readonly #nft: Nft;
+  readonly #nft: NftDriver;
   readonly #conntrack: Conntrack;
   readonly #logger: Logger;
 
-  constructor(nft: Nft, conntrack: Conntrack, logger: Logger) {
+  constructor(nft: NftDriver, conntrack: Conntrack, logger: Logger) {
     this.#nft = nft;
     this.#conntrack = conntrack;
     this.#logger = logger;

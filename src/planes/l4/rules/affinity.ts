@@ -196,8 +196,8 @@ function hookDeclarations(family: Family): readonly Declaration[] {
     `${ip} daddr @${nodePortIps} ${port} vmap @${recalledNodePorts}`,
   ];
   const chains = [
-    { name: 'prerouting', hook: 'prerouting', priority: -101, rules: recall, comment: 'clients that are known' },
-    { name: 'output', hook: 'output', priority: -101, rules: recall, comment: 'the same, on the node itself' },
+    { name: 'prerouting', hook: 'prerouting', priority: -102, rules: recall, comment: 'clients that are known' },
+    { name: 'output', hook: 'output', priority: -102, rules: recall, comment: 'the same, on the node itself' },
     ...(['input', 'postrouting'] as const).map((hook) => ({
       name: hook,
       hook,

@@ -21,8 +21,9 @@ export function fromLocalPod(localPods: LocalPods, family: Family): string | und
   }
 }
 
-export function notFromLocalPod(localPods: LocalPods, family: Family): string | undefined {
-  return fromLocalPod(localPods, family)?.replace(/ (?=[@"])/, ' != ');
+/** What matches all packets that `match`, one of those above, does not. */
+export function not(match: string): string {
+  return match.replace(/ (?=[@"]|local$)/, ' != ');
 }
 
 /** What tells sources on this node, its pods and itself, from all others. */
@@ -35,10 +36,9 @@ export interface SourceMatches {
 
 export function sourceMatches(localPods: LocalPods, family: Family): SourceMatches {
   const pod = fromLocalPod(localPods, family);
-  const noPod = notFromLocalPod(localPods, family);
   return {
     local: [...(pod === undefined ? [] : [pod]), FROM_NODE],
-    others: [...(noPod === undefined ? [] : [noPod]), FROM_NODE.replace('local', '!= local')].join(' '),
+    others: [...(pod === undefined ? [] : [not(pod)]), not(FROM_NODE)].join(' '),
   };
 }
 

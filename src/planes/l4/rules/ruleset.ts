@@ -1,4 +1,4 @@
-import type { NodePlan } from '../../../compile/l4/l4-plan.ts';
+import type { LocalPods, NodePlan } from '../../../compile/l4/l4-plan.ts';
 import { renderAffinityBase } from './affinity.ts';
 import {
   baseChainCommands,
@@ -8,7 +8,7 @@ import {
   type Declaration,
   type SetDeclaration,
 } from './declaration.ts';
-import { FROM_NODE, notFromLocalPod } from './local-sources.ts';
+import { FROM_NODE, fromLocalPod, not } from './local-sources.ts';
 import { AFFINITY_TABLE, FAMILIES, ofProtocol, PROTOCOLS, REFUSE, SETS, TABLE, WORDS, type Family } from './names.ts';
 
 /** Endpoints are found by number; the modulus here only tells nft the type of that number. */
@@ -75,8 +75,8 @@ function mainChains(): readonly BaseChain[] {
   const services = ['jump services'];
   const masquerading = ['ct status dnat jump masquerading'];
   return [
-    { name: 'prerouting', hook: 'prerouting', priority: -100, rules: services, comment: 'packets that come in' },
-    { name: 'output', hook: 'output', priority: -100, rules: services, comment: 'packets of the node itself' },
+    { name: 'prerouting', hook: 'prerouting', priority: -101, rules: services, comment: 'packets that come in' },
+    { name: 'output', hook: 'output', priority: -101, rules: services, comment: 'packets of the node itself' },
     { name: 'postrouting', hook: 'postrouting', priority: 100, rules: masquerading, comment: 'sources to replace' },
   ];
 }
@@ -122,15 +122,14 @@ function masqueradingChains(
   const ip = WORDS[family].family;
   const to = `ct original ${ip} daddr`;
   const hairpin = `${ip} saddr . ${ip} daddr @${SETS.hairpins} ${MASQUERADE}`;
-  const isForeign = notFromLocalPod(node.localPods, family);
-  const clusterIps = node.masqueradesAll ? [MASQUERADE] : isForeign === undefined ? [] : [`${isForeign} ${MASQUERADE}`];
+  const clusterIps = node.masqueradesAll ? [MASQUERADE] : masqueradingForeign(node.localPods, family);
   const port = 'meta l4proto . ct original proto-dst';
   const nodePorts = [
     ...eachProtocol((protocol) => `${protocol} ${port} @${SETS.masqueradedNodePorts} ${MASQUERADE}`),
     ...eachProtocol((protocol) => `${protocol} ${port} @${SETS.masqueradedOwnNodePorts} ${FROM_NODE} ${MASQUERADE}`),
   ];
   return [
-    ['masquerading-cluster-ips', [...clusterIps, hairpin]],
+    ['masquerading-cluster-ips', [hairpin, ...clusterIps]],
     ['masquerading-nodeports', nodePorts],
     [
       'masquerading',
@@ -151,4 +150,20 @@ const MASQUERADE = 'oifname != "lo" masquerade fully-random';
 /** `ct original proto-dst` has no type before the protocol is known, hence a rule for each (nft(8), CONNTRACK EXPRESSIONS). */
 function eachProtocol(rule: (match: string) => string): readonly string[] {
   return PROTOCOLS.map((protocol) => rule(`meta l4proto ${protocol}`));
+}
+
+/** Replaces the source of what comes from anybody but a pod of this node, as postrouting sees it. */
+function masqueradingForeign(localPods: LocalPods, family: Family): readonly string[] {
+  const local = fromLocalPod(localPods, family);
+  if (local === undefined) return [];
+  return [...pastTheNode(local), `${not(local)} ${MASQUERADE}`];
+}
+
+/**
+ * What a bridge passes on between pods of its own comes by where br_netfilter is on, which kubeadm asks for. It goes out by the
+ * interface that it came in by, but postrouting is told of the first alone (br_nf_post_routing), as with what the node itself sends.
+ */
+function pastTheNode(local: string): readonly string[] {
+  if (!local.startsWith('iifname ')) return [];
+  return [`iif 0 ${local.replace('iifname', 'oifname')} ${not(FROM_NODE)} return`];
 }

@@ -1,7 +1,7 @@
 import type { Server } from 'node:net';
-import { Backoff, type BackoffBounds } from '../../lib/backoff.ts';
-import { crash } from '../../lib/crash.ts';
-import { messageOf } from '../../lib/fault.ts';
+import { Backoff, type BackoffBounds } from './backoff.ts';
+import { crash } from './crash.ts';
+import { messageOf } from './fault.ts';
 
 export interface PortListenerOptions {
   readonly server: Server;
