@@ -80,13 +80,13 @@ export class NodeHealth {
     }
     const nowMs = Date.now();
     const isLive = this.#isLive(nowMs);
-    const isOk = isLive && (path === '/livez' || this.#isEligible);
-    response.writeHead(isOk ? 200 : 503, { 'content-type': 'application/json', 'x-content-type-options': 'nosniff' });
-    const body = {
-      lastUpdated: new Date(this.#lastUpdatedMs).toISOString(),
-      currentTime: new Date(nowMs).toISOString(),
-      ...(path === '/healthz' ? { nodeEligible: this.#isEligible } : {}),
-    };
+    const { status, body } = nodeHealthAnswer(path, {
+      isLive,
+      isEligible: this.#isEligible,
+      lastUpdatedMs: this.#lastUpdatedMs,
+      nowMs,
+    });
+    response.writeHead(status, { 'content-type': 'application/json', 'x-content-type-options': 'nosniff' });
     response.end(JSON.stringify(body));
   }
 
@@ -100,4 +100,21 @@ export class NodeHealth {
     this.#failingSinceMs ??= nowMs;
     return nowMs - this.#failingSinceMs < TOO_LATE_MS;
   }
+}
+
+export interface NodeHealthState {
+  readonly isLive: boolean;
+  readonly isEligible: boolean;
+  readonly lastUpdatedMs: number;
+  readonly nowMs: number;
+}
+
+/** What is answered on a path of kube-proxy's, and with which status. */
+export function nodeHealthAnswer(
+  path: '/healthz' | '/livez',
+  { isLive, isEligible, lastUpdatedMs, nowMs }: NodeHealthState,
+): { readonly status: 200 | 503; readonly body: Readonly<Record<string, string | boolean>> } {
+  const times = { lastUpdated: new Date(lastUpdatedMs).toISOString(), currentTime: new Date(nowMs).toISOString() };
+  if (path === '/livez') return { status: isLive ? 200 : 503, body: times };
+  return { status: isLive && isEligible ? 200 : 503, body: { ...times, nodeEligible: isEligible } };
 }

@@ -20,7 +20,8 @@ export interface ApiSource {
   readonly version: string;
 }
 
-const PATHS = [
+/** Every path there is, in the order of their reference page. */
+export const API_PATHS = [
   '/livez',
   '/readyz',
   '/metrics',
@@ -64,7 +65,7 @@ export function createApi(source: ApiSource): Hono {
     context.json({ items: rows(source, (plan) => findingRows(findingsOf(plan))) }),
   );
   api.get('/api/v1/version', (context) => context.json({ version: source.version }));
-  api.notFound((context) => context.json({ error: 'no such path', paths: PATHS }, 404));
+  api.notFound((context) => context.json({ error: 'no such path', paths: API_PATHS }, 404));
   return api;
 }
 

@@ -29,7 +29,7 @@ const NODE = ['--node-name', 'node-a'];
  */
 export function printKernelPlan(text: string): string {
   const addresses = addressesOf(text);
-  const plan = compile(text, addresses);
+  const plan = compileForNode(text, addresses);
   invariant(plan.l4 !== undefined, 'the settings ask for a kernel plan');
   const nft = new FakeNft();
   nft.apply(renderAll(plan.l4, 'forget').commands);
@@ -46,7 +46,7 @@ export function printKernelPlan(text: string): string {
 
 /** A manifest, with the comment lines that say more, as the plan of one node. */
 export function kernelPlanOf(text: string): L4Plan {
-  const { l4 } = compile(text, addressesOf(text));
+  const { l4 } = compileForNode(text, addressesOf(text));
   invariant(l4 !== undefined, 'the settings ask for a kernel plan');
   return l4;
 }
@@ -55,7 +55,8 @@ function addressesOf(text: string): readonly string[] {
   return (commentOf(text, 'addresses') ?? '192.0.2.10, 2001:db8::10').split(/,\s*/);
 }
 
-function compile(text: string, addresses: readonly string[]): Plan {
+/** The plan of a node with these addresses, for a manifest with such comments. */
+export function compileForNode(text: string, addresses: readonly string[]): Plan {
   const store = new Store();
   store.commit(changesOf(text));
   const facts = { nowMs: GOLDEN_NOW_MS, node: { addresses: addresses.map(ip) } };

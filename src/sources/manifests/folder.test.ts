@@ -54,6 +54,32 @@ describe('Folder', () => {
     expect([...contents.directories].sort()).toEqual([root, join(root, 'link'), join(root, 'sub')]);
   });
 
+  it('never takes a file for empty, or for half of itself, that is written again and again', async () => {
+    const text = service('a') + service('b');
+    await write('a.yaml', text);
+    await folder.scan();
+    let isWriting = true;
+    const writer = (async () => {
+      for (let n = 0; isWriting; n += 1) await write('a.yaml', `${text}# ${String(n % 7)}\n`);
+    })();
+    const seen = new Set<string>();
+    for (let n = 0; n < 150; n += 1) {
+      seen.add(keys(await folder.scan()).join(' '));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    isWriting = false;
+    await writer;
+    expect([...seen]).toEqual(['a b']);
+  });
+
+  it('takes a file for empty once it stays so', async () => {
+    await write('a.yaml', service('a'));
+    await folder.scan();
+    await truncate(join(root, 'a.yaml'), 0);
+    for (let n = 0; n < 3; n += 1) expect(keys(await folder.scan())).toEqual(['a']);
+    expect(keys(await settled())).toEqual([]);
+  });
+
   it('gives the same objects again for files that have not changed, and for parts that have not', async () => {
     await write('a.yaml', service('a') + service('b'));
     await write('c.yaml', service('c'));

@@ -11,6 +11,12 @@ import type { Place, PlaceTable } from './places.ts';
 /** Files larger than this are not read, in bytes. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
+/**
+ * How often a file must be found empty until it counts as empty. On a busy machine some time passes between the moment
+ * when a program empties a file and the one when it writes it.
+ */
+const EMPTY_SCANS = 20;
+
 /** One object of a file with what admission made of it. */
 interface Held {
   readonly digest: string;
@@ -23,6 +29,13 @@ interface FileState {
   readonly stamp: string;
   readonly held: readonly Held[];
   readonly findings: readonly Finding[];
+}
+
+/** A file that is being written, or may be. */
+interface Unsettled {
+  readonly stamp: string;
+  /** How many scans have found it so, after the first. */
+  readonly scans: number;
 }
 
 /** What a scan of the folder says ought to be in the Store; `key` is unique within `table`. */
@@ -43,8 +56,8 @@ export interface FolderContents {
 export class Folder {
   readonly #root: string;
   #files: Map<string, FileState> | undefined;
-  /** Files that looked different at the last scan, and how. */
-  #unsettled = new Map<string, string>();
+  /** Files that looked different at the last scan. */
+  #unsettled = new Map<string, Unsettled>();
 
   constructor(root: string) {
     this.#root = root;
@@ -53,7 +66,7 @@ export class Folder {
   /** Reads what has changed. @throws what the file system throws when the folder itself cannot be read. */
   async scan(): Promise<FolderContents> {
     const files = new Map<string, FileState>();
-    const unsettled = new Map<string, string>();
+    const unsettled = new Map<string, Unsettled>();
     const found: Listing = { paths: [], directories: [] };
     await listFolder(this.#root, '', found);
     for (const path of found.paths) {
@@ -65,7 +78,7 @@ export class Folder {
     return { ...contentsOf(files), directories: found.directories, isSettled: unsettled.size === 0 };
   }
 
-  async #scanFile(path: string, unsettled: Map<string, string>): Promise<FileState | undefined> {
+  async #scanFile(path: string, unsettled: Map<string, Unsettled>): Promise<FileState | undefined> {
     const known = this.#files?.get(path);
     const ref: ObjectRef = { kind: 'Manifest', namespace: '', name: path };
     const unreadable = (message: string, line: number, stamp: string): FileState => {
@@ -73,17 +86,26 @@ export class Folder {
       return { stamp, held: known?.held ?? [], findings: [finding('ManifestUnreadable', ref, field, message)] };
     };
     try {
-      const { mtimeMs, size, ino } = await stat(join(this.#root, path));
-      const stamp = `${String(mtimeMs)} ${String(size)} ${String(ino)}`;
+      const file = join(this.#root, path);
+      const { stamp, size } = await stampOf(file);
       if (known?.stamp === stamp) return known;
       // Most editors and tools truncate a file before they write it, and half a manifest may well be valid YAML:
       // after the first scan a file is read once it looks the same twice.
-      if (this.#files !== undefined && this.#unsettled.get(path) !== stamp) {
-        unsettled.set(path, stamp);
+      const before = this.#unsettled.get(path);
+      const scans = before?.stamp === stamp ? before.scans + 1 : 0;
+      if (this.#files !== undefined && scans < (size === 0 ? EMPTY_SCANS : 1)) {
+        unsettled.set(path, { stamp, scans });
         return known;
       }
       if (size > MAX_FILE_BYTES) return unreadable(`the file has ${String(size)} bytes`, 0, stamp);
-      const parsed = parseFile(await readFile(join(this.#root, path), 'utf8'));
+      const bytes = await readFile(file);
+      if (bytes.length < size || (await stampOf(file)).stamp !== stamp) {
+        // It was written anew while it was read, and what was read may be half of it.
+        if (this.#files === undefined) return await this.#scanFile(path, unsettled);
+        unsettled.set(path, { stamp, scans: 0 });
+        return known;
+      }
+      const parsed = parseFile(bytes.toString());
       if (parsed.kind === 'broken') return unreadable(parsed.message, parsed.line, stamp);
       return { stamp, ...admitDocuments(parsed.documents, path, known, ref) };
     } catch (thrown) {
@@ -91,6 +113,12 @@ export class Folder {
       return unreadable(messageOf(thrown), 0, '');
     }
   }
+}
+
+/** What of a file changes whenever its contents may have. */
+async function stampOf(path: string): Promise<{ readonly stamp: string; readonly size: number }> {
+  const { mtimeMs, size, ino } = await stat(path);
+  return { stamp: `${String(mtimeMs)} ${String(size)} ${String(ino)}`, size };
 }
 
 function admitDocuments(
