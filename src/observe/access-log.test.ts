@@ -39,12 +39,18 @@ async function relay(chunks: readonly (string | Buffer)[], format: LogFormat = '
   const output = new PassThrough();
   const requests: AccessLine[] = [];
   let dropped = 0;
+  let writes = 0;
   names += 1;
   const name = `sluice-test-${String(process.pid)}-${String(names)}`;
   const server = new AccessLogServer({
     name,
     format,
-    output: { write: (some) => void output.write(some) },
+    output: {
+      write: (some) => {
+        writes += 1;
+        output.write(some);
+      },
+    },
     onRequest: (line) => requests.push(line),
     onUnreadable: (lines) => (dropped += lines),
   });
@@ -59,7 +65,7 @@ async function relay(chunks: readonly (string | Buffer)[], format: LogFormat = '
   await once(socket, 'close');
   await server.close();
   output.end();
-  return { lines: (await text(output)).split('\n').filter((line) => line !== ''), requests, dropped };
+  return { lines: (await text(output)).split('\n').filter((line) => line !== ''), requests, dropped, writes };
 }
 
 function parsed(line: string | undefined): unknown {
@@ -115,6 +121,18 @@ describe('AccessLogServer', () => {
       expect(lines.map(parsed)).toMatchObject([{ totalMs: 1 }, { status: 503 }, { status: 200 }]);
       expect([requests.length, dropped]).toEqual([3, 0]);
     }
+  });
+
+  it('takes lines that come one by one many at a time', async () => {
+    const count = 200;
+    const { lines, writes } = await relay(Array.from({ length: count }, (_, n) => haproxyLine({ totalMs: n })));
+    expect(lines.map(parsed)).toMatchObject(Array.from({ length: count }, (_, n) => ({ totalMs: n })));
+    expect(writes).toBeLessThan(count / 2);
+  });
+
+  it('takes more than it reads at once', async () => {
+    const { lines } = await relay([haproxyLine().repeat(5000)]);
+    expect(lines).toHaveLength(5000);
   });
 
   it('counts lines that were cut and passes on the others', async () => {

@@ -1,8 +1,21 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { Fault, messageOf } from '../lib/fault.ts';
+import { sleep } from '../lib/sleep.ts';
 import { completeLine, readAccessLine, rewriteTime, textLine, type AccessLine } from './access-line.ts';
 import type { LogOutput } from './log-output.ts';
 import type { LogFormat } from './logger.ts';
+
+/**
+ * HAProxy sends every line by itself, and to be woken for one costs more than to read it. So after each read a little time
+ * goes by, in milliseconds, in which lines gather in the socket.
+ */
+const REST_MS = 5;
+
+/** What one read takes at most (libuv): after such a one there is more. */
+const FULL_READ_BYTES = 65_536;
+
+/** How long a HAProxy that has ended may take to be read to its end, in milliseconds. */
+const LAST_LINES_MS = 100;
 
 const NEWLINE = 0x0a;
 const BACKSLASH = 0x5c;
@@ -26,10 +39,12 @@ export class AccessLogServer {
   readonly #options: AccessLogOptions;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #isClosing = false;
 
   constructor(options: AccessLogOptions) {
     this.#options = options;
-    this.#server = createServer((socket) => this.#serve(socket));
+    // A socket that rests reads on until it holds so many bytes; and every read is a waking.
+    this.#server = createServer({ highWaterMark: 1 }, (socket) => this.#serve(socket));
   }
 
   /** @throws Fault `access-log` when another process has the name. */
@@ -48,7 +63,15 @@ export class AccessLogServer {
     });
   }
 
+  /** Takes what has been sent, and ends. */
   async close(): Promise<void> {
+    this.#isClosing = true;
+    const ends = [...this.#sockets].map(async (socket) => {
+      socket.resume();
+      await new Promise((resolve) => socket.once('close', resolve));
+    });
+    // A HAProxy that goes on serving ends nothing.
+    await Promise.race([Promise.all(ends), sleep(LAST_LINES_MS)]);
     for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
@@ -61,6 +84,7 @@ export class AccessLogServer {
       const end = bytes.lastIndexOf(NEWLINE) + 1;
       rest = bytes.subarray(end);
       if (end > 0) this.#take(bytes.subarray(0, end));
+      if (chunk.length < FULL_READ_BYTES && !this.#isClosing) letGather(socket);
     });
     // A connection that breaks is made anew by HAProxy; there is nothing to do about it here.
     socket.on('error', () => socket.destroy());
@@ -109,4 +133,9 @@ export class AccessLogServer {
     if (json === undefined) return undefined;
     return `${this.#options.format === 'json' ? json : textLine(json)}\n`;
   }
+}
+
+function letGather(socket: Socket): void {
+  socket.pause();
+  setTimeout(() => socket.resume(), REST_MS);
 }

@@ -90,7 +90,9 @@ describe('faults and changes under load', () => {
   it('starts HAProxy again, full, when it crashes', async () => {
     process.kill(await lab.enginePid(), 'SIGKILL');
     await lab.until('it to serve again', async () => (await lab.get('http://steady.test/')).status === 200);
-    expect(await lab.metric('sluice_haproxy_reloads_total{reason="crashed"}')).toBe(1);
+    await lab.until('it to be counted', async () => {
+      return (await lab.metric('sluice_haproxy_reloads_total{reason="crashed"}')) === 1;
+    });
   });
 
   it('serves the last checkpoint when HAProxy crashes and no new one can be written', async () => {
