@@ -54,12 +54,13 @@ export class Folder {
   async scan(): Promise<FolderContents> {
     const files = new Map<string, FileState>();
     const unsettled = new Map<string, string>();
-    const found: Listing = { paths: [], directories: [] };
-    await listFolder(this.#root, '', found);
+    const found: Listing = { paths: [], directories: [], unreadable: new Map() };
+    await listFolder(this.#root, '', [], found);
     for (const path of found.paths) {
       const state = await this.#scanFile(path, unsettled);
       if (state !== undefined) files.set(path, state);
     }
+    for (const [path, message] of found.unreadable) this.#keepFolder(path, message, files);
     this.#files = files;
     this.#unsettled = unsettled;
     return { ...contentsOf(files), directories: found.directories, isSettled: unsettled.size === 0 };
@@ -73,9 +74,12 @@ export class Folder {
       return { stamp, held: known?.held ?? [], findings: [finding('ManifestUnreadable', ref, field, message)] };
     };
     try {
-      const { mtimeMs, size, ino } = await stat(join(this.#root, path));
+      const stats = await stat(join(this.#root, path));
+      const { mtimeMs, size, ino } = stats;
       const stamp = `${String(mtimeMs)} ${String(size)} ${String(ino)}`;
       if (known?.stamp === stamp) return known;
+      // Reading a pipe or a device may never end, and everything behind it would wait.
+      if (!stats.isFile()) return unreadable('it is not a regular file', 0, stamp);
       // Most editors and tools truncate a file before they write it, and half a manifest may well be valid YAML:
       // after the first scan a file is read once it looks the same twice.
       if (this.#files !== undefined && this.#unsettled.get(path) !== stamp) {
@@ -90,6 +94,13 @@ export class Folder {
       if (isNotFound(thrown)) return undefined;
       return unreadable(messageOf(thrown), 0, '');
     }
+  }
+
+  /** What a sub-folder held before it could not be read any more keeps being served, as with a file. */
+  #keepFolder(folder: string, message: string, files: Map<string, FileState>): void {
+    for (const [path, state] of this.#files ?? []) if (path.startsWith(`${folder}/`)) files.set(path, state);
+    const ref: ObjectRef = { kind: 'Manifest', namespace: '', name: folder };
+    files.set(folder, { stamp: '', held: [], findings: [finding('ManifestUnreadable', ref, '', message)] });
   }
 }
 
@@ -177,19 +188,42 @@ function placeText({ path, line }: Place): string {
 interface Listing {
   readonly paths: string[];
   readonly directories: string[];
+  /** Sub-folders, relative to the root, and why they cannot be read. */
+  readonly unreadable: Map<string, string>;
 }
 
-/** Hidden files, such as editors' and `..data` of ConfigMap volumes, are passed over; links to folders are followed. */
-async function listFolder(root: string, below: string, found: Listing): Promise<void> {
+/**
+ * Hidden files, such as editors' and `..data` of ConfigMap volumes, are passed over; links to folders are followed, but not
+ * back into one of `above`, the folders that this one is in.
+ */
+async function listFolder(root: string, below: string, above: readonly string[], found: Listing): Promise<void> {
   const directory = join(root, below);
+  const identity = await identityOf(directory);
+  if (above.includes(identity)) return;
+  const entries = await readdir(directory, { withFileTypes: true });
   found.directories.push(directory);
-  for (const entry of await readdir(directory, { withFileTypes: true })) {
+  for (const entry of entries) {
     if (entry.name.startsWith('.')) continue;
     const path = below === '' ? entry.name : `${below}/${entry.name}`;
     const isFolder = entry.isDirectory() || (entry.isSymbolicLink() && (await isDirectory(join(root, path))));
-    if (isFolder) await listFolder(root, path, found);
+    if (isFolder) await listSubFolder(root, path, [...above, identity], found);
     else if (/\.(?:ya?ml|json)$/.test(entry.name)) found.paths.push(path);
   }
+}
+
+/** One that cannot be read, such as `lost+found`, keeps nobody from the others. */
+async function listSubFolder(root: string, path: string, above: readonly string[], found: Listing): Promise<void> {
+  try {
+    await listFolder(root, path, above, found);
+  } catch (thrown) {
+    if (!isNotFound(thrown)) found.unreadable.set(path, messageOf(thrown));
+  }
+}
+
+/** Equal for equal folders, whatever way leads there. */
+async function identityOf(directory: string): Promise<string> {
+  const { dev, ino } = await stat(directory);
+  return `${String(dev)} ${String(ino)}`;
 }
 
 async function isDirectory(path: string): Promise<boolean> {
