@@ -27,14 +27,14 @@ export class Gateway implements Role {
   readonly #plane: L7Plane;
   readonly #paths: EnginePaths;
   readonly #runner: Runner<L7Plan>;
-  readonly #accessLog: AccessLogServer | undefined;
+  readonly #accessLog: AccessLogServer;
   readonly #logger: Logger;
   #hasPlan = false;
 
   private constructor(
     plane: L7Plane,
     paths: EnginePaths,
-    accessLog: AccessLogServer | undefined,
+    accessLog: AccessLogServer,
     logger: Logger,
     metrics: Metrics,
   ) {
@@ -78,7 +78,7 @@ export class Gateway implements Role {
 
   async release(cut?: AbortSignal): Promise<void> {
     await this.#plane.release(cut);
-    await this.#accessLog?.close();
+    await this.#accessLog.close();
   }
 
   /** While the sources are slow, or away, what was served last is served again. A running HAProxy is left alone. */
@@ -108,8 +108,8 @@ function accessLogName(stateDirectory: string): string {
   return `sluice-${createHash('sha256').update(stateDirectory).digest('hex').slice(0, 16)}`;
 }
 
-async function startAccessLog(options: RunOptions, metrics: Metrics): Promise<AccessLogServer | undefined> {
-  if (!options.engine.hasAccessLog) return undefined;
+/** Also where no log is wanted: whoever has the name is the only Sluice that drives the HAProxy of the state directory. */
+async function startAccessLog(options: RunOptions, metrics: Metrics): Promise<AccessLogServer> {
   const server = new AccessLogServer({
     name: accessLogName(options.stateDirectory),
     format: options.logFormat,
