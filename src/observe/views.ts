@@ -70,9 +70,13 @@ export function certificateRows(plan: Plan): readonly CertificateRow[] {
   }));
 }
 
-/** All Findings of a plan, in one order. */
+/** All Findings of a plan, in one order. What several hosts of one TLS entry say alike is said once. */
 export function findingsOf(plan: Plan): readonly Finding[] {
-  return [...plan.findings.values()].flat().sort(byObject);
+  const sorted = [...plan.findings.values()].flat().sort(byObject);
+  return sorted.filter((item, index) => {
+    const before = sorted[index - 1];
+    return before === undefined || byObject(before, item) !== 0;
+  });
 }
 
 export function findingRows(findings: readonly Finding[]): readonly FindingRow[] {
