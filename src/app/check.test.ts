@@ -85,6 +85,16 @@ items:
     ]);
   });
 
+  it('asks for the address of a name before it says that there is none', async () => {
+    const external = (name: string, externalName: string): string =>
+      `apiVersion: v1\nkind: Service\nmetadata: { name: ${name} }\nspec: { type: ExternalName, externalName: ${externalName} }\n---\n`;
+    const path = (name: string): string =>
+      `{ path: /${name}, pathType: Prefix, backend: { service: { name: ${name}, port: { number: 80 } } } }`;
+    const ingress = `apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: { name: web }\nspec: { rules: [{ http: { paths: [${path('known')}, ${path('unknown')}] } }] }\n`;
+    const files = { 'x.yaml': external('known', 'localhost') + external('unknown', 'unknown.invalid') + ingress };
+    expect(await placesIn(files)).toEqual(['x.yaml:9 SLU402']);
+  });
+
   it('fails in one sentence on a folder that is not there', async () => {
     await expect(checkManifests(join(folder, 'nowhere'), OPTIONS)).rejects.toThrow(/^cannot read .*nowhere: /);
   });

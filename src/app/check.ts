@@ -59,13 +59,10 @@ export interface CheckOptions {
 export async function checkManifests(directory: string, options: CheckOptions): Promise<CheckReport> {
   const store = new Store();
   const places = await reading(directory, () => readManifests(directory, store));
-  const { snapshot } = store;
-  const plan = new Compiler(settingsFor('standalone', options)).compile(snapshot, {
-    nowMs: Date.now(),
-    node: NO_NODE_FACTS,
-  });
+  const compiler = new Compiler(settingsFor('standalone', options));
+  const plan = await compileWith([new NameSource({ store, logger: silentLogger })], store, compiler);
   const placed = await reading(directory, () => inOrderOfFiles(directory, findingsOf(plan), places));
-  return reportOf(snapshot, plan, placed);
+  return reportOf(store.snapshot, plan, placed);
 }
 
 async function reading<T>(directory: string, read: () => Promise<T>): Promise<T> {
@@ -99,9 +96,6 @@ async function inOrderOfFiles(
     }));
 }
 
-/** How long the API server may take to send everything, in milliseconds. */
-const CLUSTER_DEADLINE_MS = 60_000;
-
 /** Reads and compiles what an API server has, without serving it. @throws Fault when it does not answer in time. */
 export async function checkCluster(kubeconfig: string, options: CheckOptions): Promise<CheckReport> {
   const store = new Store();
@@ -112,26 +106,36 @@ export async function checkCluster(kubeconfig: string, options: CheckOptions): P
     new ClusterSource({ client, store, interest: { hasRouting: true, nodeName: undefined } }),
     new NameSource({ store, logger: silentLogger }),
   ];
+  try {
+    const plan = await compileWith(sources, store, compiler);
+    const placed = findingsOf(plan).map((finding) => ({ finding, place: keyOf(finding.object) }));
+    return reportOf(store.snapshot, plan, placed);
+  } finally {
+    client.close();
+  }
+}
+
+/** How long the sources may take to send everything, in milliseconds. */
+const SOURCES_DEADLINE_MS = 60_000;
+
+/** Runs sources until all that the plan wants is there. @throws Fault when that takes too long. */
+async function compileWith(sources: readonly Source[], store: Store, compiler: Compiler): Promise<Plan> {
   const stop = new AbortController();
   const running = sources.map((source) => source.run(stop.signal, () => {}));
-  const deadlineMs = performance.now() + CLUSTER_DEADLINE_MS;
+  const deadlineMs = performance.now() + SOURCES_DEADLINE_MS;
   try {
     for (;;) {
       const plan = compiler.compile(store.snapshot, { nowMs: Date.now(), node: NO_NODE_FACTS });
       // What the plan wants (Secrets, names) makes a source that was synced sync again.
       for (const source of sources) source.want({ secrets: plan.wantedSecrets, names: plan.wantedNames });
-      if (sources.every((source) => source.state.kind === 'synced')) {
-        const placed = findingsOf(plan).map((finding) => ({ finding, place: keyOf(finding.object) }));
-        return reportOf(store.snapshot, plan, placed);
-      }
+      if (sources.every((source) => source.state.kind === 'synced')) return plan;
       if (performance.now() > deadlineMs)
-        throw new Fault('api-server', `${config.server.href} does not send everything: ${describe(sources)}`);
+        throw new Fault('sources', `not everything came within a minute: ${describe(sources)}`);
       await sleep(50);
     }
   } finally {
     stop.abort();
     await Promise.allSettled(running);
-    client.close();
   }
 }
 

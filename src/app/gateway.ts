@@ -28,14 +28,14 @@ export class Gateway implements Role {
   readonly #plane: L7Plane;
   readonly #paths: EnginePaths;
   readonly #runner: Runner<L7Plan>;
-  readonly #accessLog: AccessLogServer | undefined;
+  readonly #accessLog: AccessLogServer;
   readonly #logger: Logger;
   #hasPlan = false;
 
   private constructor(
     plane: L7Plane,
     paths: EnginePaths,
-    accessLog: AccessLogServer | undefined,
+    accessLog: AccessLogServer,
     logger: Logger,
     metrics: Metrics,
   ) {
@@ -79,7 +79,7 @@ export class Gateway implements Role {
 
   async release(cut?: AbortSignal): Promise<void> {
     await this.#plane.release(cut);
-    await this.#accessLog?.close();
+    await this.#accessLog.close();
   }
 
   /** While the sources are slow, or away, what was served last is served again. A running HAProxy is left alone. */
@@ -109,12 +109,8 @@ function accessLogName(stateDirectory: string): string {
   return `sluice-${createHash('sha256').update(stateDirectory).digest('hex').slice(0, 16)}`;
 }
 
-async function startAccessLog(
-  options: RunOptions,
-  logger: Logger,
-  metrics: Metrics,
-): Promise<AccessLogServer | undefined> {
-  if (!options.engine.hasAccessLog) return undefined;
+/** Also where no log is wanted: whoever has the name is the only Sluice that drives the HAProxy of the state directory. */
+async function startAccessLog(options: RunOptions, logger: Logger, metrics: Metrics): Promise<AccessLogServer> {
   const onDropped = (lines: number): void => metrics.accessLogDropped(lines);
   const onReturn = (lines: number): void =>
     logger.warn('lines of the access log were lost: nobody read them in time', { lines });

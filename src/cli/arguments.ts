@@ -11,6 +11,15 @@ export function portOf(text: string): number {
   return port;
 }
 
+/** HOST:PORT as it was given; an IPv6 address stands in brackets. */
+export function hostPortOf(text: string): string {
+  const [, host = '', port] = /^(\[[^\]]+\]|[^:\s]+):(\d{1,5})$/.exec(text) ?? [];
+  const isHost = host.startsWith('[') ? ipAddressOf(host.slice(1, -1)) !== undefined : host !== '';
+  if (!isHost || !isPort(Number(port)))
+    throw new InvalidArgumentError('Give it as HOST:PORT, such as 127.0.0.1:9901 or [::1]:9901.');
+  return text;
+}
+
 export function countOf(text: string): number {
   const count = Number(text);
   if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('Give a whole number from 1.');

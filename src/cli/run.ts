@@ -9,7 +9,7 @@ import { Fault } from '../lib/fault.ts';
 import type { Cidr } from '../model/cidr.ts';
 import { ipAddressOf } from '../model/grammar.ts';
 import type { PublishedAddress } from '../model/service.ts';
-import { addressesOf, cidrsOf, countOf, keyArgument, portOf, publishedOf, secondsOf } from './arguments.ts';
+import { addressesOf, cidrsOf, countOf, hostPortOf, keyArgument, portOf, publishedOf, secondsOf } from './arguments.ts';
 import { allocationOf, l4SettingsOf, nodeOptionsOf, withNodeFlags, type NodeFlags } from './node-flags.ts';
 
 const EXAMPLES = `Examples:
@@ -77,7 +77,7 @@ function withRunFlags(command: Command): Command {
       portOf,
     )
     .option('--bind-address <ip,...>', 'addresses to listen on', addressesOf, ['0.0.0.0', '::'])
-    .option('--api-address <host:port>', 'where health, metrics and the JSON API listen', '127.0.0.1:9901')
+    .option('--api-address <host:port>', 'where health, metrics and the JSON API listen', hostPortOf, '127.0.0.1:9901')
     .option(
       '--state-dir <dir>',
       'where the last good state is kept (default: ~/.local/state/sluice, as root /var/lib/sluice)',
@@ -127,6 +127,12 @@ export function runOptions(flags: RunFlags): RunOptions {
   if (flags.manifests !== undefined && flags.kubeconfig !== undefined) {
     throw new Fault('usage', 'give --manifests or --kubeconfig, not both', { retryable: false });
   }
+  if (flags.manifests === undefined && flags.kubeconfig === undefined && !isInPod())
+    throw new Fault(
+      'usage',
+      'say what to serve: a folder with --manifests DIR, or an API server with --kubeconfig FILE. Neither is needed in a pod, which this is not',
+      { retryable: false },
+    );
   if (flags.httpPort === flags.httpsPort)
     throw new Fault('usage', '--http-port and --https-port must differ', { retryable: false });
   const source: SourceChoice =
@@ -177,6 +183,11 @@ export function runOptions(flags: RunFlags): RunOptions {
     shutdownDelayMs: flags.shutdownDelay * 1000,
     drainMs: flags.drainTimeout * 1000,
   };
+}
+
+/** As kubelet says it to every container. */
+function isInPod(): boolean {
+  return process.env['KUBERNETES_SERVICE_HOST'] !== undefined;
 }
 
 /** A user of HAProxy's own that needs no entry in /etc/passwd: it owns no file and runs nothing else. */

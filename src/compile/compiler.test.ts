@@ -117,6 +117,7 @@ const ingress = fc
   .map((item): Ingress => ({
     meta: meta(item.name, item.age),
     className: item.className,
+    isClassAnnotated: false,
     defaultBackend: item.fallback === undefined ? undefined : { service: item.fallback, port: { number: 80 } },
     rules: item.rules.map((rule) => ({
       host: rule.host === undefined ? undefined : defined(hostnameOf(rule.host)),

@@ -14,6 +14,9 @@ import type { Plan, StatusPlan } from './plan.ts';
 import type { CompileSettings, Facts } from './settings.ts';
 import { ingressAddresses, sameAddresses } from './status.ts';
 
+/** Begins the key of an Ingress in `Snapshot.findings`. */
+const INGRESS_PREFIX = 'Ingress/';
+
 /**
  * Compiles Snapshots into Plans. The same Snapshot gives the same Plan whatever was compiled before;
  * what was compiled before only saves work: each stage is a pure function of the objects it reads,
@@ -55,9 +58,9 @@ export class Compiler {
       changedServices: dirtyServices,
       slicesOf: (service) => slicesOf(this.#slicesOfService, service, snapshot),
     });
-    PersistentMap.diff(before.findings, snapshot.findings, (key, _, after) =>
-      this.#setFindings(`admit:${key}`, after ?? []),
-    );
+    const admitted = new Set([...dirtyIngresses].map((key) => `${INGRESS_PREFIX}${key}`));
+    PersistentMap.diff(before.findings, snapshot.findings, (key) => admitted.add(key));
+    for (const key of admitted) this.#setFindings(`admit:${key}`, this.#admissionFindings(key, snapshot));
     for (const [producer, findings] of l7.findings) this.#setFindings(producer, findings);
     const l4 = this.#compileL4(dirtyServices, snapshot, facts);
     this.#compileStatus(dirtyIngresses, before, snapshot);
@@ -126,6 +129,13 @@ export class Compiler {
     this.#programs.set(key, program);
     this.#servicesOfIngress.set(key, program.services);
     this.#setFindings(`ingress:${key}`, [...program.findings, ...emptyFinding(program)]);
+  }
+
+  /** What was found when an object was read; of an Ingress that is another controller's, it is not for us to say. */
+  #admissionFindings(key: string, snapshot: Snapshot): readonly Finding[] {
+    const ingress = key.startsWith(INGRESS_PREFIX) ? key.slice(INGRESS_PREFIX.length) : undefined;
+    const isOthers = ingress !== undefined && snapshot.ingresses.has(ingress) && !this.#programs.has(ingress);
+    return isOthers ? [] : (snapshot.findings.get(key) ?? []);
   }
 
   #compileStatus(dirty: ReadonlySet<string>, before: Snapshot, snapshot: Snapshot): void {

@@ -12,6 +12,8 @@ export type Claim =
 const OURS: Claim = { isOurs: true, finding: undefined };
 const NOT_OURS: Claim = { isOurs: false, finding: undefined };
 
+const CLASS_ANNOTATION = 'metadata.annotations["kubernetes.io/ingress.class"]';
+
 /**
  * Decides whether an Ingress belongs to Sluice (networking.k8s.io/v1 IngressSpec.ingressClassName).
  *
@@ -25,14 +27,17 @@ export function claimIngress(ingress: Ingress, classes: PersistentMap<IngressCla
   const ingressClass = classes.get(className);
   if (ingressClass?.controller === CONTROLLER_NAME) return OURS;
   const isNamed = className === settings.ingressClass;
+  const field = ingress.isClassAnnotated ? CLASS_ANNOTATION : 'spec.ingressClassName';
   if (settings.mode === 'cluster') {
     if (isNamed) return OURS;
-    return ingressClass === undefined ? unknownClass(ref, className) : NOT_OURS;
+    // The annotation is older than IngressClass objects, and the controllers that read it need none.
+    const isUnknown = ingressClass === undefined && !ingress.isClassAnnotated;
+    return isUnknown ? unknownClass(ref, className) : NOT_OURS;
   }
   if (ingressClass === undefined || (isNamed && settings.isIngressClassExplicit)) return OURS;
   const message = `class "${className}" belongs to the controller "${ingressClass.controller}"`;
   const remedy = `Run with --ingress-class ${className} to serve it, or remove the IngressClass from the manifests.`;
-  return { isOurs: false, finding: finding('IngressClassForeign', ref, 'spec.ingressClassName', message, remedy) };
+  return { isOurs: false, finding: finding('IngressClassForeign', ref, field, message, remedy) };
 }
 
 function claimWithoutClass(classes: PersistentMap<IngressClass>, settings: CompileSettings): Claim {

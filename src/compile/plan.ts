@@ -36,6 +36,9 @@ export interface L7Plan {
   readonly defaultCertificate: CertificateId | undefined;
 }
 
+/** Begins the producers that are hosts in `Plan.findings`. */
+export const HOST_PREFIX = 'host:';
+
 /** The key of the host plan that serves all hosts without one of their own. */
 export const ANY_HOST = '*';
 

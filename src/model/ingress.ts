@@ -38,6 +38,8 @@ export interface Ingress {
   readonly meta: ObjectMeta;
   /** `spec.ingressClassName`, or else the annotation `kubernetes.io/ingress.class`. */
   readonly className: string | undefined;
+  /** Whether it is the annotation that names the class. */
+  readonly isClassAnnotated: boolean;
   readonly defaultBackend: IngressBackend | undefined;
   readonly rules: readonly IngressRule[];
   readonly tls: readonly IngressTls[];

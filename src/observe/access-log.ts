@@ -54,7 +54,7 @@ export class AccessLogServer {
         reject(
           new Fault(
             'access-log',
-            `cannot listen for the access log: ${messageOf(cause)}; is another Sluice running on this state directory?`,
+            `another Sluice serves from this state directory (${messageOf(cause)}). End it, or choose another folder with --state-dir.`,
             { cause, retryable: false },
           ),
         ),

@@ -32,7 +32,7 @@ apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: { name: shop }
 spec:
-  tls: [{ secretName: tls, hosts: [a.test] }]
+  tls: [{ secretName: tls, hosts: [a.test] }, { secretName: none, hosts: [b.test, c.test, c.test] }]
   rules:
     - host: a.test
       http:
@@ -85,6 +85,11 @@ describe('views', () => {
     expect(certificateRows(plan)).toMatchObject([{ secret: 'default/tls', hosts: ['a.test'], dnsNames: ['a.test'] }]);
     expect(certificateRows(plan)[0]?.notAfter).toMatch(/^\d{4}-\d\d-\d\dT/);
     expect(JSON.stringify([routeRows(plan), certificateRows(plan)])).not.toMatch(/PRIVATE|BEGIN/);
+  });
+
+  it('show once what is wrong with the Secret of several hosts', () => {
+    const rows = findingRows(findingsOf(plan)).filter(({ reason }) => reason === 'SecretNotFound');
+    expect(rows).toMatchObject([{ object: 'default/shop', field: 'spec.tls[1].secretName' }]);
   });
 
   it('show findings in one order', () => {

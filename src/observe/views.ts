@@ -1,6 +1,6 @@
 import { byObject, type Finding } from '../model/finding.ts';
 import { keyOf } from '../model/object.ts';
-import type { BackendPlan, Plan, RoutePlan } from '../compile/plan.ts';
+import { HOST_PREFIX, type BackendPlan, type Plan, type RoutePlan } from '../compile/plan.ts';
 
 /** What `sluice get` and the API show, in rows with one order. Nothing here holds key material. */
 export interface RouteRow {
@@ -70,9 +70,15 @@ export function certificateRows(plan: Plan): readonly CertificateRow[] {
   }));
 }
 
-/** All Findings of a plan, in one order. */
+/** All Findings of a plan, in one order. What several hosts of one TLS entry say alike is said once. */
 export function findingsOf(plan: Plan): readonly Finding[] {
-  return [...plan.findings.values()].flat().sort(byObject);
+  const found: Finding[] = [];
+  const ofHosts = new Map<string, Finding>();
+  for (const [producer, findings] of plan.findings.entries()) {
+    if (!producer.startsWith(HOST_PREFIX)) found.push(...findings);
+    else for (const item of findings) ofHosts.set(JSON.stringify(item), item);
+  }
+  return [...found, ...ofHosts.values()].sort(byObject);
 }
 
 export function findingRows(findings: readonly Finding[]): readonly FindingRow[] {

@@ -122,6 +122,7 @@ function objects(size: Size): Change[] {
       value: {
         meta: meta(`i${String(n)}`),
         className: undefined,
+        isClassAnnotated: false,
         defaultBackend: undefined,
         rules: [{ host, paths }],
         tls,
@@ -189,6 +190,7 @@ async function measure(size: Size): Promise<Row> {
             value: {
               meta: meta('changing'),
               className: undefined,
+              isClassAnnotated: false,
               defaultBackend: undefined,
               rules,
               tls: [],

@@ -115,6 +115,11 @@ describe('the command line', () => {
     [['check'], 'give either a folder of manifests or --kubeconfig FILE'],
     [['check', 'nowhere'], 'cannot read nowhere'],
     [['run', '--http-port', '99999'], 'Give a port from 1 to 65535.'],
+    [['run'], 'say what to serve: a folder with --manifests DIR, or an API server with --kubeconfig FILE'],
+    [['run', '--manifests', '.', '--api-address', '127.0.0.1:99999'], 'Give it as HOST:PORT'],
+    [['run', '--manifests', '.', '--api-address', '9901'], 'Give it as HOST:PORT'],
+    [['run', '--manifests', '.', '--healthz-address', '[::]:0'], 'Give it as HOST:PORT'],
+    [['get', 'routes', '--api-address', 'http://localhost:9901/'], 'Give it as HOST:PORT'],
   ])('answers a mistake (%s) with what helps', async (args, help) => {
     const { status, stdout, stderr } = await sluice(args);
     expect([status, stdout]).toEqual([1, '']);

@@ -159,6 +159,21 @@ describe('faults and changes under load', () => {
     await ended;
   });
 
+  it.each([[], ['--no-access-log']])('shares no state directory with another Sluice (flags: %j)', async (...flags) => {
+    const before = await lab.enginePid();
+    const ports = ['--http-port', String(await freePort()), '--https-port', String(await freePort())];
+    const api = ['--api-address', `127.0.0.1:${String(await freePort())}`, '--bind-address', '127.0.0.1'];
+    const state = ['--state-dir', join(lab.root, 'state')];
+    const run = ['run', '--role', 'gateway', '--manifests', lab.manifests, ...state, ...ports, ...api, ...flags];
+    const other = spawnBound(SLUICE, run, { stdio: ['ignore', 'ignore', 'pipe'] });
+    let output = '';
+    other.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const [status] = await once(other, 'close');
+    expect([status, output]).toEqual([1, expect.stringContaining('another Sluice serves from this state directory')]);
+    expect(await lab.enginePid()).toBe(before);
+    expect((await lab.get('http://steady.test/')).status).toBe(200);
+  });
+
   it('lets a request end that runs when it is told to end', async () => {
     const slow = lab.get('http://steady.test/?delay=1000');
     await lab.until('the request', async () => (await one.running()) + (await two.running()) > 0);

@@ -101,6 +101,20 @@ describe('certificates', () => {
     ]);
   });
 
+  it('routes a host with a certificate but no rules of its own as the wildcard above it is, and others by default', async () => {
+    const pem = makeCertificate('single', ['single.below.test', 'alone.test']);
+    const hosts = 'hosts: [single.below.test, alone.test]';
+    const rules = ingress('below', '*.below.test', { '/': 'web' }, 'single').replace(/hosts: \[[^\]]*\]/, hosts);
+    await lab.write('below.yaml', tlsSecret('single', pem) + rules);
+    await lab.until('the certificate', async () => (await shownFor('single.below.test')) === 'single');
+    expect((await lab.get('https://single.below.test/')).status).toBe(200);
+    expect((await lab.get('https://alone.test/')).status).toBe(404);
+    const fallback = 'defaultBackend: { service: { name: web, port: { number: 80 } } }\n  rules:';
+    await lab.write('below.yaml', tlsSecret('single', pem) + rules.replace('rules:', fallback));
+    await lab.until('the default', async () => (await lab.get('https://alone.test/')).status === 200);
+    expect(await shownFor('alone.test')).toBe('single');
+  });
+
   const broken: readonly (readonly [name: string, secret: () => string, code: string])[] = [
     ['garbage', () => tlsSecret('bad', { certificate: 'nothing', key: 'at all' }), 'SLU303'],
     [

@@ -12,6 +12,11 @@ export interface HostTls {
   readonly certificate: CertificateId | undefined;
 }
 
+interface Candidate {
+  readonly route: HttpRoute;
+  readonly rule: HttpRule;
+}
+
 /** Looks up the id under which the plan holds a backend. */
 export type BackendLookup = (namespace: string, service: string, port: number) => BackendId;
 
@@ -29,7 +34,7 @@ export function hostPlan(
   backends: BackendLookup,
 ): { readonly plan: HostPlan; readonly findings: readonly Finding[] } {
   const findings: Finding[] = [];
-  const taken = new Map<string, { readonly rule: HttpRule; readonly route: HttpRoute }>();
+  const taken = new Map<string, Candidate>();
   const ordered = routes
     .toSorted((a, b) => byAge(a.ownerMeta, b.ownerMeta))
     .flatMap((route) => route.rules.map((rule) => ({ route, rule })));
@@ -40,12 +45,15 @@ export function hostPlan(
     const key = matchKey(candidate.rule.match);
     const winner = taken.get(key);
     if (winner === undefined) taken.set(key, candidate);
-    else if (!candidate.rule.isFallback) findings.push(conflict(host, candidate.route, candidate.rule, winner.route));
+    else if (isConflict(candidate, winner))
+      findings.push(conflict(host, candidate.route, candidate.rule, winner.route));
   }
   const plans = [...taken.values()].map(({ route, rule }) => routePlan(route, rule, tls.isSecure, backends));
+  // A host that only a TLS entry names has no rules of its own that could refuse anything.
+  const isRouted = routes.length > 0;
   // A regular expression is tried where a plain entry of its host was found, so that there must be one on any host too.
   const hasRegex = plans.some((plan) => plan.match.type === 'RegularExpression');
-  if (!taken.has(matchKey(EVERY_PATH)) && (host !== '*' || hasRegex)) plans.push(NOT_FOUND);
+  if (!taken.has(matchKey(EVERY_PATH)) && (host === '*' ? hasRegex : isRouted)) plans.push(NOT_FOUND);
   return { plan: { host, routes: plans.sort(byMatch), certificate: tls.certificate }, findings };
 }
 
@@ -66,11 +74,17 @@ function routePlan(route: HttpRoute, rule: HttpRule, isSecure: boolean, backends
   return { match: rule.match, filters, action, owner: keyOf(route.owner) };
 }
 
+/** A default backend yields to rules, as it is meant to, and that of --default-backend-service to every other. */
+function isConflict(loser: Candidate, winner: Candidate): boolean {
+  return !loser.rule.isFallback || (winner.rule.isFallback && loser.route.owner.kind === 'Ingress');
+}
+
 function conflict(host: string, route: HttpRoute, rule: HttpRule, winner: HttpRoute): Finding {
   const shown = host === '*' ? 'any host' : host;
   const owner = keyOf(winner.owner) === keyOf(route.owner) ? 'an earlier rule of this object' : nameOf(winner.owner);
   const message = `${rule.match.type} ${rule.match.value} on ${shown} is already routed by ${owner}`;
-  return finding('PathConflict', route.owner, rule.field, message);
+  const remedy = rule.isFallback ? 'Keep spec.defaultBackend in one of the two.' : undefined;
+  return finding('PathConflict', route.owner, rule.field, message, remedy);
 }
 
 function matchKey(match: PathMatch): string {

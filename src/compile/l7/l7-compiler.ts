@@ -5,7 +5,7 @@ import { hostCovers, hostnameOf, isWildcard, type Hostname } from '../../model/g
 import type { HttpRoute } from '../../model/http-route.ts';
 import { byAge, nameOf, type ObjectRef } from '../../model/object.ts';
 import { DependencyIndex } from '../dependency-index.ts';
-import { ANY_HOST, type CertificateId, type HostPlan, type L7Plan } from '../plan.ts';
+import { ANY_HOST, HOST_PREFIX, type CertificateId, type HostPlan, type L7Plan } from '../plan.ts';
 import type { CompileSettings } from '../settings.ts';
 import { BackendTable } from './backend-table.ts';
 import { backendId, protocolOf } from './backend.ts';
@@ -114,7 +114,7 @@ export class L7Compiler {
     });
     const isEmpty = all.length === 0;
     this.#hosts = isEmpty && tls.certificate === undefined ? this.#hosts.delete(host) : this.#hosts.set(host, plan);
-    findings.set(`host:${host}`, [...conflicts, ...tls.findings, ...(fallback?.findings ?? [])]);
+    findings.set(`${HOST_PREFIX}${host}`, [...conflicts, ...tls.findings, ...(fallback?.findings ?? [])]);
     this.#backends.use(host, all);
   }
 

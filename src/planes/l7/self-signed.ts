@@ -1,22 +1,37 @@
-import { webcrypto } from 'node:crypto';
+import { createPrivateKey, webcrypto, X509Certificate } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Fault, messageOf } from '../../lib/fault.ts';
 
 const TEN_YEARS_MS = 10 * 365 * 24 * 3600 * 1000;
 
 /**
  * The certificate for clients that name no host we have one for: made once and kept in the state
- * directory. Returns chain and key as PEM. @throws what the file system throws.
+ * directory. Returns chain and key as PEM. @throws Fault `state-directory` when it cannot be kept there.
  */
 export async function selfSignedPem(stateDirectory: string): Promise<string> {
   const path = join(stateDirectory, 'self-signed.pem');
   const known = await readFile(path, 'utf8').catch(() => undefined);
-  if (known !== undefined) return known;
+  if (known !== undefined && isUsable(known)) return known;
   const pem = await generate();
-  await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
-  await writeFile(`${path}.tmp`, pem, { mode: 0o600 });
-  await rename(`${path}.tmp`, path);
+  try {
+    await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
+    await writeFile(`${path}.tmp`, pem, { mode: 0o600 });
+    await rename(`${path}.tmp`, path);
+  } catch (cause) {
+    const message = `cannot write to the state directory ${stateDirectory}: ${messageOf(cause)}`;
+    throw new Fault('state-directory', message, { cause, retryable: false });
+  }
   return pem;
+}
+
+/** A file that a full disk or a lost power supply has cut short would keep HAProxy from starting for ever. */
+function isUsable(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).checkPrivateKey(createPrivateKey(pem));
+  } catch {
+    return false;
+  }
 }
 
 async function generate(): Promise<string> {

@@ -69,6 +69,17 @@ describe('StatusPlane', () => {
     expect([first, second].map((item) => writer.hasRecorded(item))).toEqual([true, true]);
   });
 
+  it('tells of the same on another object, and once of what several producers say', async () => {
+    const { writer, plane } = leading();
+    const [a, b] = ['a', 'b'].map((name) =>
+      finding('PathConflict', { kind: 'Ingress', namespace: 'ns', name }, 'spec.rules[0]', 'already routed'),
+    );
+    if (a === undefined || b === undefined) throw new Error('two Findings');
+    expect(await plane.apply(want([], { 'host:x': [a], 'host:y': [{ ...a }] }), signal)).toEqual({ changes: 1 });
+    expect(await plane.apply(want([], { 'host:x': [a, b], 'host:y': [a] }), signal)).toEqual({ changes: 1 });
+    expect([a, b].map((item) => writer.hasRecorded(item))).toEqual([true, true]);
+  });
+
   it('asks the API server for few things at once', async () => {
     const { writer, plane } = leading();
     await plane.apply(want(names.map((name) => status(name, '192.0.2.1'))), signal);

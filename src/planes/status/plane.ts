@@ -2,6 +2,7 @@ import { Fault } from '../../lib/fault.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { IngressStatus, StatusPlan } from '../../compile/plan.ts';
 import type { Finding } from '../../model/finding.ts';
+import { nameOf } from '../../model/object.ts';
 import type { Applied, Plane } from '../plane.ts';
 
 /** What the status plane writes, for as long as this process leads. */
@@ -60,10 +61,15 @@ export class StatusPlane implements Plane<StatusWant> {
       if (after !== undefined && after.addresses.length > 0)
         writes.push(() => this.#writer.writeIngress(after, signal));
     });
+    // Several producers may say the same, as the hosts of one TLS entry do.
+    const told = new Set<string>();
     PersistentMap.diff(this.#applied.findings, want.findings, (_, before = [], after = []) => {
       const known = new Set(before.map(identityOf));
-      for (const item of after)
-        if (!known.has(identityOf(item))) writes.push(() => this.#writer.recordFinding(item, signal));
+      for (const item of after) {
+        const identity = identityOf(item);
+        if (!known.has(identity) && !told.has(identity)) writes.push(() => this.#writer.recordFinding(item, signal));
+        told.add(identity);
+      }
     });
     await inParallel(writes);
     // Leadership may have come or gone meanwhile; then everything is due again.
@@ -77,7 +83,7 @@ export class StatusPlane implements Plane<StatusWant> {
 }
 
 function identityOf(finding: Finding): string {
-  return `${finding.code} ${finding.field} ${finding.message}`;
+  return `${nameOf(finding.object)} ${finding.code} ${finding.field} ${finding.message}`;
 }
 
 /**

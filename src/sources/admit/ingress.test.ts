@@ -217,8 +217,9 @@ describe('admitIngress', () => {
 
   it('prefers the class of the spec to that of the annotation', () => {
     const annotations = '{ kubernetes.io/ingress.class: old }';
-    expect(admit('{}', { annotations }).ingress.className).toBe('old');
-    expect(admit('{ ingressClassName: new }', { annotations }).ingress.className).toBe('new');
+    expect(admit('{}', { annotations }).ingress).toMatchObject({ className: 'old', isClassAnnotated: true });
+    const { ingress } = admit('{ ingressClassName: new }', { annotations });
+    expect(ingress).toMatchObject({ className: 'new', isClassAnnotated: false });
   });
 });
 

@@ -20,9 +20,12 @@ export function admitIngress(raw: Field, meta: ObjectMeta): Change {
   const spec = raw.at('spec');
   const isRegex = booleanAnnotation(annotations.at(USE_REGEX)) ?? false;
   const defaultBackend = admitDefaultBackend(spec);
+  const specClass = spec.at('ingressClassName').text();
+  const annotatedClass = annotations.at(CLASS_ANNOTATION).text();
   const value = {
     meta,
-    className: spec.at('ingressClassName').text() ?? annotations.at(CLASS_ANNOTATION).text(),
+    className: specClass ?? annotatedClass,
+    isClassAnnotated: specClass === undefined && annotatedClass !== undefined,
     defaultBackend,
     rules: spec.at('rules').flatMap((rule) => admitRule(rule, isRegex)),
     tls: spec.at('tls').flatMap(admitTls),

@@ -90,6 +90,20 @@ describe('NameSource', () => {
     await until(() => expect(addresses('a.test')).toEqual(['192.0.2.2']));
   });
 
+  it('says once that a name has no answer, and again when it has lost one', async () => {
+    const warned: unknown[] = [];
+    const logger = { ...silentLogger, warn: (_: string, about: unknown) => void warned.push(about) };
+    source = new NameSource({ store, logger, resolve: dns.resolve, everyMs: 3 });
+    start();
+    want('a.test');
+    await until(() => expect(dns.asked.length).toBeGreaterThan(3));
+    expect(warned).toEqual([{ externalName: 'a.test', error: 'ENOTFOUND' }]);
+    dns.answers.set('a.test', ['192.0.2.1']);
+    await until(() => expect(addresses('a.test')).toEqual(['192.0.2.1']));
+    dns.answers.delete('a.test');
+    await until(() => expect(warned).toHaveLength(2));
+  });
+
   it('forgets a name that nobody wants, though its answer is still on the way', async () => {
     const answer = Promise.withResolvers<void>();
     dns.held.set('a.test', answer.promise);

@@ -30,6 +30,8 @@ export class NameSource implements Source {
   readonly #lookups = new Map<string, AbortController>();
   /** Names that have had no answer of either kind yet. */
   readonly #pending = new Set<string>();
+  /** Names whose last lookup had no answer: said in the log once, because a wrong name is looked up for as long as it stands there. */
+  readonly #unanswered = new Set<string>();
   #wanted = PersistentMap.empty<true>();
   #signal: AbortSignal | undefined;
   #onState: () => void = () => {};
@@ -74,6 +76,7 @@ export class NameSource implements Source {
     this.#lookups.get(name)?.abort();
     this.#lookups.delete(name);
     this.#pending.delete(name);
+    this.#unanswered.delete(name);
     this.#options.store.commit([{ table: 'resolvedNames', key: name, value: undefined }]);
   }
 
@@ -103,12 +106,14 @@ export class NameSource implements Source {
   async #addressesOf(name: string): Promise<readonly IpAddress[] | undefined> {
     try {
       const found = await this.#resolve(name);
+      this.#unanswered.delete(name);
       return [...new Set(found.flatMap((address) => ipAddressOf(address) ?? []))].sort((a, b) => (a < b ? -1 : 1));
     } catch (thrown) {
-      this.#options.logger.warn('cannot resolve the name of an ExternalName Service', {
-        name,
-        error: messageOf(thrown),
-      });
+      if (!this.#unanswered.has(name)) {
+        const error = messageOf(thrown);
+        this.#options.logger.warn('cannot resolve the name of an ExternalName Service', { externalName: name, error });
+      }
+      if (this.#lookups.has(name)) this.#unanswered.add(name);
       return undefined;
     }
   }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { MAX_OBJECT_LENGTH, parseFile, type RawDocument } from './document.ts';
 
 function documents(text: string): readonly RawDocument[] {
@@ -61,6 +61,13 @@ describe('parseFile', () => {
       expect(parsed.message).not.toBe('');
       expect(Math.abs(parsed.line - line)).toBeLessThanOrEqual(1);
     }
+  });
+
+  it('writes nothing to standard error about what is no Kubernetes object, such as a template of Helm', () => {
+    const warn = vi.spyOn(process, 'emitWarning');
+    expect(documents('a: {{ .Values.x }}\n')).toHaveLength(1);
+    expect(warn).not.toHaveBeenCalled();
+    warn.mockRestore();
   });
 
   it('refuses aliases that expand without end', () => {

@@ -32,7 +32,8 @@ export type ParsedFile =
  */
 export function parseFile(text: string): ParsedFile {
   const lineCounter = new LineCounter();
-  const parsed = parseAllDocuments(text, { lineCounter, prettyErrors: false, uniqueKeys: true });
+  // At its usual level the parser writes warnings to standard error, past our log.
+  const parsed = parseAllDocuments(text, { lineCounter, prettyErrors: false, uniqueKeys: true, logLevel: 'error' });
   const documents: RawDocument[] = [];
   for (const [index, document] of [...parsed].entries()) {
     const [error] = document.errors;

@@ -1,4 +1,5 @@
-import { appendFile, mkdir, mkdtemp, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { appendFile, chmod, mkdir, mkdtemp, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -78,6 +79,51 @@ describe('Folder', () => {
     await truncate(join(root, 'a.yaml'), 0);
     for (let n = 0; n < 3; n += 1) expect(keys(await folder.scan())).toEqual(['a']);
     expect(keys(await settled())).toEqual([]);
+  });
+
+  it('ends where links to folders lead back', async () => {
+    await mkdir(join(root, 'sub', 'deeper'), { recursive: true });
+    await write('sub/a.yaml', service('a'));
+    await symlink('..', join(root, 'sub', 'up'));
+    await symlink('../..', join(root, 'sub', 'deeper', 'top'));
+    const contents = await folder.scan();
+    expect([keys(contents), reasons(contents)]).toEqual([['a'], []]);
+  });
+
+  it('does not wait for a pipe or a device to end', async () => {
+    await write('z.yaml', service('a'));
+    execFileSync('mkfifo', [join(root, 'pipe.yaml')]);
+    await symlink('/dev/zero', join(root, 'zero.yaml'));
+    const contents = await folder.scan();
+    expect(keys(contents)).toEqual(['a']);
+    expect(reasons(contents)).toEqual(['pipe', 'zero'].map((name) => `Manifest/${name}.yaml ManifestUnreadable`));
+  });
+
+  it('reads the others beside a sub-folder that cannot be read', async () => {
+    await write('a.yaml', service('a'));
+    // From the inside out, because no path to the innermost folder is short enough for the kernel, whoever asks.
+    const names = Array.from({ length: 20 }, (_, index) => `${String(index).padStart(2, '0')}${'x'.repeat(250)}`);
+    for (const [index, name] of names.entries()) {
+      await mkdir(join(root, name));
+      const inner = names[index - 1];
+      if (inner !== undefined) await rename(join(root, inner), join(root, name, inner));
+    }
+    const contents = await folder.scan();
+    expect(keys(contents)).toEqual(['a']);
+    expect(reasons(contents)).toEqual([expect.stringMatching(/^Manifest\/.* ManifestUnreadable$/)]);
+    execFileSync('rm', ['-r', join(root, names.at(-1) ?? '')]);
+  });
+
+  it.skipIf(process.getuid?.() === 0)('keeps what a sub-folder held that cannot be read any more', async () => {
+    await mkdir(join(root, 'sub'));
+    await write('a.yaml', service('a'));
+    await write('sub/b.yaml', service('b'));
+    await folder.scan();
+    await chmod(join(root, 'sub'), 0);
+    await write('a.yaml', service('c'));
+    const contents = await settled();
+    await chmod(join(root, 'sub'), 0o700);
+    expect([keys(contents), reasons(contents)]).toEqual([['c', 'b'], ['Manifest/sub ManifestUnreadable']]);
   });
 
   it('gives the same objects again for files that have not changed, and for parts that have not', async () => {

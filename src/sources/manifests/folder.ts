@@ -67,12 +67,13 @@ export class Folder {
   async scan(): Promise<FolderContents> {
     const files = new Map<string, FileState>();
     const unsettled = new Map<string, Unsettled>();
-    const found: Listing = { paths: [], directories: [] };
-    await listFolder(this.#root, '', found);
+    const found: Listing = { paths: [], directories: [], unreadable: new Map() };
+    await listFolder(this.#root, '', [], found);
     for (const path of found.paths) {
       const state = await this.#scanFile(path, unsettled);
       if (state !== undefined) files.set(path, state);
     }
+    for (const [path, message] of found.unreadable) this.#keepFolder(path, message, files);
     this.#files = files;
     this.#unsettled = unsettled;
     return { ...contentsOf(files), directories: found.directories, isSettled: unsettled.size === 0 };
@@ -87,8 +88,10 @@ export class Folder {
     };
     try {
       const file = join(this.#root, path);
-      const { stamp, size } = await stampOf(file);
+      const { stamp, size, isRegular } = await stampOf(file);
       if (known?.stamp === stamp) return known;
+      // Reading a pipe or a device may never end, and everything behind it would wait.
+      if (!isRegular) return unreadable('it is not a regular file', 0, stamp);
       // Most editors and tools truncate a file before they write it, and half a manifest may well be valid YAML:
       // after the first scan a file is read once it looks the same twice.
       const before = this.#unsettled.get(path);
@@ -113,12 +116,22 @@ export class Folder {
       return unreadable(messageOf(thrown), 0, '');
     }
   }
+
+  /** What a sub-folder held before it could not be read any more keeps being served, as with a file. */
+  #keepFolder(folder: string, message: string, files: Map<string, FileState>): void {
+    for (const [path, state] of this.#files ?? []) if (path.startsWith(`${folder}/`)) files.set(path, state);
+    const ref: ObjectRef = { kind: 'Manifest', namespace: '', name: folder };
+    files.set(folder, { stamp: '', held: [], findings: [finding('ManifestUnreadable', ref, '', message)] });
+  }
 }
 
 /** What of a file changes whenever its contents may have. */
-async function stampOf(path: string): Promise<{ readonly stamp: string; readonly size: number }> {
-  const { mtimeMs, size, ino } = await stat(path);
-  return { stamp: `${String(mtimeMs)} ${String(size)} ${String(ino)}`, size };
+async function stampOf(
+  path: string,
+): Promise<{ readonly stamp: string; readonly size: number; readonly isRegular: boolean }> {
+  const stats = await stat(path);
+  const { mtimeMs, size, ino } = stats;
+  return { stamp: `${String(mtimeMs)} ${String(size)} ${String(ino)}`, size, isRegular: stats.isFile() };
 }
 
 function admitDocuments(
@@ -205,19 +218,42 @@ function placeText({ path, line }: Place): string {
 interface Listing {
   readonly paths: string[];
   readonly directories: string[];
+  /** Sub-folders, relative to the root, and why they cannot be read. */
+  readonly unreadable: Map<string, string>;
 }
 
-/** Hidden files, such as editors' and `..data` of ConfigMap volumes, are passed over; links to folders are followed. */
-async function listFolder(root: string, below: string, found: Listing): Promise<void> {
+/**
+ * Hidden files, such as editors' and `..data` of ConfigMap volumes, are passed over; links to folders are followed, but not
+ * back into one of `above`, the folders that this one is in.
+ */
+async function listFolder(root: string, below: string, above: readonly string[], found: Listing): Promise<void> {
   const directory = join(root, below);
+  const identity = await identityOf(directory);
+  if (above.includes(identity)) return;
+  const entries = await readdir(directory, { withFileTypes: true });
   found.directories.push(directory);
-  for (const entry of await readdir(directory, { withFileTypes: true })) {
+  for (const entry of entries) {
     if (entry.name.startsWith('.')) continue;
     const path = below === '' ? entry.name : `${below}/${entry.name}`;
     const isFolder = entry.isDirectory() || (entry.isSymbolicLink() && (await isDirectory(join(root, path))));
-    if (isFolder) await listFolder(root, path, found);
+    if (isFolder) await listSubFolder(root, path, [...above, identity], found);
     else if (/\.(?:ya?ml|json)$/.test(entry.name)) found.paths.push(path);
   }
+}
+
+/** One that cannot be read, such as `lost+found`, keeps nobody from the others. */
+async function listSubFolder(root: string, path: string, above: readonly string[], found: Listing): Promise<void> {
+  try {
+    await listFolder(root, path, above, found);
+  } catch (thrown) {
+    if (!isNotFound(thrown)) found.unreadable.set(path, messageOf(thrown));
+  }
+}
+
+/** Equal for equal folders, whatever way leads there. */
+async function identityOf(directory: string): Promise<string> {
+  const { dev, ino } = await stat(directory);
+  return `${String(dev)} ${String(ino)}`;
 }
 
 async function isDirectory(path: string): Promise<boolean> {
