@@ -113,6 +113,9 @@ describe('certificates', () => {
     await lab.write('below.yaml', tlsSecret('single', pem) + rules.replace('rules:', fallback));
     await lab.until('the default', async () => (await lab.get('https://alone.test/')).status === 200);
     expect(await shownFor('alone.test')).toBe('single');
+    // A default backend would answer for the hosts of the tests that follow before they are there.
+    await lab.remove('below.yaml');
+    await lab.until('none', async () => (await lab.get('https://alone.test/')).status === 404);
   });
 
   const broken: readonly (readonly [name: string, secret: () => string, code: string])[] = [
