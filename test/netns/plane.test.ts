@@ -30,7 +30,7 @@ beforeEach(async () => {
   onProgrammed = () => undefined;
   plane = new L4Plane({
     nft,
-    conntrack: new Conntrack(),
+    conntrack: new Conntrack(folder),
     logger: createLogger('text', 'error'),
     onProgrammed: () => Promise.resolve(onProgrammed()),
     onRefused: ({ name }) => refused.push(name),

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -48,7 +48,9 @@ afterEach(async () => {
 
 function sluice(command: string, args: readonly string[], before: readonly string[] = []): Sluice {
   const [program = SLUICE, ...rest] = [...before, SLUICE, command, ...args];
-  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
+  // As in a pod, where nothing can be written to but the state directory.
+  const env = { ...process.env, TMPDIR: '/proc' };
+  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], env });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const started = { child, output: () => output };
@@ -103,6 +105,14 @@ describe('role node', () => {
     expect(await ended(uninstalled)).toBe(0);
     expect(uninstalled.output()).toContain('ip sluice');
     expect(rules()).toBe('');
+    expect(await readdir(root)).toEqual(['manifests']);
+  });
+
+  test('keeps its hands off programs when it is uninstalled from the wrong folder', async () => {
+    await mkdir(join(root, 'usr', 'bin'), { recursive: true });
+    await writeFile(join(root, 'usr', 'bin', 'true'), '');
+    expect(await ended(sluice('uninstall', ['--state-dir', join(root, 'usr')]))).toBe(0);
+    expect(await readdir(join(root, 'usr', 'bin'))).toEqual(['true']);
   });
 
   test('explains a packet from what the kernel was given', async () => {

@@ -42,11 +42,12 @@ export class Nft {
    * @throws Fault `nft-missing` when the machine has none, `nft-link` when the link can not be made.
    */
   static async open(folder: string, path?: string): Promise<Nft> {
-    const program = path ?? (await findProgram('nft'));
-    if (program === undefined) {
-      throw new Fault('nft-missing', 'nft is not installed (package nftables)', { retryable: false });
-    }
-    return new Nft(await linkTo(program, folder));
+    return new Nft(await linkTo(path ?? (await installedNft()), folder));
+  }
+
+  /** For a process that watches no tables: it needs no name, and so nothing on disk. @throws Fault `nft-missing`. */
+  static async openNameless(): Promise<Nft> {
+    return new Nft(await installedNft());
   }
 
   /**
@@ -162,6 +163,12 @@ function count(text: string, character: string): number {
 function refusalOf(stderr: string, lines: readonly string[]): Refusal {
   const printed = stderr.split('\n').filter((line) => line !== '');
   return decodeRefusal(printed, lines) ?? { message: 'refused without a word', line: undefined };
+}
+
+async function installedNft(): Promise<string> {
+  const program = await findProgram('nft');
+  if (program !== undefined) return program;
+  throw new Fault('nft-missing', 'nft is not installed (package nftables)', { retryable: false });
 }
 
 async function linkTo(program: string, folder: string): Promise<string> {
