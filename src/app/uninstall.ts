@@ -54,7 +54,8 @@ async function removeState(stateDirectory: string): Promise<readonly string[]> {
   const ours = names.filter(isOurs);
   try {
     for (const name of ours) await rm(join(stateDirectory, name), { recursive: true });
-    if (ours.length === names.length && ours.length > 0) await rmdir(stateDirectory);
+    // One that can not go is a volume's place in a container.
+    if (ours.length === names.length && ours.length > 0) await rmdir(stateDirectory).catch(() => undefined);
   } catch (cause) {
     throw new Fault('state-directory', `cannot remove ${stateDirectory}: ${messageOf(cause)}`, { cause });
   }

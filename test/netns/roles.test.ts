@@ -108,6 +108,17 @@ describe('role node', () => {
     expect(await readdir(root)).toEqual(['manifests']);
   });
 
+  test('is uninstalled from a container as well, where the state directory is a mount point', async () => {
+    const started = runSluice(['--role', 'node']);
+    await ready(started);
+    await stop(started.child);
+    const state = join(root, 'state');
+    const mounted = ['unshare', '--mount', 'sh', '-c', `mount --bind ${state} ${state} && exec "$@"`, 'sh'];
+    const uninstalled = sluice('uninstall', ['--state-dir', state], mounted);
+    expect(await ended(uninstalled), uninstalled.output()).toBe(0);
+    expect(await readdir(state)).toEqual([]);
+  });
+
   test('keeps its hands off programs when it is uninstalled from the wrong folder', async () => {
     await mkdir(join(root, 'usr', 'bin'), { recursive: true });
     await writeFile(join(root, 'usr', 'bin', 'true'), '');
