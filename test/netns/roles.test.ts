@@ -228,6 +228,18 @@ describe('without --role', () => {
     await ready(started);
     expect(rules()).toBe('');
   });
+
+  test('gateways in containers on the network of the host may call different state directories alike', async () => {
+    await mkdir(join(root, 'state'));
+    await mkdir(join(root, 'other'));
+    const first = runSluice(['--role', 'gateway']);
+    await ready(first);
+    const elsewhere = `mount --bind ${join(root, 'other')} ${join(root, 'state')} && exec "$@"`;
+    const ports = ['--http-port', '8081', '--https-port', '8444', '--api-address', '127.0.0.1:9911'];
+    const second = runSluice(['--role', 'gateway', ...ports], ['unshare', '--mount', 'sh', '-c', elsewhere, 'sh']);
+    await until('both', second, () => second.output().includes('"msg":"ready"') || second.child.exitCode !== null);
+    expect(second.child.exitCode, second.output()).toBe(null);
+  });
 });
 
 describe('node ports', () => {
