@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { L7Plan, Plan } from '../compile/plan.ts';
 import { Fault } from '../lib/fault.ts';
@@ -50,10 +50,11 @@ export class Gateway implements Role {
   static async create(options: RunOptions, logger: Logger, metrics: Metrics): Promise<Gateway> {
     const { engine, stateDirectory, keepsServing, drainMs } = options;
     const paths = await enginePaths(options);
-    const accessLog = await startAccessLog(options, logger, metrics);
+    const accessLogName = await accessLogNameOf(stateDirectory);
+    const accessLog = await startAccessLog(accessLogName, options, logger, metrics);
     const plane = new L7Plane({
       paths,
-      skeleton: renderSkeleton(engine, { admin: paths.adminSocket, accessLog: accessLogName(stateDirectory) }),
+      skeleton: renderSkeleton(engine, { admin: paths.adminSocket, accessLog: accessLogName }),
       selfSignedPem: await selfSignedPem(stateDirectory),
       logger,
       onStart: (reason) => metrics.engineStarted(reason),
@@ -104,18 +105,27 @@ async function enginePaths({ stateDirectory, haproxyPath }: RunOptions): Promise
   return { haproxy: await findHaproxy(haproxyPath, process.env), stateDirectory, adminSocket };
 }
 
-/** One name per state directory, so that a restarted Sluice is found again by the HAProxy that it left. */
-function accessLogName(stateDirectory: string): string {
-  return `sluice-${createHash('sha256').update(stateDirectory).digest('hex').slice(0, 16)}`;
+/**
+ * One name per state directory, so that a restarted Sluice is found again by the HAProxy that it left. Not by its path: containers on the
+ * network of the host share these names, and may all call theirs /state.
+ */
+async function accessLogNameOf(stateDirectory: string): Promise<string> {
+  const { dev, ino } = await stat(stateDirectory);
+  return `sluice-${dev.toString(16)}-${ino.toString(16)}`;
 }
 
 /** Also where no log is wanted: whoever has the name is the only Sluice that drives the HAProxy of the state directory. */
-async function startAccessLog(options: RunOptions, logger: Logger, metrics: Metrics): Promise<AccessLogServer> {
+async function startAccessLog(
+  name: string,
+  options: RunOptions,
+  logger: Logger,
+  metrics: Metrics,
+): Promise<AccessLogServer> {
   const onDropped = (lines: number): void => metrics.accessLogDropped(lines);
   const onReturn = (lines: number): void =>
     logger.warn('lines of the access log were lost: nobody read them in time', { lines });
   const server = new AccessLogServer({
-    name: accessLogName(options.stateDirectory),
+    name,
     format: options.logFormat,
     output: options.hasAccessLog ? new LogOutput(standardOutput(), { onDropped, onReturn }) : undefined,
     onRequest: (line) => metrics.requests.count(line),

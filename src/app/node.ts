@@ -51,11 +51,11 @@ export class NodeRole implements Role {
   readonly #programmed = Promise.withResolvers<void>();
 
   private constructor(parts: NodeParts, nft: Nft, lock: NodeLock) {
-    const { options, logger, metrics, events } = parts;
+    const { options, stateDirectory, logger, metrics, events } = parts;
     this.#lock = lock;
     this.#plane = new L4Plane({
       nft,
-      conntrack: new Conntrack(),
+      conntrack: new Conntrack(stateDirectory),
       logger,
       onProgrammed: () => {
         this.#programmed.resolve();

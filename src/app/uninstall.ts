@@ -1,15 +1,17 @@
-import { mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault, messageOf } from '../lib/fault.ts';
 import { findEngine, stopEngine } from '../planes/l7/process.ts';
-import { Nft } from '../planes/l4/kernel/nft.ts';
+import { Nft, NFT_PROCESS_NAME } from '../planes/l4/kernel/nft.ts';
 import { removeSluice } from '../planes/l4/kernel/uninstall.ts';
 import { NodeLock } from './node-possible.ts';
 
 /** Everything that Sluice keeps in its state directory; whatever else is there is somebody else's. */
 const STATE_FILES =
-  /^(?:admin\.sock|current|checkpoint-[0-9a-f]{16}(?:\.tmp)?|self-signed\.pem|allocations\.json(?:\.tmp)?|haproxy\.(?:log|pid)|bin)$/;
+  /^(?:admin\.sock|current|checkpoint-[0-9a-f]{16}(?:\.tmp)?|self-signed\.pem|allocations\.json(?:\.tmp)?|haproxy\.(?:log|pid)|conntrack-\w{6})$/;
+
+/** Has nothing but links to nft. A folder of this name with programs in it is not ours, as where the state is said to be in /usr. */
+const LINK_FOLDER = 'bin';
 
 /** How long requests may take to end, in milliseconds. */
 const DRAIN_MS = 10_000;
@@ -36,22 +38,24 @@ export async function uninstall(stateDirectory: string): Promise<readonly string
 
 /** Removes our tables from the kernel, and returns which there were. @throws Fault when it may not. */
 export async function removeKernelTables(): Promise<readonly string[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-uninstall-'));
-  const nft = await Nft.open(folder);
+  const nft = await Nft.openNameless();
   try {
     return await removeSluice(nft);
   } finally {
     nft.close();
-    await rm(folder, { recursive: true });
   }
 }
 
 async function removeState(stateDirectory: string): Promise<readonly string[]> {
   const names = await readdir(stateDirectory).catch(() => []);
-  const ours = names.filter((name) => STATE_FILES.test(name));
+  const links = await readdir(join(stateDirectory, LINK_FOLDER)).catch(() => []);
+  const isOurs = (name: string): boolean =>
+    name === LINK_FOLDER ? links.every((link) => link.startsWith(NFT_PROCESS_NAME)) : STATE_FILES.test(name);
+  const ours = names.filter(isOurs);
   try {
     for (const name of ours) await rm(join(stateDirectory, name), { recursive: true });
-    if (ours.length === names.length && ours.length > 0) await rmdir(stateDirectory);
+    // One that can not go is a volume's place in a container.
+    if (ours.length === names.length && ours.length > 0) await rmdir(stateDirectory).catch(() => undefined);
   } catch (cause) {
     throw new Fault('state-directory', `cannot remove ${stateDirectory}: ${messageOf(cause)}`, { cause });
   }

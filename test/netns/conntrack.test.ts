@@ -1,6 +1,10 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { Fault } from '../../src/lib/fault.ts';
 import { Conntrack, type UdpFlow } from '../../src/planes/l4/kernel/conntrack.ts';
 import { nft, run, useOwnNamespace } from './own-namespace.ts';
 
@@ -22,15 +26,25 @@ table ip6 vip {
   }
 }`;
 
-const conntrack = new Conntrack();
+let folder: string;
+let conntrack: Conntrack;
 
-beforeAll(() => {
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sluice-conntrack-test-'));
+  conntrack = new Conntrack(folder);
   run('ip', ['route', 'add', 'table', 'local', 'local', '10.96.0.0/24', 'dev', 'lo']);
   run('ip', ['-6', 'route', 'add', 'table', 'local', 'local', 'fd00::/64', 'dev', 'lo']);
 });
 beforeEach(() => {
   nft(translation);
   run('conntrack', ['-F']);
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true });
 });
 
 /** Sends one datagram from a port of its own each. */
@@ -62,6 +76,8 @@ test('lists the flows of each family with who answers them', async () => {
 });
 
 test('deletes the flows on the paths named, of both families, and no others', async () => {
+  // As in a pod: all is read-only but the folder given.
+  vi.stubEnv('TMPDIR', '/proc');
   await send(200, '10.96.0.10');
   await send(50, '10.96.0.11');
   await send(2, 'fd00::10');
@@ -79,6 +95,12 @@ test('deletes the flows on the paths named, of both families, and no others', as
   expect(to(await conntrack.listUdp(4), '10.96.0.10')).toEqual([]);
   expect(await conntrack.listUdp(6)).toEqual([]);
   expect(to(await conntrack.listUdp(4), '10.96.0.11')).toHaveLength(50);
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test('says by a Fault when the folder can not be written to', async () => {
+  const path = { destination: '10.96.0.10', destinationPort: 53, replySource: '127.0.0.1', replySourcePort: 5353 };
+  await expect(new Conntrack('/proc').delete([path])).rejects.toThrow(Fault);
 });
 
 test('nothing to delete is no work and no error', async () => {

@@ -160,9 +160,9 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
   });
 
   test('a large transaction is applied also where no file can be written', async () => {
-    run('mkdir', [join(folder, 'apply.nft')]);
+    run('mkdir', [join(folder, `${NFT_PROCESS_NAME}.apply`)]);
     await nft.apply(many);
-    run('rmdir', [join(folder, 'apply.nft')]);
+    run('rmdir', [join(folder, `${NFT_PROCESS_NAME}.apply`)]);
     expect(table()).toContain('10.0.4.10 . tcp . 80');
   });
 

@@ -31,7 +31,7 @@ for (const { name, path } of NFT_PROGRAMS) {
       const link = join(folder, NFT_PROCESS_NAME);
       const plane = new L4Plane({
         nft,
-        conntrack: new Conntrack(),
+        conntrack: new Conntrack(folder),
         logger: silentLogger,
         onProgrammed: () => Promise.resolve(),
         onRefused: ({ name: service }, message) => {

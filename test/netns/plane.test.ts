@@ -32,7 +32,7 @@ beforeEach(async () => {
   onProgrammed = () => undefined;
   plane = new L4Plane({
     nft,
-    conntrack: new Conntrack(),
+    conntrack: new Conntrack(folder),
     logger: createLogger('text', 'error', { write: (text) => void process.stderr.write(text) }),
     onProgrammed: () => Promise.resolve(onProgrammed()),
     onRefused: ({ name }) => refused.push(name),

@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,7 +50,9 @@ afterEach(async () => {
 
 function sluice(command: string, args: readonly string[], before: readonly string[] = []): Sluice {
   const [program = SLUICE, ...rest] = [...before, SLUICE, command, ...args];
-  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
+  // As in a pod, where nothing can be written to but the state directory.
+  const env = { ...process.env, TMPDIR: '/proc' };
+  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], env });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const started = { child, output: () => output };
@@ -110,6 +112,25 @@ describe('role node', () => {
     expect(await ended(uninstalled)).toBe(0);
     expect(uninstalled.output()).toContain('ip sluice');
     expect(rules()).toBe('');
+    expect(await readdir(root)).toEqual(['manifests']);
+  });
+
+  test('is uninstalled from a container as well, where the state directory is a mount point', async () => {
+    const started = runSluice(['--role', 'node']);
+    await ready(started);
+    await stop(started.child);
+    const state = join(root, 'state');
+    const mounted = ['unshare', '--mount', 'sh', '-c', `mount --bind ${state} ${state} && exec "$@"`, 'sh'];
+    const uninstalled = sluice('uninstall', ['--state-dir', state], mounted);
+    expect(await ended(uninstalled), uninstalled.output()).toBe(0);
+    expect(await readdir(state)).toEqual([]);
+  });
+
+  test('keeps its hands off programs when it is uninstalled from the wrong folder', async () => {
+    await mkdir(join(root, 'usr', 'bin'), { recursive: true });
+    await writeFile(join(root, 'usr', 'bin', 'true'), '');
+    expect(await ended(sluice('uninstall', ['--state-dir', join(root, 'usr')]))).toBe(0);
+    expect(await readdir(join(root, 'usr', 'bin'))).toEqual(['true']);
   });
 
   test('explains a packet from what the kernel was given', async () => {
@@ -267,6 +288,18 @@ describe('without --role', () => {
     const started = runSluice(['--role', 'gateway']);
     await ready(started);
     expect(rules()).toBe('');
+  });
+
+  test('gateways in containers on the network of the host may call different state directories alike', async () => {
+    await mkdir(join(root, 'state'));
+    await mkdir(join(root, 'other'));
+    const first = runSluice(['--role', 'gateway']);
+    await ready(first);
+    const elsewhere = `mount --bind ${join(root, 'other')} ${join(root, 'state')} && exec "$@"`;
+    const ports = ['--http-port', '8081', '--https-port', '8444', '--api-address', '127.0.0.1:9911'];
+    const second = runSluice(['--role', 'gateway', ...ports], ['unshare', '--mount', 'sh', '-c', elsewhere, 'sh']);
+    await until('both', second, () => second.output().includes('"msg":"ready"') || second.child.exitCode !== null);
+    expect(second.child.exitCode, second.output()).toBe(null);
   });
 });
 

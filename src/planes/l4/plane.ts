@@ -6,7 +6,7 @@ import { PersistentMap } from '../../lib/persistent-map.ts';
 import { Turns } from '../../lib/turns.ts';
 import type { L4Plan, ServicePlan } from '../../compile/l4/l4-plan.ts';
 import type { Applied, Plane } from '../plane.ts';
-import type { Conntrack } from './kernel/conntrack.ts';
+import type { FlowDriver } from './kernel/conntrack.ts';
 import { HealthChecks } from './health-check.ts';
 import type { NftDriver } from './kernel/nft.ts';
 import { NftRefusedFault } from './kernel/nft-refusal.ts';
@@ -16,7 +16,7 @@ import { renderAll, renderChange, renderServiceChange, type Transaction } from '
 
 export interface L4PlaneOptions {
   readonly nft: NftDriver;
-  readonly conntrack: Conntrack;
+  readonly conntrack: FlowDriver;
   readonly logger: Logger;
   /** Called after the first program is in place. */
   readonly onProgrammed: () => Promise<void>;

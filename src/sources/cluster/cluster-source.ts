@@ -14,7 +14,15 @@ export interface ClusterSourceOptions {
   readonly interest: Interest;
   /** The patience of the reflectors; tests shorten it. */
   readonly timings?: Partial<ReflectionTimings>;
+  /** In place of {@link FORBIDDEN_CONFIRM_MS}. */
+  readonly forbiddenConfirmMs?: number;
 }
+
+/**
+ * For how long a 403 must keep coming at the start before a kind counts as forbidden, and the rest is served without it. An API server
+ * that has just started refuses everybody until it has read its RBAC objects (kubernetes#121635).
+ */
+const FORBIDDEN_CONFIRM_MS = 10_000;
 
 /** A selection that is being followed. */
 interface Following {
@@ -34,6 +42,7 @@ export class ClusterSource implements Source {
   #signal: AbortSignal | undefined;
   #onState: () => void = () => {};
   #state: SourceState = { kind: 'syncing' };
+  #confirmation: NodeJS.Timeout | undefined;
 
   constructor(options: ClusterSourceOptions) {
     this.#options = options;
@@ -57,6 +66,7 @@ export class ClusterSource implements Source {
   async run(signal: AbortSignal, onState: () => void): Promise<void> {
     this.#signal = signal;
     this.#onState = onState;
+    signal.addEventListener('abort', () => clearTimeout(this.#confirmation), { once: true });
     for (const selection of this.#followed) this.#kinds.push(this.#follow(selection));
     for (const key of this.#wantedSecrets.keys()) this.#followSecret(key);
     await Promise.all(this.#kinds.map(({ ended }) => ended));
@@ -87,7 +97,7 @@ export class ClusterSource implements Source {
     following?.mirror.clear();
   }
 
-  /** The worst of its parts; a kind that RBAC forbids or the server does not have is told by a Finding, and not waited for. */
+  /** The worst of its parts; a kind that RBAC forbids for long or the server does not have is told by a Finding, and not waited for. */
   #updateState(): void {
     const before = this.#state;
     this.#state = this.#currentState();
@@ -98,7 +108,23 @@ export class ClusterSource implements Source {
     const states = [...this.#kinds, ...this.#secrets.values()].map(({ mirror }) => mirror.reflection);
     const stale = states.find((state) => state.kind === 'stale');
     if (stale !== undefined) return { kind: 'stale', sinceMs: stale.sinceMs, reason: stale.cause.message };
+    const refusal = this.#unconfirmedRefusal();
+    if (refusal !== undefined) return refusal;
     const isSyncing = states.length < this.#followed.length || states.some((state) => state.kind === 'syncing');
     return { kind: isSyncing ? 'syncing' : 'synced' };
+  }
+  /** Of Secrets a refusal is believed at once: they are asked for when other kinds have been read, and one of them holds up nothing. */
+  #unconfirmedRefusal(): SourceState | undefined {
+    const { forbiddenConfirmMs = FORBIDDEN_CONFIRM_MS } = this.#options;
+    for (const { mirror } of this.#kinds) {
+      const { reflection, refusedSinceMs } = mirror;
+      if (reflection.kind !== 'forbidden' || refusedSinceMs === undefined) continue;
+      const remainingMs = refusedSinceMs + forbiddenConfirmMs - performance.now();
+      if (remainingMs <= 0) continue;
+      clearTimeout(this.#confirmation);
+      this.#confirmation = setTimeout(() => this.#updateState(), remainingMs);
+      return { kind: 'stale', sinceMs: performance.timeOrigin + refusedSinceMs, reason: reflection.cause.message };
+    }
+    return undefined;
   }
 }

@@ -14,6 +14,8 @@ export class Mirror implements ReflectionConsumer<Admission> {
   /** What this mirror holds in the Store, by `namespace/name`. */
   readonly #held = new Map<string, Admission>();
   #reflection: ReflectionState = { kind: 'syncing' };
+  #hasSynced = false;
+  #refusedSinceMs: number | undefined;
 
   constructor(store: Store, selection: Selection, onState: () => void) {
     this.#store = store;
@@ -23,6 +25,11 @@ export class Mirror implements ReflectionConsumer<Admission> {
 
   get reflection(): ReflectionState {
     return this.#reflection;
+  }
+
+  /** Since when the server refuses what was never seen, on the clock of `performance.now()`; undefined when it does not. */
+  get refusedSinceMs(): number | undefined {
+    return this.#refusedSinceMs;
   }
 
   /** What a reflector projects each raw object to, so that nothing else of it is kept. */
@@ -58,6 +65,9 @@ export class Mirror implements ReflectionConsumer<Admission> {
 
   state(state: ReflectionState): void {
     this.#reflection = state;
+    if (state.kind === 'synced') this.#hasSynced = true;
+    const isRefused = state.kind === 'forbidden' && !this.#hasSynced;
+    this.#refusedSinceMs = isRefused ? (this.#refusedSinceMs ?? performance.now()) : undefined;
     const value = state.kind === 'forbidden' ? [forbidden(this.#selection.resource, state.verbs)] : undefined;
     this.#store.commit([{ table: 'findings', key: this.#accessKey(), value }]);
     this.#onState();

@@ -105,7 +105,7 @@ function admitted(object: unknown): Change {
 async function openPlane(folder: string): Promise<L4Plane> {
   return new L4Plane({
     nft: await Nft.open(folder),
-    conntrack: new Conntrack(),
+    conntrack: new Conntrack(folder),
     logger: silentLogger,
     onProgrammed: async () => {},
     onRefused: (service, message) => {

@@ -1,7 +1,8 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { KubeClient } from '../../../src/kube/client.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
 import { ClusterSource } from '../../../src/sources/cluster/cluster-source.ts';
-import type { Store } from '../../../src/sources/store.ts';
+import { Store } from '../../../src/sources/store.ts';
 import { FakeApiServer, type FakeApiServerOptions } from '../../fakes/apiserver/apiserver.ts';
 import { everything } from '../../fakes/apiserver/access.ts';
 import { describeSource, type SourceWorld } from '../source.ts';
@@ -11,6 +12,8 @@ const allButServices = everything.map((rule) => ({
   ...rule,
   resources: ['ingresses', 'ingressclasses', 'endpointslices'],
 }));
+
+const interest = { interest: { hasRouting: true, nodeName: undefined } };
 
 async function makeFake(store: Store, options: FakeApiServerOptions): Promise<SourceWorld> {
   const server = await FakeApiServer.start({ bookmarkIntervalMs: 50, ...options });
@@ -24,7 +27,7 @@ async function makeFake(store: Store, options: FakeApiServerOptions): Promise<So
   };
   let endOfErrors = (): unknown => undefined;
   return {
-    source: new ClusterSource({ client, store, timings, interest: { hasRouting: true, nodeName: undefined } }),
+    source: new ClusterSource({ client, store, timings, ...interest }),
     silences: {
       'the server is gone': {
         begin: () => server.refuseConnections(),
@@ -90,3 +93,55 @@ describeSource('ClusterSource on the fake API server', (store) => makeFake(store
 describeSource('ClusterSource on the fake API server without watch-list', (store) =>
   makeFake(store, { watchList: 'refused', expiredAs: 'http' }),
 );
+
+describe('ClusterSource on an API server that refuses at the start', { timeout: 30_000 }, () => {
+  let server: FakeApiServer;
+  let client: KubeClient;
+  let store: Store;
+  const stop = { now: (): unknown => undefined };
+
+  beforeEach(async () => {
+    server = await FakeApiServer.start({ bookmarkIntervalMs: 50 });
+    const config = server.config(server.user('sluice', allButServices));
+    client = new KubeClient({ config, logger: silentLogger, userAgent: 'contract/1' });
+    store = new Store();
+    server.seed('services', [{ ...serviceObject('default', 'a', 1) }]);
+  });
+  afterEach(async () => {
+    await stop.now();
+    client.close();
+    await server.close();
+  });
+
+  /** Starts the source, and returns the kinds of state that it tells, with what the Store holds then. */
+  function start(forbiddenConfirmMs: number): readonly string[] {
+    const timings = { settleMs: 30, backoff: { minMs: 5, maxMs: 40 } };
+    const source = new ClusterSource({ client, store, timings, forbiddenConfirmMs, ...interest });
+    const told: string[] = [];
+    const controller = new AbortController();
+    const running = source.run(controller.signal, () =>
+      told.push(`${source.state.kind} ${String(heldServices(store, 'default').size)}`),
+    );
+    stop.now = () => {
+      controller.abort();
+      return running;
+    };
+    return told;
+  }
+
+  it('is stale until it is let in, and never says synced of half a world', async () => {
+    const told = start(60_000);
+    await vi.waitFor(() => expect(told).toEqual(['stale 0']));
+    server.access.allow('sluice', everything);
+    await vi.waitFor(() => expect(told.at(-1)).toBe('synced 1'));
+    expect(told).not.toContain('synced 0');
+  });
+
+  it('is synced without the kind when it is refused for long', async () => {
+    const told = start(100);
+    await vi.waitFor(() => expect(told).toEqual(['stale 0', 'synced 0']));
+    expect([...store.snapshot.findings.values()].flat()).toMatchObject([{ reason: 'SourceForbidden' }]);
+    server.access.allow('sluice', everything);
+    await vi.waitFor(() => expect(heldServices(store, 'default').size).toBe(1));
+  });
+});

@@ -1,6 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fault, messageOf } from '../../../lib/fault.ts';
 import { invariant } from '../../../lib/invariant.ts';
@@ -29,12 +28,22 @@ const LIMIT_MS = 120_000;
 /** What `conntrack -f` calls the families. */
 const FAMILY_NAMES: Readonly<Record<Family, string>> = { 4: 'ipv4', 6: 'ipv6' };
 
+/** What the plane needs of {@link Conntrack}. */
+export type FlowDriver = Pick<Conntrack, 'listUdp' | 'delete'>;
+
 /**
  * The flows of the network namespace of this process, through conntrack(8).
  *
  * @throws Fault from every call: `conntrack-missing` when the machine has no such program, `conntrack-failed` when it fails.
  */
 export class Conntrack {
+  readonly #folder: string;
+
+  /** `folder` is there, and may be written to: what goes to conntrack lies in it for a moment. */
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
   /** All UDP flows of a family. */
   async listUdp(family: Family): Promise<readonly UdpFlow[]> {
     const flows: UdpFlow[] = [];
@@ -56,14 +65,22 @@ export class Conntrack {
     const lines = new Set([...paths].map(deletion));
     if (lines.size === 0) return;
     // A file, because conntrack opens /dev/stdin by its name, which it can not where that is a socket, as Node makes it.
-    const folder = await mkdtemp(join(tmpdir(), 'sluice-conntrack-'));
+    const folder = await onDisk(() => mkdtemp(join(this.#folder, 'conntrack-')));
     try {
       const file = join(folder, 'deletions');
-      await writeFile(file, `${[...lines].join('\n')}\n`);
+      await onDisk(() => writeFile(file, `${[...lines].join('\n')}\n`));
       await runUntilUndisturbed(['-R', file]);
     } finally {
-      await rm(folder, { recursive: true });
+      await onDisk(() => rm(folder, { recursive: true }));
     }
+  }
+}
+
+async function onDisk<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw new Fault('conntrack-failed', `conntrack can not be told what to delete: ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -33,10 +33,12 @@ export class Nft {
   readonly #applying: Lane;
   readonly #checking: Lane;
 
-  private constructor(program: string, folder: string) {
+  private constructor(program: string, folder?: string) {
+    const fileFor = (use: string): string | undefined =>
+      folder === undefined ? undefined : join(folder, `${NFT_PROCESS_NAME}.${use}`);
     this.#program = program;
-    this.#applying = new Lane(program, [], join(folder, 'apply.nft'));
-    this.#checking = new Lane(program, ['-c'], join(folder, 'check.nft'));
+    this.#applying = new Lane(program, [], fileFor('apply'));
+    this.#checking = new Lane(program, ['-c'], fileFor('check'));
   }
 
   /**
@@ -46,11 +48,12 @@ export class Nft {
    * @throws Fault `nft-missing` when the machine has none, `nft-link` when the link can not be made.
    */
   static async open(folder: string, path?: string): Promise<Nft> {
-    const program = path ?? (await findProgram('nft'));
-    if (program === undefined) {
-      throw new Fault('nft-missing', 'nft is not installed (package nftables)', { retryable: false });
-    }
-    return new Nft(await linkTo(program, folder), folder);
+    return new Nft(await linkTo(path ?? (await installedNft()), folder), folder);
+  }
+
+  /** For a process that watches no tables: it needs no name, and so nothing on disk. @throws Fault `nft-missing`. */
+  static async openNameless(): Promise<Nft> {
+    return new Nft(await installedNft());
   }
 
   /**
@@ -90,12 +93,12 @@ export class Nft {
 class Lane {
   readonly #program: string;
   readonly #flags: readonly string[];
-  readonly #file: string;
+  readonly #file: string | undefined;
   readonly #turns = new Turns();
   #session: NftSession | undefined;
 
-  /** `file` is where a large transaction is written. */
-  constructor(program: string, flags: readonly string[], file: string) {
+  /** `file` is where a large transaction is written, if anywhere. */
+  constructor(program: string, flags: readonly string[], file: string | undefined) {
     this.#program = program;
     this.#flags = flags;
     this.#file = file;
@@ -135,12 +138,10 @@ class Lane {
    * part of a transaction whose author was killed while it wrote. On a full disk the pipe is still better than nothing.
    */
   async #runAlone(transaction: string, lines: readonly string[]): Promise<Refusal | undefined> {
-    const isWritten = await writeFile(this.#file, `${transaction}\n`, { mode: 0o600 }).then(
-      () => true,
-      () => false,
-    );
-    const args = [...this.#flags, '-f', isWritten ? this.#file : '-'];
-    const stdin = isWritten ? '' : `${transaction}\n`;
+    const text = `${transaction}\n`;
+    const file = await this.#write(text);
+    const args = [...this.#flags, '-f', file ?? '-'];
+    const stdin = file === undefined ? text : '';
     try {
       const end = await runProgram(this.#program, args, { stdin, limitMs: LARGE_LIMIT_MS }).catch((thrown: unknown) => {
         throw thrown instanceof Fault ? new Fault('nft-gone', messageOf(thrown), { cause: thrown }) : thrown;
@@ -148,8 +149,18 @@ class Lane {
       if (end.status === undefined) throw new Fault('nft-gone', 'nft was ended by a signal');
       return end.status === 0 ? undefined : refusalOf(end.stderr, lines);
     } finally {
-      await rm(this.#file).catch(() => undefined); // the next one writes over it
+      if (file !== undefined) await rm(file).catch(() => undefined); // the next one writes over it
     }
+  }
+
+  /** Returns the file; undefined where there is none. */
+  async #write(text: string): Promise<string | undefined> {
+    const file = this.#file;
+    if (file === undefined) return undefined;
+    return writeFile(file, text, { mode: 0o600 }).then(
+      () => file,
+      () => undefined,
+    );
   }
 }
 
@@ -180,6 +191,12 @@ function count(text: string, character: string): number {
 function refusalOf(stderr: string, lines: readonly string[]): Refusal {
   const printed = stderr.split('\n').filter((line) => line !== '');
   return decodeRefusal(printed, lines) ?? { message: 'refused without a word', line: undefined };
+}
+
+async function installedNft(): Promise<string> {
+  const program = await findProgram('nft');
+  if (program !== undefined) return program;
+  throw new Fault('nft-missing', 'nft is not installed (package nftables)', { retryable: false });
 }
 
 async function linkTo(program: string, folder: string): Promise<string> {

@@ -1,7 +1,7 @@
 import { Fault, messageOf } from '../../../lib/fault.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import type { L4Plan, NodePlan } from '../../../compile/l4/l4-plan.ts';
-import type { Conntrack } from '../kernel/conntrack.ts';
+import type { FlowDriver } from '../kernel/conntrack.ts';
 import { NftRefusedFault } from '../kernel/nft-refusal.ts';
 import type { NftDriver } from '../kernel/nft.ts';
 import { affinityTable } from '../rules/affinity.ts';
@@ -32,10 +32,10 @@ const CLIENTS_AT_ONCE = 500;
  */
 export class KernelMemory {
   readonly #nft: NftDriver;
-  readonly #conntrack: Conntrack;
+  readonly #conntrack: FlowDriver;
   readonly #logger: Logger;
 
-  constructor(nft: NftDriver, conntrack: Conntrack, logger: Logger) {
+  constructor(nft: NftDriver, conntrack: FlowDriver, logger: Logger) {
     this.#nft = nft;
     this.#conntrack = conntrack;
     this.#logger = logger;
