@@ -13,6 +13,8 @@ export interface ProxiedRequest {
   readonly selection: string;
   /** On the clock of `performance.now()`. */
   readonly atMs: number;
+  /** Whether the API server gave what was asked for, so that it had the work of it. */
+  isServed: boolean;
 }
 
 /** What the proxy answers instead of the API server. */
@@ -67,11 +69,12 @@ export class ApiProxy {
     return `https://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** How many of the requests since `mark` (`requests.length`) were of this kind, by selection. */
-  countSince(mark: number, kind: ProxiedRequest['kind']): ReadonlyMap<string, number> {
+  /** How many of the requests since `mark` (`requests.length`) were of this kind, by selection; or only of those that were served. */
+  countSince(mark: number, kind: ProxiedRequest['kind'], isServed?: 'served'): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();
     for (const request of this.requests.slice(mark)) {
-      if (request.kind === kind) counts.set(request.selection, (counts.get(request.selection) ?? 0) + 1);
+      if (request.kind === kind && (isServed === undefined || request.isServed))
+        counts.set(request.selection, (counts.get(request.selection) ?? 0) + 1);
     }
     return counts;
   }
@@ -90,7 +93,8 @@ export class ApiProxy {
   }
 
   #serve(request: Http2ServerRequest, response: Http2ServerResponse): void {
-    this.requests.push(seen(request));
+    const record = seen(request);
+    this.requests.push(record);
     if (this.trouble !== undefined) {
       const { status, retryAfterSeconds } = this.trouble;
       if (retryAfterSeconds !== undefined) response.setHeader('retry-after', String(retryAfterSeconds));
@@ -105,6 +109,7 @@ export class ApiProxy {
       headers: Object.fromEntries(headers),
     });
     outgoing.on('response', (answer) => {
+      record.isServed = answer.statusCode === 200;
       const passed = Object.entries(answer.headers).filter(([name]) => !hopByHop.has(name));
       response.writeHead(answer.statusCode ?? 502, Object.fromEntries(passed));
       // A watch without news has a head and, for minutes, no body.
@@ -133,9 +138,9 @@ function seen(request: Http2ServerRequest): ProxiedRequest {
   const { searchParams } = url;
   const isCollection = /\/[a-z]+s$|\/[a-z]+es$/.test(url.pathname);
   const selection = `${url.pathname} ${searchParams.get('fieldSelector') ?? ''}`.trimEnd();
-  const atMs = performance.now();
-  if (request.method !== 'GET') return { kind: 'write', selection, atMs };
-  if (searchParams.has('sendInitialEvents')) return { kind: 'list', selection, atMs };
-  if (searchParams.has('watch')) return { kind: 'watch', selection, atMs };
-  return { kind: isCollection ? 'list' : 'get', selection, atMs };
+  const seenNow = { selection, atMs: performance.now(), isServed: false };
+  if (request.method !== 'GET') return { kind: 'write', ...seenNow };
+  if (searchParams.has('sendInitialEvents')) return { kind: 'list', ...seenNow };
+  if (searchParams.has('watch')) return { kind: 'watch', ...seenNow };
+  return { kind: isCollection ? 'list' : 'get', ...seenNow };
 }

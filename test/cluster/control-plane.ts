@@ -218,7 +218,8 @@ export class ControlPlane {
     const own = ['--kubeconfig', this.kubeconfig(user), '--cache-dir', join(this.#layout.folder, 'kubectl')];
     const options = { timeout: kubectlTimeoutMs, maxBuffer: 64 * 1024 * 1024 };
     const run = promisify(execFile)(this.#assets.kubectl, [...own, ...args], options);
-    run.child.stdin?.end(input);
+    // A kubectl that ends before it has read its input says why itself.
+    run.child.stdin?.on('error', () => undefined).end(input);
     const { stdout } = await run;
     return stdout;
   }
