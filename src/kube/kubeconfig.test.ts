@@ -126,7 +126,7 @@ describe('loadKubeconfig', () => {
     ['no YAML', 'a: [', /config is not YAML: .*line 1/s],
     ['no mapping', '- a', /is empty or not a mapping/],
     ['nothing', '', /is empty or not a mapping/],
-    ['no current context', 'contexts: []', /has no current-context; name a context/],
+    ['no current context', 'contexts: []', /has no current-context; set one/],
     ['an unknown context', 'current-context: x', /has no context "x" in its contexts/],
     ['an unknown cluster', config({ context: { cluster: 'x' } }), /has no cluster "x" in its clusters/],
     ['an unknown user', config({ context: { user: 'x' } }), /has no user "x" in its users/],

@@ -27,7 +27,7 @@ import { ExecCredentials, type ExecPlugin } from './exec-plugin.ts';
 export async function loadKubeconfig(path: string, contextName?: string): Promise<KubeConfig> {
   const root = new Section(path, dirname(resolve(path)), await parse(path));
   const name = contextName ?? root.text('current-context');
-  if (name === undefined) throw root.fault('has no current-context; name a context');
+  if (name === undefined) throw root.fault('has no current-context; set one with "kubectl config use-context NAME"');
   const context = root.entry('contexts', name, 'context');
   const cluster = root.entry('clusters', context.required('cluster'), 'cluster');
   const userName = context.text('user');

@@ -93,6 +93,19 @@ spec:
     expect(await lab.reloads()).toBe(0);
   });
 
+  it('lets no regular expression take a longer prefix away from another Ingress', async () => {
+    const all = ingress('all', 'shared.test', { '/(.*)': 'web' })
+      .replace('pathType: Prefix', 'pathType: ImplementationSpecific')
+      .replace('name: all', 'name: all, annotations: { nginx.ingress.kubernetes.io/use-regex: "true" }');
+    await lab.write('shared.yaml', all + ingress('team', 'shared.test', { '/team': 'grpc', '=/exact': 'grpc' }));
+    await lab.until('the routes', async () => (await lab.get('http://shared.test/')).status === 200);
+    const bodies: string[] = [];
+    for (const path of ['/team', '/team/x', '/exact']) bodies.push((await lab.get(`http://shared.test${path}`)).body);
+    expect(bodies).toEqual(['grpc', 'grpc', 'grpc']);
+    expect((await lab.get('http://shared.test/teams')).body).not.toBe('grpc');
+    expect(await lab.reloads()).toBe(0);
+  });
+
   it('passes a large upload through', async () => {
     const megabyte = Buffer.alloc(1024 * 1024, 'x');
     const status = await new Promise<number | undefined>((resolve, reject) => {

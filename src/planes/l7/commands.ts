@@ -1,4 +1,6 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
+import type { PathMatch } from '../../model/http-route.ts';
+import { pathRegexOf, type PathRegex } from '../../model/path-regex.ts';
 import type { BackendPlan, HostPlan, L7Plan, RoutePlan, ServerPlan } from '../../compile/plan.ts';
 import { renderCertificates, renderDefaultCertificate } from './certificates.ts';
 import { MAX_PAYLOAD_BYTES, payload, type Command } from './command.ts';
@@ -132,33 +134,62 @@ export function weightOf(server: ServerPlan): string {
   return server.state === 'draining' ? '0' : '1';
 }
 
-/** The entries of the route map for one host, and its regular expressions, in the order they are tried. */
+/** A line of the map of regular expressions, less its key. */
+interface RegexEntry {
+  readonly value: string;
+  /** Of the path as it was written. */
+  readonly pathLength: number;
+  readonly isPrefix: boolean;
+}
+
+/**
+ * The entries of the route map for one host, and its regular expressions. Among these are its prefixes, since a longer prefix
+ * goes before a shorter expression, whoever wrote either: `/(.*)` must not take `/team` away from another Ingress.
+ */
 export function hostEntries(plan: HostPlan): {
   readonly routes: ReadonlyMap<string, string>;
-  readonly regexes: ReadonlyMap<string, string>;
+  readonly regexes: ReadonlyMap<string, RegexEntry>;
 } {
   const routes = new Map<string, string>();
-  const regexes = new Map<string, string>();
+  const regexes = new Map<string, RegexEntry>();
   const hasRegex = plan.routes.some(isRegex);
   for (const route of plan.routes) {
     const { match } = route;
-    if (match.type === 'RegularExpression')
-      regexes.set(regexKey(keyHost(plan.host), match.value), routeValue(route, false));
-    else routes.set(routeKey(keyHost(plan.host), match), routeValue(route, hasRegex && match.type !== 'Exact'));
+    const regex = hasRegex ? regexOf(match) : undefined;
+    if (regex !== undefined) {
+      const isPrefix = match.type === 'PathPrefix';
+      const entry = { value: routeValue(route, false), pathLength: match.value.length, isPrefix };
+      regexes.set(regexKey(keyHost(plan.host), regex), entry);
+    }
+    if (match.type !== 'RegularExpression')
+      routes.set(routeKey(keyHost(plan.host), match), routeValue(route, hasRegex && match.type !== 'Exact'));
   }
   return { routes, regexes };
+}
+
+/** Undefined where the plain entry says it all: Exact goes before every expression, and the prefix of every path before none. */
+function regexOf(match: PathMatch): PathRegex | undefined {
+  if (match.type === 'RegularExpression') return match.value;
+  if (match.type === 'Exact' || match.value === '/') return undefined;
+  const found = pathRegexOf(`${match.value.replaceAll(/[^A-Za-z0-9/_-]/g, String.raw`\$&`)}(?:/|$)`);
+  return 'regex' in found ? found.regex : undefined;
 }
 
 function isRegex({ match }: RoutePlan): boolean {
   return match.type === 'RegularExpression';
 }
 
-/** Lines of the map of regular expressions: longest pattern first, as ingress-nginx orders them. */
+/** Lines of the map of regular expressions: longest path first, as ingress-nginx orders them, and of equally long ones prefixes. */
 export function regexLines(hosts: PersistentMap<HostPlan>): readonly string[] {
   const entries = [...hosts.values()]
     .filter((host) => host.routes.some(isRegex))
     .flatMap((host) => [...hostEntries(host).regexes]);
-  return entries.sort(([a], [b]) => b.length - a.length || (a < b ? -1 : 1)).map(([key, value]) => `${key} ${value}`);
+  return entries.sort(inOrderOfTrial).map(([key, { value }]) => `${key} ${value}`);
+}
+
+function inOrderOfTrial([a, left]: readonly [string, RegexEntry], [b, right]: readonly [string, RegexEntry]): number {
+  const byLength = right.pathLength - left.pathLength || Number(right.isPrefix) - Number(left.isPrefix);
+  return byLength || (a < b ? -1 : 1);
 }
 
 function renderRoutes(

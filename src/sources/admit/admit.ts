@@ -84,6 +84,22 @@ export function admitObject(raw: unknown): Admission | undefined {
   return { ref, change, findings: findings.list };
 }
 
+/** API groups of Kubernetes itself in which people look for the kinds that Sluice reads. */
+const GROUPS: ReadonlySet<string> = new Set(['', 'discovery.k8s.io', 'extensions', 'networking.k8s.io']);
+
+/**
+ * The apiVersion to write instead, of an object that has a kind which Sluice reads in a version of Kubernetes which has no such kind.
+ * Kinds of the same name in other groups, such as Knative's Service, are none of our business.
+ */
+export function apiVersionMeant(raw: unknown): string | undefined {
+  if (!isRecord(raw) || typeof raw['apiVersion'] !== 'string') return undefined;
+  const { apiVersion, kind } = raw;
+  const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
+  const entry = KINDS.find((item) => item.kind === kind);
+  if (entry === undefined || entry.apiVersions.includes(apiVersion) || !GROUPS.has(group)) return undefined;
+  return entry.apiVersions[0];
+}
+
 /** The key of an object's Findings in the Store. */
 export function findingsKey(ref: ObjectRef): string {
   return `${ref.kind}/${keyOf(ref)}`;

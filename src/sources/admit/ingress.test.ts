@@ -1,6 +1,7 @@
 import { parse } from 'yaml';
 import { describe, expect, it } from 'vitest';
 import type { Ingress } from '../../model/ingress.ts';
+import { FINDING_CODES } from '../../model/codes.ts';
 import { admitObject } from './admit.ts';
 
 interface Admitted {
@@ -20,6 +21,7 @@ function admit(spec: string, { annotations = '{}', apiVersion = 'networking.k8s.
 }
 
 const WEB = 'backend: { service: { name: web, port: { number: 80 } } }';
+const EXPRESSION_REMEDY = 'A regular expression needs pathType ImplementationSpecific.';
 const REGEX = { annotations: '{ nginx.ingress.kubernetes.io/use-regex: "true" }' };
 
 function rule(path: string): string {
@@ -213,6 +215,17 @@ describe('admitIngress', () => {
   ])('reads the annotation %s as %s', (text, value, findings) => {
     const { ingress, told } = admit('{}', { annotations: `{ nginx.ingress.kubernetes.io/ssl-redirect: ${text} }` });
     expect([ingress.sslRedirect, told.length]).toEqual([value, findings]);
+  });
+
+  it.each([
+    ['host: Bücher.test.', '{}', 'Write it in ASCII: xn--bcher-kva.test.'],
+    ['host: "*.bücher.test"', '{}', 'Write it in ASCII: *.xn--bcher-kva.test'],
+    ['host: "bü;cher.test"', '{}', FINDING_CODES.HostInvalid.remedy],
+    ['http: { paths: [{ path: "/v[0-9]+", pathType: Prefix }] }', REGEX.annotations, EXPRESSION_REMEDY],
+    ['http: { paths: [{ path: "/v[0-9]+", pathType: Prefix }] }', '{}', FINDING_CODES.PathInvalid.remedy],
+  ])('says what helps with %s and annotations %s', (item, annotations, remedy) => {
+    const text = `{ apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: { name: a, annotations: ${annotations} }, spec: { rules: [{ ${item} }] } }`;
+    expect(admitObject(parse(text))?.findings.map((found) => found.remedy)).toEqual([remedy]);
   });
 
   it('prefers the class of the spec to that of the annotation', () => {

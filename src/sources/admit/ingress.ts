@@ -1,3 +1,4 @@
+import { domainToASCII } from 'node:url';
 import { hostnameOf, isDnsLabel, isDnsSubdomain, isPort, urlPathOf, type Hostname } from '../../model/grammar.ts';
 import type { PathMatch } from '../../model/http-route.ts';
 import type { IngressBackend, IngressPath, IngressRule, IngressTls, ServicePortRef } from '../../model/ingress.ts';
@@ -70,8 +71,14 @@ function admitRule(rule: Field, isRegex: boolean): readonly IngressRule[] {
 
 function admitHost(field: Field, text: string): Hostname | undefined {
   const host = hostnameOf(text);
-  if (host === undefined) field.add('HostInvalid', `${shown(text)} is not a host name`);
+  if (host === undefined) field.add('HostInvalid', `${shown(text)} is not a host name`, asciiRemedy(text));
   return host;
+}
+
+/** Browsers ask for a name with letters beyond ASCII by its ASCII form (RFC 5891), which is what Ingresses and DNS have. */
+function asciiRemedy(text: string): string | undefined {
+  const ascii = text.length > 254 ? '' : domainToASCII(text);
+  return /[^\x00-\x7f]/.test(text) && hostnameOf(ascii) !== undefined ? `Write it in ASCII: ${ascii}` : undefined;
 }
 
 function admitPath(path: Field, isRegex: boolean): readonly IngressPath[] {
@@ -89,7 +96,9 @@ function admitMatch(path: Field, isRegex: boolean): PathMatch | undefined {
   if (type === 'ImplementationSpecific' && isRegex) return admitRegex(path.at('path'), text);
   const value = urlPathOf(text);
   if (value === undefined) {
-    path.at('path').add('PathInvalid', `${shown(text)} is not an absolute URL path`);
+    const isExpression = isRegex && text.startsWith('/') && 'regex' in pathRegexOf(text);
+    const remedy = isExpression ? 'A regular expression needs pathType ImplementationSpecific.' : undefined;
+    path.at('path').add('PathInvalid', `${shown(text)} is not an absolute URL path`, remedy);
     return undefined;
   }
   switch (type) {

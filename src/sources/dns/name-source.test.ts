@@ -58,6 +58,20 @@ describe('NameSource', () => {
     expect([addresses('a.test'), addresses('nobody.test')]).toEqual([['192.0.2.1'], undefined]);
   });
 
+  it('does not wait without end for a server that says nothing, and takes a late answer', async () => {
+    const told: string[] = [];
+    source = new NameSource({ store, logger: silentLogger, resolve: dns.resolve, everyMs: 3, firstAnswerMs: 5 });
+    const answer = Promise.withResolvers<void>();
+    dns.held.set('a.test', answer.promise);
+    dns.answers.set('a.test', ['192.0.2.1']);
+    running = source.run(stop.signal, () => told.push(source.state.kind));
+    want('a.test');
+    await until(() => expect(told).toEqual(['synced', 'syncing', 'synced']));
+    expect(addresses('a.test')).toBeUndefined();
+    answer.resolve();
+    await until(() => expect(addresses('a.test')).toEqual(['192.0.2.1']));
+  });
+
   it('takes an answer in another order, with repetitions, for the same answer', async () => {
     dns.answers.set('a.test', ['192.0.2.2', '192.0.2.1']);
     start();

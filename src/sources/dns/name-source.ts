@@ -11,6 +11,12 @@ import type { Store } from '../store.ts';
 /** How often each name is looked up, in milliseconds: what the resolver caches of it, it answers for itself. */
 const LOOKUP_EVERY_MS = 10_000;
 
+/**
+ * How long everything else waits for the first answer about a name, in milliseconds. The resolver itself takes ten seconds for a
+ * server that says nothing, and asks about two names at a time.
+ */
+const FIRST_ANSWER_MS = 3_000;
+
 /** Gives the addresses of a name; rejects when there is none or nobody answers. */
 export type Resolve = (name: string) => Promise<readonly string[]>;
 
@@ -20,6 +26,7 @@ export interface NameSourceOptions {
   /** The system's resolver (`getaddrinfo`, so that /etc/hosts counts), unless a test brings its own. */
   readonly resolve?: Resolve;
   readonly everyMs?: number;
+  readonly firstAnswerMs?: number;
 }
 
 /** Addresses of ExternalName Services. When DNS does not answer, the last answer stays. */
@@ -28,7 +35,7 @@ export class NameSource implements Source {
   readonly #options: NameSourceOptions;
   readonly #resolve: Resolve;
   readonly #lookups = new Map<string, AbortController>();
-  /** Names that have had no answer of either kind yet. */
+  /** Names that have had no answer of either kind yet, and are waited for. */
   readonly #pending = new Set<string>();
   /** Names whose last lookup had no answer: said in the log once, because a wrong name is looked up for as long as it stands there. */
   readonly #unanswered = new Set<string>();
@@ -69,7 +76,15 @@ export class NameSource implements Source {
     const stop = new AbortController();
     this.#lookups.set(name, stop);
     this.#pending.add(name);
-    this.#lookUp(name, AbortSignal.any([signal, stop.signal])).catch(crash);
+    const either = AbortSignal.any([signal, stop.signal]);
+    this.#lookUp(name, either).catch(crash);
+    this.#waitFor(name, either).catch(crash);
+  }
+
+  /** One name that nobody answers for must not keep the rest from being served. */
+  async #waitFor(name: string, signal: AbortSignal): Promise<void> {
+    await sleep(this.#options.firstAnswerMs ?? FIRST_ANSWER_MS, signal);
+    if (!signal.aborted && this.#pending.delete(name)) this.#tell();
   }
 
   #forget(name: string): void {

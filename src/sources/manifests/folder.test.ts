@@ -193,6 +193,21 @@ describe('Folder', () => {
     expect(reasons(contents)).toEqual([1, 3, 5].map((line) => `Manifest/a.yaml ObjectMalformed line ${String(line)}`));
   });
 
+  it.each([
+    ['v1', 'Ingress', 'networking.k8s.io/v1'],
+    ['networking.k8s.io/v1alpha1', 'Ingress', 'networking.k8s.io/v1'],
+    ['extensions/v1beta1', 'IngressClass', 'networking.k8s.io/v1'],
+    ['discovery.k8s.io/v1', 'Service', 'v1'],
+    ['serving.knative.dev/v1', 'Service', undefined],
+    ['networking.internal.knative.dev/v1alpha1', 'Ingress', undefined],
+    ['v1', 'Service', undefined],
+  ])('of %s %s, tells that %s is meant', async (apiVersion, kind, meant) => {
+    await write('a.yaml', `{ apiVersion: ${apiVersion}, kind: ${kind}, metadata: { name: a } }\n`);
+    const { findings } = await folder.scan();
+    const remedies = (findings.get('Manifest/a.yaml') ?? []).map(({ remedy }) => remedy);
+    expect(remedies).toEqual(meant === undefined ? [] : [`Write apiVersion: ${meant}.`]);
+  });
+
   it('tells the place of each object, and of duplicates both places', async () => {
     await write('b.yaml', service('a', 82));
     await write('a.yaml', `# comment\n${service('a', 81)}${service('a', 83)}`);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { messageOf } from '../../lib/fault.ts';
 import { finding, type Finding } from '../../model/finding.ts';
 import { nameOf, type ObjectRef } from '../../model/object.ts';
-import { admitObject, findingsKey, type Admission } from '../admit/admit.ts';
+import { admitObject, apiVersionMeant, findingsKey, type Admission } from '../admit/admit.ts';
 import type { Change } from '../store.ts';
 import { parseFile, type RawDocument } from './document.ts';
 import type { Place, PlaceTable } from './places.ts';
@@ -154,7 +154,12 @@ function admitDocuments(
     const place: Place = { path, document: index, item, line };
     if (admission !== undefined)
       held.push({ digest, place, admission: document.isTooLarge ? tooLarge(admission, known) : admission });
-    else if (!isObject(raw))
+    const meant = apiVersionMeant(raw);
+    if (meant !== undefined) {
+      const message = 'apiVersion is not one that has this kind, so that the object is passed over';
+      findings.push(finding('ObjectMalformed', ref, `line ${String(line)}`, message, `Write apiVersion: ${meant}.`));
+    }
+    if (admission === undefined && !isObject(raw))
       findings.push(finding('ObjectMalformed', ref, `line ${String(line)}`, 'the document has no apiVersion and kind'));
   }
   return { held, findings };
