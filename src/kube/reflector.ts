@@ -91,7 +91,12 @@ export class Reflector<T> {
     this.#transport = options.transport;
     this.#project = options.project;
     this.#consumer = options.consumer;
-    this.#logger = options.logger.with({ resource: qualifiedName(options.selection.resource) });
+    const { resource, namespace, fieldSelector } = options.selection;
+    this.#logger = options.logger.with({
+      resource: qualifiedName(resource),
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(fieldSelector === undefined ? {} : { fieldSelector }),
+    });
     this.#timings = { ...defaultTimings, ...options.timings };
     this.#random = options.random ?? Math.random;
     this.#backoff = new Backoff(this.#timings.backoff, this.#random);
@@ -324,9 +329,18 @@ export class Reflector<T> {
   #report(state: ReflectionState): void {
     if (describe(state) === describe(this.#state)) return;
     this.#state = state;
-    if ('cause' in state) this.#logger.warn(state.kind, { code: state.cause.code, reason: state.cause.message });
-    else this.#logger.info(state.kind);
+    const level = this.#levelOf(state);
+    if ('cause' in state) this.#logger[level](state.kind, { code: state.cause.code, reason: state.cause.message });
+    else this.#logger[level](state.kind);
     this.#consumer.state(state);
+  }
+
+  /** Single objects are followed by the hundreds, and come and go with their API server: only what is wrong with one of them is news. */
+  #levelOf({ kind }: ReflectionState): 'debug' | 'info' | 'warn' {
+    const isSingle = this.selection.fieldSelector !== undefined;
+    if (kind === 'forbidden' || kind === 'absent') return 'warn';
+    if (isSingle) return 'debug';
+    return kind === 'stale' ? 'warn' : 'info';
   }
 }
 

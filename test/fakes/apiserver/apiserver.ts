@@ -347,8 +347,10 @@ function createServer(tls: TlsSetup | undefined, http2Options: FakeApiServerOpti
   };
   if (http2Options === undefined) return https.createServer(options);
   const settings = { maxConcurrentStreams: http2Options.maxStreams };
+  // Node gives a session up that holds more than 10 MB, which a list of ten thousand objects does; API servers have no such limit.
+  const maxSessionMemory = 1024;
   // Requests and answers of HTTP/2 come in the same shape as those of HTTP/1.1.
-  return http2.createSecureServer({ ...options, allowHTTP1: true, settings });
+  return http2.createSecureServer({ ...options, allowHTTP1: true, settings, maxSessionMemory });
 }
 
 /** Returns false when the request is to be served for now, and the trouble comes later. */
