@@ -242,6 +242,12 @@ export const FINDING_CODES = {
     title: 'A Service port has more endpoints than the kernel is given; the rest get no traffic.',
     remedy: 'Split the Service; 32,768 endpoints of a port are served.',
   },
+  ClusterIpOutOfRange: {
+    code: 'SLU412',
+    severity: 'error',
+    title: 'A ClusterIP is not in the valid range; it is not served.',
+    remedy: 'Choose one in the range, leave clusterIP out, or run with another --service-cluster-ip-range.',
+  },
   SourceForbidden: {
     code: 'SLU501',
     severity: 'error',

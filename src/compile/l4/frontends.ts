@@ -69,8 +69,9 @@ export function wishOf(
   allocating: AllocationSettings | undefined,
 ): ServiceWish {
   const { traffic } = service;
-  const clusterIps = traffic.clusterIps.length > 0 ? traffic.clusterIps : allocation.clusterIps;
   const findings: Finding[] = [];
+  const written = admittedClusterIps(service, allocating, findings);
+  const clusterIps = traffic.clusterIps.length > 0 ? written : allocation.clusterIps;
   const externalIps = admittedExternalIps(service, settings.externalIps, findings);
   const frontends = service.ports.flatMap((port, index) => [
     ...clusterIps.map((address) => wish('ClusterIP', address, port, undefined, 'spec.clusterIP')),
@@ -142,6 +143,26 @@ function rangesFor(address: IpAddress, traffic: Service['traffic']): readonly Ci
   // A node that holds the address itself may send from it (kube-proxy does the same).
   const own = traffic.loadBalancerIps.filter((ip) => isIpv6Address(ip) === isIpv6Address(address)).map(hostCidr);
   return withoutNested([...ranges, ...own]);
+}
+
+/**
+ * Where no API server does, somebody has to look: every unused port of a ClusterIP is refused, so that one which is an address of the
+ * node, or a loopback address, would cut the node off.
+ */
+function admittedClusterIps(
+  service: Service,
+  allocating: AllocationSettings | undefined,
+  findings: Finding[],
+): readonly IpAddress[] {
+  const { clusterIps } = service.traffic;
+  if (allocating === undefined) return clusterIps;
+  const { clusterIpRanges } = allocating;
+  return clusterIps.filter((address) => {
+    if (clusterIpRanges.some((range) => cidrHas(range, address))) return true;
+    const message = `${address} is not in the valid range ${clusterIpRanges.map(({ text }) => text).join(', ')}`;
+    findings.push(finding('ClusterIpOutOfRange', refOf(service), 'spec.clusterIP', message));
+    return false;
+  });
 }
 
 function admittedExternalIps(service: Service, policy: ExternalIpPolicy, findings: Finding[]): readonly IpAddress[] {
