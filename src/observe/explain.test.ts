@@ -259,6 +259,13 @@ describe('explaining a packet', () => {
     expect(answer.because.join('; ')).toContain(because);
   });
 
+  it('gives a reason once, however many endpoints have it', () => {
+    const address = ip('127.0.0.1');
+    const given = withEndpoints(plan(CLUSTER_IP), { cluster: [9101, 9102].map((port) => ({ address, port })) });
+    const question = { client: ip('10.244.1.5'), destination: ip('10.96.0.10'), port: 80, protocol: 'TCP' } as const;
+    expect(explainPacket(given, question).because.filter((line) => line.includes('loopback'))).toHaveLength(1);
+  });
+
   it.each<readonly [string, L4Plan, string]>([
     [
       'an address of another family beside it',

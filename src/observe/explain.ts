@@ -176,9 +176,8 @@ function balanced(
       ? []
       : [`sessionAffinity ClientIP: the client keeps its endpoint for ${String(port.affinityTimeoutS)} s`];
   const stranded = kind === 'node' ? [] : endpoints.filter(({ address }) => isLoopback(address));
-  const martian = stranded.map(
-    ({ address }) =>
-      `${address} is a loopback address: the kernel drops what comes to it from elsewhere than this node`,
+  const martian = [...new Set(stranded.map(({ address }) => address))].map(
+    (address) => `${address} is a loopback address: the kernel drops what comes to it from elsewhere than this node`,
   );
   if (endpoints.length > 0 && stranded.length === endpoints.length)
     return { outcome: 'dropped', endpoints: [], because: [why, ...martian] };
