@@ -191,8 +191,9 @@ export const FINDING_CODES = {
   AddressInvalid: {
     code: 'SLU403',
     severity: 'error',
-    title: 'An endpoint address is not an IP address; it is left out.',
-    remedy: 'Write an IPv4 or IPv6 address.',
+    title: 'An address or a range of addresses cannot be used; it is left out.',
+    remedy:
+      'Write an IPv4 or IPv6 address that packets can go to, or where a range is meant a CIDR such as 192.0.2.0/24.',
   },
   PortInvalid: {
     code: 'SLU404',
