@@ -90,8 +90,16 @@ const cases: readonly Case[] = [
     endpoints: ['10.244.1.7', '10.244.2.9'],
   },
   {
-    name: 'a pod that may reach itself is masqueraded there only',
+    name: 'a pod of another node, as the objects have it, is not masqueraded',
     plan: plan(CLUSTER_IP),
+    client: '10.244.1.7',
+    to: ['10.96.0.10', 80],
+    outcome: 'endpoints',
+    endpoints: ['10.244.1.7', '10.244.2.9'],
+  },
+  {
+    name: 'a pod that may reach itself is masqueraded there only',
+    plan: { ...plan(CLUSTER_IP), hairpins: PersistentMap.from([['10.244.1.7', true]]) },
     client: '10.244.1.7',
     to: ['10.96.0.10', 80],
     outcome: 'endpoints',

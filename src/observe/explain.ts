@@ -189,7 +189,7 @@ function isLoopback(address: IpAddress): boolean {
 }
 
 function isMasqueraded(
-  { node }: L4Plan,
+  { node, hairpins }: L4Plan,
   { frontend }: Found,
   endpoint: EndpointAddress,
   client: IpAddress,
@@ -197,7 +197,7 @@ function isMasqueraded(
 ): boolean {
   // What ends on the node itself never leaves it, and leaving is where sources are replaced.
   if (node.addresses.includes(endpoint.address) || isLoopback(endpoint.address)) return false;
-  if (endpoint.address === client) return true;
+  if (endpoint.address === client && hairpins.has(client)) return true;
   const { action } = frontend;
   if (action.kind === 'reject') return false;
   if (action.hasShortCircuit) return kind === 'node';
