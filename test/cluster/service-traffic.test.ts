@@ -1,5 +1,5 @@
 /** The node role of Sluice with a real API server, on the nodes of the lab. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Lab } from '../netns/lab.ts';
 import { ServiceFixture } from '../netns/objects.ts';
 import { FAMILIES } from '../netns/topology.ts';
@@ -39,5 +39,23 @@ describe('Service traffic from a real kube-apiserver', () => {
     await lab.apply(web.with({ endpoints: ['c1'] }), more);
     await lab.expectFrom(['a2', 'node-c', 'ext'], targets, ['c1']);
     await lab.expectFrom(['a2', 'node-c', 'ext'], more.clusterTargets(), ['b1']);
+  });
+
+  it('67 tells the Node by an Event when another program flushed the ruleset, which is mended', async () => {
+    const web = new ServiceFixture(4, { endpoints: ['b1'] });
+    await lab.apply(web);
+    await lab.network.command('node-a', ['nft', 'flush', 'ruleset']);
+    await lab.expectFrom('a2', web.clusterTargets(), ['b1']);
+    const fields = '{range .items[*]}{.reason} {.involvedObject.kind} {.involvedObject.name}{"\\n"}{end}';
+    const told = async (): Promise<string> =>
+      (await lab.driver.apiServer?.controlPlane.kubectl([
+        'get',
+        'events',
+        '--all-namespaces',
+        `--output=jsonpath=${fields}`,
+      ])) ?? '';
+    await vi.waitFor(async () => expect(await told()).toContain('KernelTablesRepaired Node node-a\n'), 20_000);
+    // Nobody touched the others.
+    expect(await told()).not.toContain('KernelTablesRepaired Node node-b');
   });
 });
