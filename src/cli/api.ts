@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
 import { Fault, messageOf } from '../lib/fault.ts';
 import { isRecord } from '../lib/is-record.ts';
+import { hostPortOf } from './arguments.ts';
 
 /** How long the API may take to answer, in milliseconds. */
 const ANSWER_DEADLINE_MS = 10_000;
 
 /** Adds `--api-address` to a command that asks a running Sluice. */
 export function withApiAddress(command: Command): Command {
-  return command.option('--api-address <host:port>', 'the API of the running Sluice', '127.0.0.1:9901');
+  return command.option('--api-address <host:port>', 'the API of the running Sluice', hostPortOf, '127.0.0.1:9901');
 }
 
 /** Asks the API of a running Sluice for a JSON object. @throws Fault that says what to do when nobody answers, or somebody else. */

@@ -12,7 +12,7 @@ import {
 import { Fault } from '../lib/fault.ts';
 import type { Cidr } from '../model/cidr.ts';
 import { isDnsSubdomain } from '../model/grammar.ts';
-import { cidrsOf, interfaceOf, portRangeOf } from './arguments.ts';
+import { cidrsOf, hostPortOf, interfaceOf, portRangeOf } from './arguments.ts';
 
 const DETECTION_MODES = ['ClusterCIDR', 'NodeCIDR', 'BridgeInterface', 'InterfaceNamePrefix'] as const;
 
@@ -196,6 +196,5 @@ function clusterIpRangesOf(text: string): readonly Cidr[] {
 }
 
 function healthzAddressOf(text: string): string {
-  if (text !== 'none' && !/^\S+:\d{1,5}$/.test(text)) throw new InvalidArgumentError('Give it as HOST:PORT, or none.');
-  return text;
+  return text === 'none' ? text : hostPortOf(text);
 }
