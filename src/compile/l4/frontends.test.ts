@@ -89,6 +89,16 @@ describe('a Service asks for', () => {
     expect(wish(service)).toMatchObject({ lines: ['ClusterIP 10.0.0.1 80', 'NodePort v4 32000'], findings: [] });
   });
 
+  it('a health check port out of range, which is refused where Sluice allocates and believed where an API server does', () => {
+    const traffic = { ...ONE, externalPolicy: 'Local', healthCheckNodePort: 10_256 } as const;
+    const service = serviceOf('a', { type: 'LoadBalancer' }, traffic);
+    expect(wish(service, {}, ALLOCATING)).toMatchObject({
+      healthCheckPort: undefined,
+      findings: ['NodePortOutOfRange spec.healthCheckNodePort'],
+    });
+    expect(wish(service)).toMatchObject({ healthCheckPort: 10_256, findings: [] });
+  });
+
   it('a ClusterIP out of range, which is refused where Sluice allocates and believed where an API server does', () => {
     const clusterIps = ['10.0.0.1', '127.0.0.1', 'fd00::1'].map(ip);
     const service = serviceOf('a', {}, { clusterIps });

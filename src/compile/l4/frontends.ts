@@ -81,10 +81,7 @@ export function wishOf(
     ...externalIps.map((address) => wish('ExternalIP', address, port, undefined, 'spec.externalIPs')),
     ...nodePortWishes(service, port, index, allocation, allocating, findings),
   ]);
-  const healthCheckPort =
-    service.type === 'LoadBalancer' && traffic.externalPolicy === 'Local'
-      ? (traffic.healthCheckNodePort ?? allocation.nodePorts[HEALTH_CHECK])
-      : undefined;
+  const healthCheckPort = healthCheckPortOf(service, allocation, allocating, findings);
   const claims = new Set([...clusterIps.map(clusterIpClaim), ...frontends.map(({ claim }) => claim)]);
   if (healthCheckPort !== undefined) claims.add(healthCheckClaim(healthCheckPort));
   return { clusterIps, frontends, healthCheckPort, claims: [...claims], findings };
@@ -102,6 +99,35 @@ function wish(
   return { kind, address, port: servicePort.port, family, servicePort, sourceRanges, claim, field };
 }
 
+function healthCheckPortOf(
+  service: Service,
+  allocation: Allocation,
+  allocating: AllocationSettings | undefined,
+  findings: Finding[],
+): number | undefined {
+  if (service.type !== 'LoadBalancer' || service.traffic.externalPolicy !== 'Local') return undefined;
+  const port = service.traffic.healthCheckNodePort ?? allocation.nodePorts[HEALTH_CHECK];
+  return port !== undefined && isInRange(service, port, 'spec.healthCheckNodePort', allocating, findings)
+    ? port
+    : undefined;
+}
+
+/** Where an API server allocates, it has looked already. */
+function isInRange(
+  service: Service,
+  port: number,
+  field: string,
+  allocating: AllocationSettings | undefined,
+  findings: Finding[],
+): boolean {
+  if (allocating === undefined) return true;
+  const { first, last } = allocating.nodePorts;
+  if (port >= first && port <= last) return true;
+  const message = `${String(port)} is not in the valid range ${String(first)}-${String(last)}`;
+  findings.push(finding('NodePortOutOfRange', refOf(service), field, message));
+  return false;
+}
+
 /** A node port answers in every family in which the Service has a ClusterIP. */
 function nodePortWishes(
   service: Service,
@@ -115,12 +141,7 @@ function nodePortWishes(
   const port = servicePort.nodePort ?? allocation.nodePorts[nodePortKey(servicePort)];
   if (port === undefined) return [];
   const field = `spec.ports[${String(index)}].nodePort`;
-  if (allocating !== undefined && (port < allocating.nodePorts.first || port > allocating.nodePorts.last)) {
-    const { first, last } = allocating.nodePorts;
-    const message = `${String(port)} is not in the valid range ${String(first)}-${String(last)}`;
-    findings.push(finding('NodePortOutOfRange', refOf(service), field, message));
-    return [];
-  }
+  if (!isInRange(service, port, field, allocating, findings)) return [];
   const addresses = service.traffic.clusterIps.length > 0 ? service.traffic.clusterIps : allocation.clusterIps;
   const families = new Set(addresses.map((address) => (isIpv6Address(address) ? 6 : 4)));
   const claim = nodePortClaim(servicePort.protocol, port);
