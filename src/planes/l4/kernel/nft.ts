@@ -29,14 +29,15 @@ export type NftDriver = Pick<Nft, 'apply' | 'listJson' | 'close'>;
  * It works in the network namespace of this process.
  */
 export class Nft {
-  readonly #program: string;
+  readonly #link: () => Promise<string>;
   readonly #applying: Lane;
   readonly #checking: Lane;
 
   private constructor(program: string, folder: string) {
-    this.#program = program;
-    this.#applying = new Lane(program, [], join(folder, 'apply.nft'));
-    this.#checking = new Lane(program, ['-c'], join(folder, 'check.nft'));
+    // Made again when it is gone: whoever empties the state directory must not keep changes from the kernel.
+    this.#link = () => linkTo(program, folder);
+    this.#applying = new Lane(this.#link, [], join(folder, 'apply.nft'));
+    this.#checking = new Lane(this.#link, ['-c'], join(folder, 'check.nft'));
   }
 
   /**
@@ -50,7 +51,8 @@ export class Nft {
     if (program === undefined) {
       throw new Fault('nft-missing', 'nft is not installed (package nftables)', { retryable: false });
     }
-    return new Nft(await linkTo(program, folder), folder);
+    await linkTo(program, folder);
+    return new Nft(program, folder);
   }
 
   /**
@@ -74,7 +76,7 @@ export class Nft {
    * @throws NftRefusedFault, also when there is no such object.
    */
   async listJson(args: readonly string[]): Promise<unknown> {
-    const { status, stdout, stderr } = await runProgram(this.#program, ['-j', 'list', ...args]);
+    const { status, stdout, stderr } = await runProgram(await this.#link(), ['-j', 'list', ...args]);
     if (status !== 0) throw new NftRefusedFault(refusalOf(stderr, [`list ${args.join(' ')}`]));
     return JSON.parse(stdout) as unknown;
   }
@@ -88,15 +90,15 @@ export class Nft {
 
 /** Transactions with the same flags, one after another: small ones through a session, large ones through a process each. */
 class Lane {
-  readonly #program: string;
+  readonly #link: () => Promise<string>;
   readonly #flags: readonly string[];
   readonly #file: string;
   readonly #turns = new Turns();
   #session: NftSession | undefined;
 
-  /** `file` is where a large transaction is written. */
-  constructor(program: string, flags: readonly string[], file: string) {
-    this.#program = program;
+  /** `link` gives the path of nft, `file` is where a large transaction is written. */
+  constructor(link: () => Promise<string>, flags: readonly string[], file: string) {
+    this.#link = link;
     this.#flags = flags;
     this.#file = file;
   }
@@ -123,7 +125,7 @@ class Lane {
       return this.#session;
     this.close();
     try {
-      this.#session = await NftSession.open(this.#program, this.#flags);
+      this.#session = await NftSession.open(await this.#link(), this.#flags);
     } catch (thrown) {
       if (!(thrown instanceof Fault)) throw thrown;
     }
@@ -135,6 +137,7 @@ class Lane {
    * part of a transaction whose author was killed while it wrote. On a full disk the pipe is still better than nothing.
    */
   async #runAlone(transaction: string, lines: readonly string[]): Promise<Refusal | undefined> {
+    const program = await this.#link();
     const isWritten = await writeFile(this.#file, `${transaction}\n`, { mode: 0o600 }).then(
       () => true,
       () => false,
@@ -142,7 +145,7 @@ class Lane {
     const args = [...this.#flags, '-f', isWritten ? this.#file : '-'];
     const stdin = isWritten ? '' : `${transaction}\n`;
     try {
-      const end = await runProgram(this.#program, args, { stdin, limitMs: LARGE_LIMIT_MS }).catch((thrown: unknown) => {
+      const end = await runProgram(program, args, { stdin, limitMs: LARGE_LIMIT_MS }).catch((thrown: unknown) => {
         throw thrown instanceof Fault ? new Fault('nft-gone', messageOf(thrown), { cause: thrown }) : thrown;
       });
       if (end.status === undefined) throw new Fault('nft-gone', 'nft was ended by a signal');
