@@ -157,6 +157,7 @@ const cases: Readonly<Record<FindingReason, Case>> = {
   NodePortOutOfRange: services('type: NodePort, ports: [{ port: 80, nodePort: 29999 }]'),
   NodePortUnavailable: services('type: NodePort, ports: [{ port: 80 }, { port: 81, name: b }]'),
   ClusterIpUnavailable: services('ipFamilies: [IPv6], ports: [{ port: 80 }]'),
+  ClusterIpOutOfRange: services('clusterIP: 127.0.0.1, ports: [{ port: 80 }]'),
   EndpointsTooMany: {
     ...services('ports: [{ port: 80 }]'),
     meanwhile: (store) => {

@@ -117,7 +117,7 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
     text: 'Where the kernel of this node sends the first packet of a connection, and why. `protocol` is `TCP` unless given. `sluice explain` shows the same. 400 for a question that is none, 409 where this process does not program the kernel.',
     fields: explanation,
     examples: [
-      { path: `/api/v1/explain?client=10.244.1.5&destination=${clusterIp}&port=80` },
+      { path: `/api/v1/explain?client=127.0.0.1&destination=${clusterIp}&port=80` },
       { path: '/api/v1/explain?client=here', when: 'with a question that is none' },
       { path: '/api/v1/explain', when: 'without the role node', source: { programmed: () => undefined } },
     ],

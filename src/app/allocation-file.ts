@@ -1,5 +1,5 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Allocation, Held } from '../compile/l4/allocation.ts';
 import { messageOf } from '../lib/fault.ts';
 import { isRecord } from '../lib/is-record.ts';
@@ -47,13 +47,16 @@ export class AllocationFile {
 
   async #writeAll(): Promise<void> {
     while (this.#written !== this.#wanted) {
-      this.#written = this.#wanted;
-      const text = JSON.stringify(Object.fromEntries(this.#written.sorted()), undefined, 1);
+      const wanted = this.#wanted;
+      const text = JSON.stringify(Object.fromEntries(wanted.sorted()), undefined, 1);
       try {
+        await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
         await writeFile(`${this.#path}.tmp`, `${text}\n`, { mode: 0o600 });
         await rename(`${this.#path}.tmp`, this.#path);
+        this.#written = wanted;
       } catch (thrown) {
         this.#logger.error('cannot write what was allocated', { path: this.#path, error: messageOf(thrown) });
+        return; // to be tried again with the next compile
       }
     }
   }

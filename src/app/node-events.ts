@@ -27,15 +27,24 @@ export class KubeNodeEvents implements NodeEvents {
     if (uid !== undefined) this.#record('Node', { name: this.#nodeName, uid }, 'KernelTablesRepaired', message);
   }
 
-  refused({ namespace, name }: ServicePlan, message: string): void {
-    const uid = this.#store.snapshot.services.get(`${namespace}/${name}`)?.meta.uid;
-    const note = `node ${this.#nodeName} cannot program this Service: ${message}`;
-    if (uid !== undefined) this.#record('Service', { namespace, name, uid }, 'KernelRefused', note);
+  refused(service: ServicePlan, message: string): void {
+    this.#recordOfService(service, 'KernelRefused', `cannot program this Service: ${message}`);
+  }
+
+  /** Under the reason that kube-proxy gives. */
+  healthCheckTaken(service: ServicePlan, message: string): void {
+    this.#recordOfService(service, 'FailedToStartServiceHealthcheck', message);
   }
 
   besideKubeProxy(message: string): void {
     const uid = this.#store.snapshot.nodes.get(this.#nodeName)?.meta.uid;
     if (uid !== undefined) this.#record('Node', { name: this.#nodeName, uid }, 'KubeProxyRunning', message);
+  }
+
+  #recordOfService({ namespace, name }: ServicePlan, reason: string, message: string): void {
+    const uid = this.#store.snapshot.services.get(`${namespace}/${name}`)?.meta.uid;
+    if (uid !== undefined)
+      this.#record('Service', { namespace, name, uid }, reason, `node ${this.#nodeName} ${message}`);
   }
 
   #record(

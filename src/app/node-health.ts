@@ -1,10 +1,10 @@
 import { createServer, type ServerResponse } from 'node:http';
-import type { NodePlan } from '../compile/l4/l4-plan.ts';
+import type { L4Plan, NodePlan } from '../compile/l4/l4-plan.ts';
 import type { BackoffBounds } from '../lib/backoff.ts';
 import { Fault } from '../lib/fault.ts';
 import type { Logger } from '../lib/logger.ts';
 import { PortListener } from '../lib/port-listener.ts';
-import type { PlaneState } from '../planes/runner.ts';
+import type { Runner } from '../planes/runner.ts';
 
 /** A plan that waits longer than this to be applied makes the node unhealthy, in milliseconds; kube-proxy's is the same. */
 const TOO_LATE_MS = 60_000;
@@ -18,17 +18,15 @@ const RETRY_BOUNDS: BackoffBounds = { minMs: 1_000, maxMs: 4_000 };
  */
 export class NodeHealth {
   readonly #address: string;
-  readonly #runner: { readonly state: PlaneState };
+  readonly #runner: Pick<Runner<L4Plan>, 'behindSinceMs'>;
   readonly #logger: Logger;
   readonly #listener: PortListener;
   /** Why the address could not be had at the first try. */
   #taken: string | undefined;
   readonly #server = createServer((request, response) => this.#answer(request.url ?? '/', response));
   #isEligible = true;
-  #failingSinceMs: number | undefined;
-  #lastUpdatedMs = Date.now();
 
-  constructor(address: string, runner: { readonly state: PlaneState }, logger: Logger) {
+  constructor(address: string, runner: Pick<Runner<L4Plan>, 'behindSinceMs'>, logger: Logger) {
     this.#address = address;
     this.#runner = runner;
     this.#logger = logger;
@@ -79,26 +77,21 @@ export class NodeHealth {
       return;
     }
     const nowMs = Date.now();
-    const isLive = this.#isLive(nowMs);
+    const behindMs = this.#behindMs();
     const { status, body } = nodeHealthAnswer(path, {
-      isLive,
+      isLive: behindMs < TOO_LATE_MS,
       isEligible: this.#isEligible,
-      lastUpdatedMs: this.#lastUpdatedMs,
+      lastUpdatedMs: nowMs - behindMs,
       nowMs,
     });
     response.writeHead(status, { 'content-type': 'application/json', 'x-content-type-options': 'nosniff' });
     response.end(JSON.stringify(body));
   }
 
-  /** Healthy while starting, as kube-proxy is: what an earlier run programmed still serves. */
-  #isLive(nowMs: number): boolean {
-    if (this.#runner.state.kind !== 'failing') {
-      this.#failingSinceMs = undefined;
-      this.#lastUpdatedMs = nowMs;
-      return true;
-    }
-    this.#failingSinceMs ??= nowMs;
-    return nowMs - this.#failingSinceMs < TOO_LATE_MS;
+  /** By a clock that nobody sets. Nothing while starting, as for kube-proxy: what an earlier run programmed still serves. */
+  #behindMs(): number {
+    const sinceMs = this.#runner.behindSinceMs;
+    return sinceMs === undefined ? 0 : performance.now() - sinceMs;
   }
 }
 

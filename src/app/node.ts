@@ -26,6 +26,8 @@ export interface NodeEvents {
   repaired(reason: string): void;
   /** The kernel refused a Service. */
   refused(service: ServicePlan, message: string): void;
+  /** The health check node port of a Service cannot be listened on. */
+  healthCheckTaken(service: ServicePlan, message: string): void;
   /** kube-proxy programs this node beside us. */
   besideKubeProxy(message: string): void;
 }
@@ -69,6 +71,7 @@ export class NodeRole implements Role {
         });
         events?.refused(service, message);
       },
+      onHealthCheckTaken: (service, message) => events?.healthCheckTaken(service, message),
     });
     this.#runner = new Runner(this.#plane, logger, metrics);
     this.#monitor = new NftMonitor({

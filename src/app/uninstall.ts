@@ -23,8 +23,7 @@ const DRAIN_MS = 10_000;
  * @throws Fault when a Sluice is running, or the machine does not let us.
  */
 export async function uninstall(stateDirectory: string): Promise<readonly string[]> {
-  const locked = await NodeLock.whyNot();
-  if (locked !== undefined) throw new Fault('running', `nothing is removed: ${locked}`, { retryable: false });
+  await refuseBesideRunning();
   const removed: string[] = [];
   const pid = await findEngine({ haproxy: '', stateDirectory, adminSocket: join(stateDirectory, 'admin.sock') });
   if (pid !== undefined) {
@@ -34,6 +33,16 @@ export async function uninstall(stateDirectory: string): Promise<readonly string
   removed.push(...(await removeKernelTables()));
   removed.push(...(await removeState(stateDirectory)));
   return removed;
+}
+
+async function refuseBesideRunning(): Promise<void> {
+  try {
+    await (await NodeLock.take()).release();
+  } catch (cause) {
+    if (!(cause instanceof Fault)) throw cause;
+    const why = cause.code === 'node-lock' ? 'a Sluice programs this machine; stop it first' : cause.message;
+    throw new Fault('running', `nothing is removed: ${why}`, { cause, retryable: false });
+  }
 }
 
 /** Removes our tables from the kernel, and returns which there were. @throws Fault when it may not. */

@@ -191,8 +191,9 @@ export const FINDING_CODES = {
   AddressInvalid: {
     code: 'SLU403',
     severity: 'error',
-    title: 'An endpoint address is not an IP address; it is left out.',
-    remedy: 'Write an IPv4 or IPv6 address.',
+    title: 'An address or a range of addresses cannot be used; it is left out.',
+    remedy:
+      'Write an IPv4 or IPv6 address that packets can go to, or where a range is meant a CIDR such as 192.0.2.0/24.',
   },
   PortInvalid: {
     code: 'SLU404',
@@ -241,6 +242,12 @@ export const FINDING_CODES = {
     severity: 'error',
     title: 'A Service port has more endpoints than the kernel is given; the rest get no traffic.',
     remedy: 'Split the Service; 32,768 endpoints of a port are served.',
+  },
+  ClusterIpOutOfRange: {
+    code: 'SLU412',
+    severity: 'error',
+    title: 'A ClusterIP is not in the valid range; it is not served.',
+    remedy: 'Choose one in the range, leave clusterIP out, or run with another --service-cluster-ip-range.',
   },
   SourceForbidden: {
     code: 'SLU501',

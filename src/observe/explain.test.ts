@@ -90,8 +90,16 @@ const cases: readonly Case[] = [
     endpoints: ['10.244.1.7', '10.244.2.9'],
   },
   {
-    name: 'a pod that may reach itself is masqueraded there only',
+    name: 'a pod of another node, as the objects have it, is not masqueraded',
     plan: plan(CLUSTER_IP),
+    client: '10.244.1.7',
+    to: ['10.96.0.10', 80],
+    outcome: 'endpoints',
+    endpoints: ['10.244.1.7', '10.244.2.9'],
+  },
+  {
+    name: 'a pod that may reach itself is masqueraded there only',
+    plan: { ...plan(CLUSTER_IP), hairpins: PersistentMap.from([['10.244.1.7', true]]) },
     client: '10.244.1.7',
     to: ['10.96.0.10', 80],
     outcome: 'endpoints',
@@ -188,11 +196,101 @@ const cases: readonly Case[] = [
   },
 ];
 
+/** The same plan with other ports of its Service. */
+function withPorts(
+  given: L4Plan,
+  change: (port: ServicePlan['ports'][number]) => readonly ServicePlan['ports'][number][],
+): L4Plan {
+  const services = given.services
+    .sorted()
+    .map(([key, service]): [string, ServicePlan] => [key, { ...service, ports: service.ports.flatMap(change) }]);
+  return { ...given, services: PersistentMap.from(services) };
+}
+
+/** The same Service with other endpoints. */
+function withEndpoints(given: L4Plan, change: Partial<ServicePlan['ports'][number]>): L4Plan {
+  return withPorts(given, (port) => [{ ...port, ...change }]);
+}
+
+/** A program on the node itself that listens on a loopback address, as the quick start has it. */
+const ON_LOOPBACK = withEndpoints(plan(CLUSTER_IP), { cluster: [{ address: ip('127.0.0.1'), port: 8080 }] });
+const ON_LOOPBACK_V6 = withEndpoints(plan(frontend('ClusterIP', 'fd00::a', 80, INSIDE)), {
+  family: 6,
+  cluster: [{ address: ip('::1'), port: 8080 }],
+});
+
+const loopbackCases: readonly Case[] = [
+  ...(
+    [
+      ['IPv4', ON_LOOPBACK, '192.0.2.10', '10.96.0.10', '127.0.0.1'],
+      ['IPv6', ON_LOOPBACK_V6, '::1', 'fd00::a', '::1'],
+    ] as const
+  ).map(([family, given, client, address, endpoint]): Case => ({
+    name: `the node reaches its loopback address, with its source, ${family}`,
+    plan: given,
+    client,
+    to: [address, 80],
+    outcome: 'endpoints',
+    endpoints: [endpoint],
+    because: 'sees the address of the client',
+  })),
+  ...(
+    [
+      ['IPv4', ON_LOOPBACK, '10.244.1.5', '10.96.0.10'],
+      ['IPv6', ON_LOOPBACK_V6, 'fd00::5', 'fd00::a'],
+    ] as const
+  ).map(([family, given, client, address]): Case => ({
+    name: `nobody else reaches a loopback address, ${family}`,
+    plan: given,
+    client,
+    to: [address, 80],
+    outcome: 'dropped',
+    endpoints: [],
+    because: 'is a loopback address',
+  })),
+  {
+    name: 'one of its endpoints is on a loopback address',
+    plan: withEndpoints(plan(CLUSTER_IP), { cluster: [HERE, { address: ip('127.0.0.1'), port: 8080 }] }),
+    client: '10.244.1.5',
+    to: ['10.96.0.10', 80],
+    outcome: 'endpoints',
+    endpoints: ['10.244.1.7', '127.0.0.1'],
+    because: '127.0.0.1 is a loopback address',
+  },
+];
+
 describe('explaining a packet', () => {
-  it.each(cases)('$name', ({ plan: given, client, to, outcome, endpoints, because = '' }) => {
+  it.each([...cases, ...loopbackCases])('$name', ({ plan: given, client, to, outcome, endpoints, because = '' }) => {
     const answer = explainPacket(given, { client: ip(client), destination: ip(to[0]), port: to[1], protocol: 'TCP' });
     expect(answer.outcome).toBe(outcome);
     expect(answer.endpoints.map((item) => `${item.address}${item.isMasqueraded ? '!' : ''}`)).toEqual(endpoints);
     expect(answer.because.join('; ')).toContain(because);
+  });
+
+  it('gives a reason once, however many endpoints have it', () => {
+    const address = ip('127.0.0.1');
+    const given = withEndpoints(plan(CLUSTER_IP), { cluster: [9101, 9102].map((port) => ({ address, port })) });
+    const question = { client: ip('10.244.1.5'), destination: ip('10.96.0.10'), port: 80, protocol: 'TCP' } as const;
+    expect(explainPacket(given, question).because.filter((line) => line.includes('loopback'))).toHaveLength(1);
+  });
+
+  it.each<readonly [string, L4Plan, string]>([
+    [
+      'an address of another family beside it',
+      withPorts(plan(CLUSTER_IP), (port) => [
+        port,
+        { ...port, family: 6, frontends: [frontend('ExternalIP', '2001:db8::1', 443, OUTSIDE)] },
+      ]),
+      'it has 80/TCP',
+    ],
+    ['no port at all', withPorts(plan(), () => []), 'it has none'],
+  ])('tells which ports a ClusterIP has: %s', (_, given, told) => {
+    const { because } = explainPacket(given, {
+      client: ip('10.244.1.5'),
+      destination: ip('10.96.0.10'),
+      port: 81,
+      protocol: 'TCP',
+    });
+    expect(because).toContain(told);
   });
 });

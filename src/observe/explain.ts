@@ -64,8 +64,7 @@ const KIND_NAMES: Readonly<Record<Frontend['kind'], string>> = {
 };
 
 function clientOf({ node, hairpins }: L4Plan, client: IpAddress): { readonly kind: ClientKind; readonly text: string } {
-  const isLoopback = client.startsWith('127.') || client === '::1';
-  if (isLoopback || node.addresses.includes(client)) return { kind: 'node', text: `this node, ${node.name}` };
+  if (isLoopback(client) || node.addresses.includes(client)) return { kind: 'node', text: `this node, ${node.name}` };
   const { localPods } = node;
   switch (localPods.kind) {
     case 'unknown':
@@ -111,10 +110,14 @@ function withoutFrontend(
 ): Pick<PacketAnswer, 'outcome' | 'because'> {
   const owner = [...plan.services.values()].find((service) => service.clusterIps.includes(destination));
   if (owner !== undefined) {
-    const ports = owner.ports.map((item) => `${String(clusterPort(item) ?? '')}/${item.protocol}`);
+    const ports = owner.ports.flatMap((item) =>
+      item.frontends
+        .filter(({ address }) => address === destination)
+        .map((frontend) => `${String(frontend.port)}/${item.protocol}`),
+    );
     const because = [
       `${destination} is a ClusterIP of ${owner.namespace}/${owner.name}, which has no port ${String(port)}/${protocol}`,
-      `it has ${[...new Set(ports)].join(', ')}`,
+      `it has ${ports.length === 0 ? 'none' : ports.join(', ')}`,
     ];
     return { outcome: 'refused', because };
   }
@@ -125,10 +128,6 @@ function withoutFrontend(
       ...nodePortHint(plan, port),
     ],
   };
-}
-
-function clusterPort({ frontends }: ServicePortPlan): number | undefined {
-  return frontends.find((frontend) => frontend.kind === 'ClusterIP')?.port;
 }
 
 function nodePortHint(plan: L4Plan, port: number): readonly string[] {
@@ -176,19 +175,29 @@ function balanced(
     port.affinityTimeoutS === undefined
       ? []
       : [`sessionAffinity ClientIP: the client keeps its endpoint for ${String(port.affinityTimeoutS)} s`];
-  return { outcome: 'endpoints', endpoints, because: [why, ...sourceReason(endpoints), ...affinity] };
+  const stranded = kind === 'node' ? [] : endpoints.filter(({ address }) => isLoopback(address));
+  const martian = [...new Set(stranded.map(({ address }) => address))].map(
+    (address) => `${address} is a loopback address: the kernel drops what comes to it from elsewhere than this node`,
+  );
+  if (endpoints.length > 0 && stranded.length === endpoints.length)
+    return { outcome: 'dropped', endpoints: [], because: [why, ...martian] };
+  return { outcome: 'endpoints', endpoints, because: [why, ...sourceReason(endpoints), ...martian, ...affinity] };
+}
+
+function isLoopback(address: IpAddress): boolean {
+  return address.startsWith('127.') || address === '::1';
 }
 
 function isMasqueraded(
-  { node }: L4Plan,
+  { node, hairpins }: L4Plan,
   { frontend }: Found,
   endpoint: EndpointAddress,
   client: IpAddress,
   kind: ClientKind,
 ): boolean {
   // What ends on the node itself never leaves it, and leaving is where sources are replaced.
-  if (node.addresses.includes(endpoint.address) || endpoint.address.startsWith('127.')) return false;
-  if (endpoint.address === client) return true;
+  if (node.addresses.includes(endpoint.address) || isLoopback(endpoint.address)) return false;
+  if (endpoint.address === client && hairpins.has(client)) return true;
   const { action } = frontend;
   if (action.kind === 'reject') return false;
   if (action.hasShortCircuit) return kind === 'node';

@@ -81,6 +81,28 @@ describe('Runner', () => {
 
   const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 2 });
 
+  it('tells since when something is wanted that is not there, also while an apply does not end and after one that failed', async () => {
+    const { plane, runner } = start();
+    expect(runner.behindSinceMs).toBeUndefined();
+    const gate = Promise.withResolvers<void>();
+    plane.gate = gate.promise;
+    plane.refusals.push(new Fault('full', 'no room'));
+    const earliestMs = performance.now();
+    runner.want('a');
+    const sinceMs = runner.behindSinceMs;
+    expect(sinceMs).toBeGreaterThanOrEqual(earliestMs);
+    await vi.waitFor(() => expect(plane.underWay).toBe(1));
+    runner.want('b');
+    expect(runner.behindSinceMs).toBe(sinceMs);
+    gate.resolve();
+    await vi.waitFor(() => expect(runner.state.kind).toBe('failing'));
+    expect(runner.behindSinceMs).toBe(sinceMs);
+    await vi.waitFor(() => expect(plane.applied).toEqual(['b']));
+    expect(runner.behindSinceMs).toBeUndefined();
+    plane.disturb();
+    expect(runner.behindSinceMs).toBeDefined();
+  });
+
   it('waits for a plan, and applies it', async () => {
     const { plane, runner, told } = start();
     expect([runner.state, runner.name]).toEqual([{ kind: 'waiting' }, 'slow']);

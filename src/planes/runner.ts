@@ -39,6 +39,7 @@ export class Runner<Want> {
   #wake: (() => void) | undefined;
   #state: PlaneState = { kind: 'waiting' };
   #hasApplied = false;
+  #behindSinceMs: number | undefined;
 
   constructor(plane: Plane<Want>, logger: Logger, events: RunnerEvents) {
     this.#plane = plane;
@@ -56,6 +57,11 @@ export class Runner<Want> {
 
   get state(): PlaneState {
     return this.#state;
+  }
+
+  /** Since when something is wanted that is not there yet, whatever it waits for, as performance.now() tells it; undefined: all is there. */
+  get behindSinceMs(): number | undefined {
+    return this.#behindSinceMs;
   }
 
   /** Sets the newest plan; the same object again is no news. */
@@ -98,6 +104,8 @@ export class Runner<Want> {
       const endedMs = performance.now();
       this.#hasApplied = true;
       this.#state = { kind: 'applied' };
+      // Whatever came meanwhile came after the start.
+      this.#behindSinceMs = this.#isDirty ? startedMs : undefined;
       this.#events.applied(this.#plane.name, {
         changes,
         durationMs: endedMs - startedMs,
@@ -119,6 +127,7 @@ export class Runner<Want> {
 
   #markDirty(): void {
     this.#isDirty = true;
+    this.#behindSinceMs ??= performance.now();
     this.#wake?.();
   }
 }

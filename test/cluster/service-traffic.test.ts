@@ -1,5 +1,5 @@
 /** The node role of Sluice with a real API server, on the nodes of the lab. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Lab } from '../netns/lab.ts';
 import { ServiceFixture } from '../netns/objects.ts';
 import { FAMILIES } from '../netns/topology.ts';
@@ -10,6 +10,13 @@ describe('Service traffic from a real kube-apiserver', () => {
     lab = await Lab.start('sluice', { apiServer: 'new' });
   });
   afterAll(() => lab.stop());
+
+  /** The Events of all namespaces, a line each: reason, kind, name, message. */
+  async function told(): Promise<string> {
+    const fields = '{range .items[*]}{.reason} {.involvedObject.kind} {.involvedObject.name} {.message}{"\\n"}{end}';
+    const query = ['get', 'events', '--all-namespaces', `--output=jsonpath=${fields}`];
+    return (await lab.driver.apiServer?.controlPlane.kubectl(query)) ?? '';
+  }
 
   it('serves ClusterIP, NodePort, LoadBalancer and external IPs', async () => {
     const web = new ServiceFixture(1, { type: 'LoadBalancer', endpoints: ['a1', 'b1'] });
@@ -39,5 +46,37 @@ describe('Service traffic from a real kube-apiserver', () => {
     await lab.apply(web.with({ endpoints: ['c1'] }), more);
     await lab.expectFrom(['a2', 'node-c', 'ext'], targets, ['c1']);
     await lab.expectFrom(['a2', 'node-c', 'ext'], more.clusterTargets(), ['b1']);
+  });
+
+  it('67 tells the Node by an Event when another program flushed the ruleset, which is mended', async () => {
+    const web = new ServiceFixture(4, { endpoints: ['b1'] });
+    await lab.apply(web);
+    await lab.network.command('node-a', ['nft', 'flush', 'ruleset']);
+    await lab.expectFrom('a2', web.clusterTargets(), ['b1']);
+    await vi.waitFor(async () => expect(await told()).toContain('KernelTablesRepaired Node node-a '), 20_000);
+    // Nobody touched the others.
+    expect(await told()).not.toContain('KernelTablesRepaired Node node-b');
+  });
+
+  it('tells a Service by an Event on which node another program has its health check node port', async () => {
+    const port = 32_099;
+    const listen = `require('node:net').createServer().listen(${String(port)}, () => console.log('here'))`;
+    const start = `const child = require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(listen)}],
+      { detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
+      child.stdout.once('data', () => { console.log(child.pid); process.exit(); });`;
+    const other = Number(await lab.network.command('node-a', [process.execPath, '-e', start]));
+    try {
+      const fields = { externalTrafficPolicy: 'Local', healthCheckNodePort: port };
+      const web = new ServiceFixture(5, { type: 'LoadBalancer', endpoints: ['b1'], fields });
+      await lab.apply(web);
+      await vi.waitFor(
+        async () =>
+          expect(await told()).toMatch(/FailedToStartServiceHealthcheck Service \S+ node node-a cannot listen/),
+        20_000,
+      );
+      expect(await told()).not.toMatch(/FailedToStartServiceHealthcheck Service \S+ node node-b/);
+    } finally {
+      process.kill(other);
+    }
   });
 });

@@ -116,6 +116,13 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
 
   const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 20_000, interval: 20 });
 
+  test('has nothing to say when it is ended before it has begun', async () => {
+    stop.abort();
+    start();
+    await done;
+    expect(notes).toEqual([]);
+  });
+
   describe('tells what another program deleted, and which it was', () => {
     test.for([
       ['flush ruleset', 'delete '],

@@ -173,6 +173,16 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
     await expect(nft.listJson(['table', 'ip', 'none'])).rejects.toMatchObject({ code: 'nft-refused' });
   });
 
+  test('changes are applied also after somebody has removed the folder', async () => {
+    await rm(folder, { recursive: true });
+    await nft.apply(element(1));
+    nft.close();
+    await rm(folder, { recursive: true });
+    await nft.apply(many);
+    expect(await nft.listJson(['chains'])).toHaveProperty('nftables');
+    expect(table()).toMatch(/10\.0\.0\.1 \. tcp \. 80 : drop/);
+  });
+
   test('the link is kept, and mended when it leads elsewhere', async () => {
     const link = join(folder, NFT_PROCESS_NAME);
     const program = await readlink(link);

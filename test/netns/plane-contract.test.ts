@@ -1,10 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { L4Plan } from '../../src/compile/l4/l4-plan.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { Conntrack } from '../../src/planes/l4/kernel/conntrack.ts';
-import { Nft, NFT_PROCESS_NAME } from '../../src/planes/l4/kernel/nft.ts';
+import { Nft } from '../../src/planes/l4/kernel/nft.ts';
 import { L4Plane } from '../../src/planes/l4/plane.ts';
 import { describePlane } from '../contract/plane.ts';
 import { L4_SUITE } from '../l4/plane-suite.ts';
@@ -27,8 +27,9 @@ for (const { name, path } of NFT_PROGRAMS) {
     makeWorld: async () => {
       otherNft('flush ruleset');
       const folder = await mkdtemp(join(tmpdir(), 'sluice-plane-contract-'));
-      const nft = await Nft.open(folder, path);
-      const link = join(folder, NFT_PROCESS_NAME);
+      const program = join(folder, 'nft');
+      await symlink(path, program);
+      const nft = await Nft.open(folder, program);
       const plane = new L4Plane({
         nft,
         conntrack: new Conntrack(folder),
@@ -48,12 +49,12 @@ for (const { name, path } of NFT_PROGRAMS) {
           return Promise.resolve();
         },
         refuse: () => {
-          run('ln', ['-sfn', '/bin/false', link]);
+          run('ln', ['-sfn', '/bin/false', program]);
           // The session that runs is still the old program.
           nft.close();
           return Promise.resolve();
         },
-        accept: () => Promise.resolve(void run('ln', ['-sfn', path, link])),
+        accept: () => Promise.resolve(void run('ln', ['-sfn', path, program])),
         close: () => rm(folder, { recursive: true }),
       };
     },

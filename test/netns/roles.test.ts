@@ -195,7 +195,7 @@ describe('role node', () => {
     expect(second.output()).toContain('another Sluice programs this machine already');
     const uninstalled = sluice('uninstall', ['--state-dir', join(root, 'state')]);
     expect(await ended(uninstalled)).toBe(1);
-    expect(uninstalled.output()).toContain('nothing is removed: another Sluice programs this machine');
+    expect(uninstalled.output()).toContain('nothing is removed: a Sluice programs this machine; stop it first');
     expect(rules()).toContain('10.96.0.10 . tcp . 80');
   });
 

@@ -44,7 +44,9 @@ async function status(): Promise<number> {
 const someTries = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 200));
 
 test('a healthCheckNodePort that another program has is had once that lets go of it', async () => {
-  const checks = new HealthChecks(logger, () => true, SOON);
+  const told: string[] = [];
+  const onTaken = ({ name }: ServicePlan, message: string): void => void told.push(`${name}: ${message}`);
+  const checks = new HealthChecks({ logger, isHealthy: () => true, onTaken, retryBounds: SOON });
   try {
     const service = (readyEndpoints: number): ServicePlan => ({
       ...planOf({}),
@@ -55,6 +57,7 @@ test('a healthCheckNodePort that another program has is had once that lets go of
     await checks.update(only(service(0)));
     const taken = 'error: cannot listen on a healthCheckNodePort; balancers will not send traffic for it here';
     expect(lines).toEqual([taken]);
+    expect(told).toEqual([expect.stringContaining(`cannot listen on healthCheckNodePort ${String(PORT)}`)]);
     other.close();
     await vi.waitFor(async () => expect(await status()).toBe(503));
     expect(lines).toEqual([taken, 'info: a healthCheckNodePort that was taken answers now']);
@@ -66,7 +69,7 @@ test('a healthCheckNodePort that another program has is had once that lets go of
 });
 
 test('a healthCheckNodePort that its Service lost while it was taken is not had any more', async () => {
-  const checks = new HealthChecks(logger, () => true, SOON);
+  const checks = new HealthChecks({ logger, isHealthy: () => true, retryBounds: SOON });
   await checks.update(only({ ...planOf({}), healthCheck: { port: PORT, readyEndpoints: 1 } }));
   await checks.update(PersistentMap.empty());
   other.close();

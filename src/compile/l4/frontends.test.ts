@@ -5,7 +5,10 @@ import type { Service } from '../../model/service.ts';
 import { isServed, wishOf } from './frontends.ts';
 import type { AllocationSettings, L4Settings } from './l4-settings.ts';
 
-const ALLOCATING: AllocationSettings = { clusterIpRanges: [], nodePorts: { first: 30_000, last: 30_099 } };
+const ALLOCATING: AllocationSettings = {
+  clusterIpRanges: [cidr('10.0.0.0/24')],
+  nodePorts: { first: 30_000, last: 30_099 },
+};
 
 function wish(service: Service, given: Partial<L4Settings> = {}, allocating?: AllocationSettings) {
   const { frontends, findings, healthCheckPort } = wishOf(service, undefined, { ...BASE_L4, ...given }, allocating);
@@ -84,6 +87,27 @@ describe('a Service asks for', () => {
       findings: ['NodePortOutOfRange spec.ports[0].nodePort'],
     });
     expect(wish(service)).toMatchObject({ lines: ['ClusterIP 10.0.0.1 80', 'NodePort v4 32000'], findings: [] });
+  });
+
+  it('a health check port out of range, which is refused where Sluice allocates and believed where an API server does', () => {
+    const traffic = { ...ONE, externalPolicy: 'Local', healthCheckNodePort: 10_256 } as const;
+    const service = serviceOf('a', { type: 'LoadBalancer' }, traffic);
+    expect(wish(service, {}, ALLOCATING)).toMatchObject({
+      healthCheckPort: undefined,
+      findings: ['NodePortOutOfRange spec.healthCheckNodePort'],
+    });
+    expect(wish(service)).toMatchObject({ healthCheckPort: 10_256, findings: [] });
+  });
+
+  it('a ClusterIP out of range, which is refused where Sluice allocates and believed where an API server does', () => {
+    const clusterIps = ['10.0.0.1', '127.0.0.1', 'fd00::1'].map(ip);
+    const service = serviceOf('a', {}, { clusterIps });
+    const { lines, findings } = wish(service, {}, ALLOCATING);
+    expect(lines).toEqual(['ClusterIP 10.0.0.1 80']);
+    expect(findings).toEqual(['ClusterIpOutOfRange spec.clusterIP', 'ClusterIpOutOfRange spec.clusterIP']);
+    // Unused ports of a ClusterIP are refused, so that it must not be one at all.
+    expect(wishOf(service, undefined, BASE_L4, ALLOCATING).clusterIps).toEqual(['10.0.0.1']);
+    expect(wish(service).lines).toHaveLength(3);
   });
 
   it.each<readonly [string, Service, number | undefined]>([

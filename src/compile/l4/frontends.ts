@@ -69,8 +69,9 @@ export function wishOf(
   allocating: AllocationSettings | undefined,
 ): ServiceWish {
   const { traffic } = service;
-  const clusterIps = traffic.clusterIps.length > 0 ? traffic.clusterIps : allocation.clusterIps;
   const findings: Finding[] = [];
+  const written = admittedClusterIps(service, allocating, findings);
+  const clusterIps = traffic.clusterIps.length > 0 ? written : allocation.clusterIps;
   const externalIps = admittedExternalIps(service, settings.externalIps, findings);
   const frontends = service.ports.flatMap((port, index) => [
     ...clusterIps.map((address) => wish('ClusterIP', address, port, undefined, 'spec.clusterIP')),
@@ -80,10 +81,7 @@ export function wishOf(
     ...externalIps.map((address) => wish('ExternalIP', address, port, undefined, 'spec.externalIPs')),
     ...nodePortWishes(service, port, index, allocation, allocating, findings),
   ]);
-  const healthCheckPort =
-    service.type === 'LoadBalancer' && traffic.externalPolicy === 'Local'
-      ? (traffic.healthCheckNodePort ?? allocation.nodePorts[HEALTH_CHECK])
-      : undefined;
+  const healthCheckPort = healthCheckPortOf(service, allocation, allocating, findings);
   const claims = new Set([...clusterIps.map(clusterIpClaim), ...frontends.map(({ claim }) => claim)]);
   if (healthCheckPort !== undefined) claims.add(healthCheckClaim(healthCheckPort));
   return { clusterIps, frontends, healthCheckPort, claims: [...claims], findings };
@@ -101,6 +99,35 @@ function wish(
   return { kind, address, port: servicePort.port, family, servicePort, sourceRanges, claim, field };
 }
 
+function healthCheckPortOf(
+  service: Service,
+  allocation: Allocation,
+  allocating: AllocationSettings | undefined,
+  findings: Finding[],
+): number | undefined {
+  if (service.type !== 'LoadBalancer' || service.traffic.externalPolicy !== 'Local') return undefined;
+  const port = service.traffic.healthCheckNodePort ?? allocation.nodePorts[HEALTH_CHECK];
+  return port !== undefined && isInRange(service, port, 'spec.healthCheckNodePort', allocating, findings)
+    ? port
+    : undefined;
+}
+
+/** Where an API server allocates, it has looked already. */
+function isInRange(
+  service: Service,
+  port: number,
+  field: string,
+  allocating: AllocationSettings | undefined,
+  findings: Finding[],
+): boolean {
+  if (allocating === undefined) return true;
+  const { first, last } = allocating.nodePorts;
+  if (port >= first && port <= last) return true;
+  const message = `${String(port)} is not in the valid range ${String(first)}-${String(last)}`;
+  findings.push(finding('NodePortOutOfRange', refOf(service), field, message));
+  return false;
+}
+
 /** A node port answers in every family in which the Service has a ClusterIP. */
 function nodePortWishes(
   service: Service,
@@ -114,12 +141,7 @@ function nodePortWishes(
   const port = servicePort.nodePort ?? allocation.nodePorts[nodePortKey(servicePort)];
   if (port === undefined) return [];
   const field = `spec.ports[${String(index)}].nodePort`;
-  if (allocating !== undefined && (port < allocating.nodePorts.first || port > allocating.nodePorts.last)) {
-    const { first, last } = allocating.nodePorts;
-    const message = `${String(port)} is not in the valid range ${String(first)}-${String(last)}`;
-    findings.push(finding('NodePortOutOfRange', refOf(service), field, message));
-    return [];
-  }
+  if (!isInRange(service, port, field, allocating, findings)) return [];
   const addresses = service.traffic.clusterIps.length > 0 ? service.traffic.clusterIps : allocation.clusterIps;
   const families = new Set(addresses.map((address) => (isIpv6Address(address) ? 6 : 4)));
   const claim = nodePortClaim(servicePort.protocol, port);
@@ -142,6 +164,26 @@ function rangesFor(address: IpAddress, traffic: Service['traffic']): readonly Ci
   // A node that holds the address itself may send from it (kube-proxy does the same).
   const own = traffic.loadBalancerIps.filter((ip) => isIpv6Address(ip) === isIpv6Address(address)).map(hostCidr);
   return withoutNested([...ranges, ...own]);
+}
+
+/**
+ * Where no API server does, somebody has to look: every unused port of a ClusterIP is refused, so that one which is an address of the
+ * node, or a loopback address, would cut the node off.
+ */
+function admittedClusterIps(
+  service: Service,
+  allocating: AllocationSettings | undefined,
+  findings: Finding[],
+): readonly IpAddress[] {
+  const { clusterIps } = service.traffic;
+  if (allocating === undefined) return clusterIps;
+  const { clusterIpRanges } = allocating;
+  return clusterIps.filter((address) => {
+    if (clusterIpRanges.some((range) => cidrHas(range, address))) return true;
+    const message = `${address} is not in the valid range ${clusterIpRanges.map(({ text }) => text).join(', ')}`;
+    findings.push(finding('ClusterIpOutOfRange', refOf(service), 'spec.clusterIP', message));
+    return false;
+  });
 }
 
 function admittedExternalIps(service: Service, policy: ExternalIpPolicy, findings: Finding[]): readonly IpAddress[] {

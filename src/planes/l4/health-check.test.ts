@@ -12,7 +12,7 @@ it('answers as soon as a kube-proxy lets go of the port, without a change of the
   await once(kubeProxy, 'listening');
   const address = kubeProxy.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
-  const checks = new HealthChecks(silentLogger, () => true);
+  const checks = new HealthChecks({ logger: silentLogger, isHealthy: () => true });
   const web = { ...planOf({}), healthCheck: { port: address.port, readyEndpoints: 2 } };
   await checks.update(PersistentMap.from([['ns/web', web]]));
   kubeProxy.close();

@@ -13,6 +13,16 @@ interface Check {
   service: ServicePlan;
 }
 
+export interface HealthChecksOptions {
+  readonly logger: Logger;
+  /** Whether the kernel has what it should have. */
+  readonly isHealthy: () => boolean;
+  /** Called when another program has the port of a Service, with why; not again for further tries. */
+  readonly onTaken?: (service: ServicePlan, message: string) => void;
+  /** How soon a port that is taken is tried again. */
+  readonly retryBounds?: BackoffBounds;
+}
+
 /**
  * The HTTP servers of healthCheckNodePort, by which a balancer outside learns which nodes have ready
  * endpoints (core/v1 ServiceSpec.healthCheckNodePort). The answer has the form of kube-proxy's, which
@@ -20,16 +30,11 @@ interface Check {
  */
 export class HealthChecks {
   readonly #checks = new Map<string, Check>();
-  readonly #logger: Logger;
-  readonly #isHealthy: () => boolean;
-  readonly #retryBounds: BackoffBounds | undefined;
+  readonly #options: HealthChecksOptions;
   #services = PersistentMap.empty<ServicePlan>();
 
-  /** `isHealthy` tells whether the kernel has what it should have; `retryBounds` how soon a port that is taken is tried again. */
-  constructor(logger: Logger, isHealthy: () => boolean, retryBounds?: BackoffBounds) {
-    this.#logger = logger;
-    this.#isHealthy = isHealthy;
-    this.#retryBounds = retryBounds;
+  constructor(options: HealthChecksOptions) {
+    this.#options = options;
   }
 
   /** Starts, stops and updates what differs from the last call. A port that is taken is told, and had as soon as it is free. */
@@ -65,17 +70,20 @@ export class HealthChecks {
       });
       response.end(body);
     });
+    const { logger, onTaken, retryBounds } = this.#options;
     const fields = { service: key, port };
     const listener = new PortListener({
       server,
       port,
-      onTaken: (error) =>
-        this.#logger.error('cannot listen on a healthCheckNodePort; balancers will not send traffic for it here', {
+      onTaken: (error) => {
+        logger.error('cannot listen on a healthCheckNodePort; balancers will not send traffic for it here', {
           ...fields,
           error,
-        }),
-      onFreed: () => this.#logger.info('a healthCheckNodePort that was taken answers now', fields),
-      ...(this.#retryBounds === undefined ? {} : { retryBounds: this.#retryBounds }),
+        });
+        onTaken?.(service, `cannot listen on healthCheckNodePort ${String(port)}: ${error}`);
+      },
+      onFreed: () => logger.info('a healthCheckNodePort that was taken answers now', fields),
+      ...(retryBounds === undefined ? {} : { retryBounds }),
     });
     const check: Check = { server, listener, port, service };
     this.#checks.set(key, check);
@@ -90,7 +98,7 @@ export class HealthChecks {
 
   #answer({ namespace, name, healthCheck }: ServicePlan): { readonly status: number; readonly body: string } {
     const localEndpoints = healthCheck?.readyEndpoints ?? 0;
-    const serviceProxyHealthy = this.#isHealthy();
+    const serviceProxyHealthy = this.#options.isHealthy();
     const body = JSON.stringify({ service: { namespace, name }, localEndpoints, serviceProxyHealthy }, undefined, '\t');
     return { status: localEndpoints > 0 && serviceProxyHealthy ? 200 : 503, body };
   }

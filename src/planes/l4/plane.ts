@@ -22,6 +22,8 @@ export interface L4PlaneOptions {
   readonly onProgrammed: () => Promise<void>;
   /** Called when the kernel refuses a Service that it ought to take, with why. */
   readonly onRefused: (service: ServicePlan, message: string) => void;
+  /** Called when the health check node port of a Service cannot be listened on, with why. */
+  readonly onHealthCheckTaken?: (service: ServicePlan, message: string) => void;
   /** When a Service that was refused is tried again without a new plan; after one to eight minutes unless told. */
   readonly retryBounds?: BackoffBounds;
 }
@@ -77,7 +79,11 @@ export class L4Plane implements Plane<L4Plan> {
     this.#options = options;
     this.#logger = options.logger.with({ plane: 'l4' });
     this.#memory = new KernelMemory(options.nft, options.conntrack, this.#logger);
-    this.#healthChecks = new HealthChecks(this.#logger, () => this.#applied !== undefined);
+    this.#healthChecks = new HealthChecks({
+      logger: this.#logger,
+      isHealthy: () => this.#applied !== undefined,
+      ...(options.onHealthCheckTaken === undefined ? {} : { onTaken: options.onHealthCheckTaken }),
+    });
     this.#retryBackoff = new Backoff(options.retryBounds ?? RETRY_BOUNDS);
   }
 

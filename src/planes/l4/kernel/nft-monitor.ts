@@ -79,6 +79,7 @@ export class NftMonitor {
       await this.#audit();
       await sleep(backoff.nextMs(), signal);
     }
+    if (signal.aborted) return;
     this.#options.logger.info('too many elements to follow every change; the tables are looked at every two seconds');
     for (let looks = 0; !signal.aborted; looks += 1) {
       await (looks % LOOKS_PER_AUDIT === 0 ? this.#audit() : this.#look());

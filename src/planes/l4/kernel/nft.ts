@@ -29,16 +29,17 @@ export type NftDriver = Pick<Nft, 'apply' | 'listJson' | 'close'>;
  * It works in the network namespace of this process.
  */
 export class Nft {
-  readonly #program: string;
+  readonly #link: () => Promise<string>;
   readonly #applying: Lane;
   readonly #checking: Lane;
 
   private constructor(program: string, folder?: string) {
+    // Made again when it is gone: whoever empties the state directory must not keep changes from the kernel.
+    this.#link = () => (folder === undefined ? Promise.resolve(program) : linkTo(program, folder));
     const fileFor = (use: string): string | undefined =>
       folder === undefined ? undefined : join(folder, `${NFT_PROCESS_NAME}.${use}`);
-    this.#program = program;
-    this.#applying = new Lane(program, [], fileFor('apply'));
-    this.#checking = new Lane(program, ['-c'], fileFor('check'));
+    this.#applying = new Lane(this.#link, [], fileFor('apply'));
+    this.#checking = new Lane(this.#link, ['-c'], fileFor('check'));
   }
 
   /**
@@ -48,7 +49,9 @@ export class Nft {
    * @throws Fault `nft-missing` when the machine has none, `nft-link` when the link can not be made.
    */
   static async open(folder: string, path?: string): Promise<Nft> {
-    return new Nft(await linkTo(path ?? (await installedNft()), folder), folder);
+    const program = path ?? (await installedNft());
+    await linkTo(program, folder);
+    return new Nft(program, folder);
   }
 
   /** For a process that watches no tables: it needs no name, and so nothing on disk. @throws Fault `nft-missing`. */
@@ -77,7 +80,7 @@ export class Nft {
    * @throws NftRefusedFault, also when there is no such object.
    */
   async listJson(args: readonly string[]): Promise<unknown> {
-    const { status, stdout, stderr } = await runProgram(this.#program, ['-j', 'list', ...args]);
+    const { status, stdout, stderr } = await runProgram(await this.#link(), ['-j', 'list', ...args]);
     if (status !== 0) throw new NftRefusedFault(refusalOf(stderr, [`list ${args.join(' ')}`]));
     return JSON.parse(stdout) as unknown;
   }
@@ -91,15 +94,15 @@ export class Nft {
 
 /** Transactions with the same flags, one after another: small ones through a session, large ones through a process each. */
 class Lane {
-  readonly #program: string;
+  readonly #link: () => Promise<string>;
   readonly #flags: readonly string[];
   readonly #file: string | undefined;
   readonly #turns = new Turns();
   #session: NftSession | undefined;
 
-  /** `file` is where a large transaction is written, if anywhere. */
-  constructor(program: string, flags: readonly string[], file: string | undefined) {
-    this.#program = program;
+  /** `link` gives the path of nft, `file` is where a large transaction is written, if anywhere. */
+  constructor(link: () => Promise<string>, flags: readonly string[], file: string | undefined) {
+    this.#link = link;
     this.#flags = flags;
     this.#file = file;
   }
@@ -126,7 +129,7 @@ class Lane {
       return this.#session;
     this.close();
     try {
-      this.#session = await NftSession.open(this.#program, this.#flags);
+      this.#session = await NftSession.open(await this.#link(), this.#flags);
     } catch (thrown) {
       if (!(thrown instanceof Fault)) throw thrown;
     }
@@ -138,12 +141,13 @@ class Lane {
    * part of a transaction whose author was killed while it wrote. On a full disk the pipe is still better than nothing.
    */
   async #runAlone(transaction: string, lines: readonly string[]): Promise<Refusal | undefined> {
+    const program = await this.#link();
     const text = `${transaction}\n`;
     const file = await this.#write(text);
     const args = [...this.#flags, '-f', file ?? '-'];
     const stdin = file === undefined ? text : '';
     try {
-      const end = await runProgram(this.#program, args, { stdin, limitMs: LARGE_LIMIT_MS }).catch((thrown: unknown) => {
+      const end = await runProgram(program, args, { stdin, limitMs: LARGE_LIMIT_MS }).catch((thrown: unknown) => {
         throw thrown instanceof Fault ? new Fault('nft-gone', messageOf(thrown), { cause: thrown }) : thrown;
       });
       if (end.status === undefined) throw new Fault('nft-gone', 'nft was ended by a signal');

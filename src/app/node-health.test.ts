@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest';
+import { freePort } from '../../test/cluster/free-port.ts';
+import { silentLogger } from '../lib/logger.ts';
+import { NodeHealth } from './node-health.ts';
+
+it.each([
+  ['has all', undefined, 200],
+  ['waits for a moment', 5_000, 200],
+  // Also the first time that anybody asks, and when nft neither ends nor fails.
+  ['has waited too long', 61_000, 503],
+] as const)('tells whether the kernel has the newest plan: it %s', async (_, behindMs, status) => {
+  const address = `127.0.0.1:${String(await freePort())}`;
+  const behindSinceMs = behindMs === undefined ? undefined : performance.now() - behindMs;
+  const health = new NodeHealth(address, { behindSinceMs }, silentLogger);
+  await health.listen(false);
+  try {
+    for (const path of ['healthz', 'livez']) expect((await fetch(`http://${address}/${path}`)).status).toBe(status);
+  } finally {
+    await health.close();
+  }
+});
