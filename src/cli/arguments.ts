@@ -65,14 +65,6 @@ export function keyArgument(text: string): string {
   return text;
 }
 
-/** HOST:PORT, with an IPv6 address in brackets. */
-export function hostPortOf(text: string): string {
-  const [, port] = /^(?:[^\s:[\]]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/.exec(text) ?? [];
-  if (!isPort(Number(port)))
-    throw new InvalidArgumentError('Give it as HOST:PORT, such as 127.0.0.1:9901, with an IPv6 address in brackets.');
-  return text;
-}
-
 export function portRangeOf(text: string): { readonly first: number; readonly last: number } {
   const [, first = '', last = ''] = /^(\d+)-(\d+)$/.exec(text) ?? [];
   const range = { first: Number(first), last: Number(last) };
