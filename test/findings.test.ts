@@ -116,6 +116,11 @@ const cases: Readonly<Record<FindingReason, Case>> = {
   },
   AnnotationInvalid: only(use, 'name: a, annotations: { nginx.ingress.kubernetes.io/ssl-redirect: "perhaps" }'),
   IngressEmpty: only(''),
+  AccessRestrictionIgnored: only(
+    use,
+    'name: a, annotations: { nginx.ingress.kubernetes.io/auth-url: "http://x.test" }',
+  ),
+  AnnotationUnsupported: only(use, 'name: a, annotations: { nginx.ingress.kubernetes.io/rewrite-target: / }'),
   SecretNotFound: only(`tls: [{ secretName: tls }], ${use}`),
   SecretNotTls: { files: tls({ password: 'x' }) },
   CertificateUnreadable: { files: tls({ 'tls.crt': 'x', 'tls.key': 'y' }) },

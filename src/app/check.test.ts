@@ -9,6 +9,7 @@ const OPTIONS: CheckOptions = {
   ingressClass: undefined,
   l4: { ...DEFAULT_L4, nodeName: 'here' },
   allocation: { clusterIpRanges: [], nodePorts: { first: 30_000, last: 32_767 } },
+  onWait() {},
 };
 
 describe('checkManifests', () => {

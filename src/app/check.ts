@@ -53,6 +53,8 @@ export interface CheckOptions {
   readonly ingressClass: string | undefined;
   readonly l4: L4Settings;
   readonly allocation: AllocationSettings;
+  /** Told what is waited for, when that takes more than a second and whenever it is something else. */
+  readonly onWait: (what: string) => void;
 }
 
 /** Reads and compiles a folder without serving it. @throws Fault when it cannot be read. */
@@ -60,7 +62,7 @@ export async function checkManifests(directory: string, options: CheckOptions): 
   const store = new Store();
   const places = await reading(directory, () => readManifests(directory, store));
   const compiler = new Compiler(settingsFor('standalone', options));
-  const plan = await compileWith([new NameSource({ store, logger: silentLogger })], store, compiler);
+  const plan = await compileWith([new NameSource({ store, logger: silentLogger })], store, compiler, options);
   const placed = await reading(directory, () => inOrderOfFiles(directory, findingsOf(plan), places));
   return reportOf(store.snapshot, plan, placed);
 }
@@ -107,7 +109,7 @@ export async function checkCluster(kubeconfig: string, options: CheckOptions): P
     new NameSource({ store, logger: silentLogger }),
   ];
   try {
-    const plan = await compileWith(sources, store, compiler);
+    const plan = await compileWith(sources, store, compiler, options);
     const placed = findingsOf(plan).map((finding) => ({ finding, place: keyOf(finding.object) }));
     return reportOf(store.snapshot, plan, placed);
   } finally {
@@ -118,19 +120,33 @@ export async function checkCluster(kubeconfig: string, options: CheckOptions): P
 /** How long the sources may take to send everything, in milliseconds. */
 const SOURCES_DEADLINE_MS = 60_000;
 
+/** How long a person waits without wondering, in milliseconds. */
+const SILENCE_MS = 1_000;
+
 /** Runs sources until all that the plan wants is there. @throws Fault when that takes too long. */
-async function compileWith(sources: readonly Source[], store: Store, compiler: Compiler): Promise<Plan> {
+async function compileWith(
+  sources: readonly Source[],
+  store: Store,
+  compiler: Compiler,
+  { onWait }: CheckOptions,
+): Promise<Plan> {
   const stop = new AbortController();
   const running = sources.map((source) => source.run(stop.signal, () => {}));
-  const deadlineMs = performance.now() + SOURCES_DEADLINE_MS;
+  const begunMs = performance.now();
+  let told = '';
   try {
     for (;;) {
       const plan = compiler.compile(store.snapshot, { nowMs: Date.now(), node: NO_NODE_FACTS });
       // What the plan wants (Secrets, names) makes a source that was synced sync again.
       for (const source of sources) source.want({ secrets: plan.wantedSecrets, names: plan.wantedNames });
       if (sources.every((source) => source.state.kind === 'synced')) return plan;
-      if (performance.now() > deadlineMs)
-        throw new Fault('sources', `not everything came within a minute: ${describe(sources)}`);
+      const waitedMs = performance.now() - begunMs;
+      const missing = describe(sources);
+      if (waitedMs > SOURCES_DEADLINE_MS) throw new Fault('sources', `not everything came within a minute: ${missing}`);
+      if (waitedMs > SILENCE_MS && missing !== told) {
+        onWait(missing);
+        told = missing;
+      }
       await sleep(50);
     }
   } finally {
@@ -139,9 +155,11 @@ async function compileWith(sources: readonly Source[], store: Store, compiler: C
   }
 }
 
+/** What has not come yet, and why. */
 function describe(sources: readonly Source[]): string {
   return sources
-    .map(({ name, state }) => `${name} is ${state.kind === 'stale' ? state.reason : state.kind}`)
+    .filter(({ state }) => state.kind !== 'synced')
+    .map(({ name, state }) => (state.kind === 'stale' ? `${name}: ${state.reason}` : `${name} is ${state.kind}`))
     .join(', ');
 }
 

@@ -37,6 +37,8 @@ export class Program {
   readonly #logger: Logger;
   readonly #allocations: AllocationFile;
   readonly #addresses = new InterfaceAddresses();
+  /** Sources that have been synced at some time. */
+  readonly #synced = new Set<Source>();
   readonly #stop = new AbortController();
   #compiler: Compiler | undefined;
   #roles: readonly Role[] = [];
@@ -89,12 +91,13 @@ export class Program {
   #sourceChanged(source: Source): void {
     const { state } = source;
     this.#parts.metrics.source(source.name, state.kind === 'synced');
-    if (state.kind === 'stale')
-      this.#logger.warn('a source is stale; what it gave keeps being served', {
-        source: source.name,
-        reason: state.reason,
-      });
-    else this.#logger.info('source', { source: source.name, state: state.kind });
+    if (state.kind === 'synced') this.#synced.add(source);
+    if (state.kind === 'stale') {
+      const rest = this.#synced.has(source)
+        ? 'what it gave keeps being served'
+        : 'it has not given everything yet, and is waited for';
+      this.#logger.warn(`a source is stale; ${rest}`, { source: source.name, reason: state.reason });
+    } else this.#logger.info('source', { source: source.name, state: state.kind });
     this.#scheduleCompile();
   }
 

@@ -42,10 +42,15 @@ export function checkCommand(): Command {
 function check(directory: string | undefined, flags: CheckFlags): Promise<CheckReport> {
   const { kubeconfig, ingressClass } = flags;
   const l4 = l4SettingsOf({ ...NODE_FLAG_DEFAULTS, ...flags });
-  const options = { ingressClass, l4, allocation: allocationOf(flags) };
+  const options = { ingressClass, l4, allocation: allocationOf(flags), onWait: tellWait };
   if (directory !== undefined && kubeconfig === undefined) return checkManifests(directory, options);
   if (directory === undefined && kubeconfig !== undefined) return checkCluster(kubeconfig, options);
   throw new Fault('usage', 'give either a folder of manifests or --kubeconfig FILE', { retryable: false });
+}
+
+/** Not on standard output, which is data. */
+function tellWait(what: string): void {
+  process.stderr.write(`Waiting a minute at most: ${what}\n`);
 }
 
 function formatReport({ findings, objects, routes }: CheckReport): string {

@@ -12,6 +12,11 @@ export type Claim =
 const OURS: Claim = { isOurs: true, finding: undefined };
 const NOT_OURS: Claim = { isOurs: false, finding: undefined };
 
+type ClassSettings = Pick<
+  CompileSettings,
+  'mode' | 'ingressClass' | 'isIngressClassExplicit' | 'watchIngressWithoutClass'
+>;
+
 const CLASS_ANNOTATION = 'metadata.annotations["kubernetes.io/ingress.class"]';
 
 /**
@@ -20,7 +25,7 @@ const CLASS_ANNOTATION = 'metadata.annotations["kubernetes.io/ingress.class"]';
  * In a cluster only what names us is ours, since another controller may be at work beside us. In a
  * folder of manifests everything is meant for us, unless an IngressClass there says otherwise.
  */
-export function claimIngress(ingress: Ingress, classes: PersistentMap<IngressClass>, settings: CompileSettings): Claim {
+export function claimIngress(ingress: Ingress, classes: PersistentMap<IngressClass>, settings: ClassSettings): Claim {
   const ref: ObjectRef = { kind: 'Ingress', namespace: ingress.meta.namespace, name: ingress.meta.name };
   const { className } = ingress;
   if (className === undefined) return claimWithoutClass(classes, settings);
@@ -28,19 +33,21 @@ export function claimIngress(ingress: Ingress, classes: PersistentMap<IngressCla
   if (ingressClass?.controller === CONTROLLER_NAME) return OURS;
   const isNamed = className === settings.ingressClass;
   const field = ingress.isClassAnnotated ? CLASS_ANNOTATION : 'spec.ingressClassName';
+  if (isNamed && settings.isIngressClassExplicit) return OURS;
   if (settings.mode === 'cluster') {
-    if (isNamed) return OURS;
+    // The name by default alone does not take the class of another controller.
+    if (isNamed && ingressClass === undefined) return OURS;
     // The annotation is older than IngressClass objects, and the controllers that read it need none.
     const isUnknown = ingressClass === undefined && !ingress.isClassAnnotated;
     return isUnknown ? unknownClass(ref, className) : NOT_OURS;
   }
-  if (ingressClass === undefined || (isNamed && settings.isIngressClassExplicit)) return OURS;
+  if (ingressClass === undefined) return OURS;
   const message = `class "${className}" belongs to the controller "${ingressClass.controller}"`;
   const remedy = `Run with --ingress-class ${className} to serve it, or remove the IngressClass from the manifests.`;
   return { isOurs: false, finding: finding('IngressClassForeign', ref, field, message, remedy) };
 }
 
-function claimWithoutClass(classes: PersistentMap<IngressClass>, settings: CompileSettings): Claim {
+function claimWithoutClass(classes: PersistentMap<IngressClass>, settings: ClassSettings): Claim {
   if (settings.mode === 'standalone' || settings.watchIngressWithoutClass) return OURS;
   for (const ingressClass of classes.values()) {
     if (ingressClass.isDefault && ingressClass.controller === CONTROLLER_NAME) return OURS;

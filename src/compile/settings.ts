@@ -9,9 +9,9 @@ export const CONTROLLER_NAME = 'sluice.dev/ingress';
 export interface CompileSettings {
   /** Standalone, every Ingress is meant for us unless a class in the manifests says otherwise. */
   readonly mode: 'standalone' | 'cluster';
-  /** `--ingress-class`: an Ingress with this class is ours whatever IngressClass objects exist. */
+  /** `--ingress-class`: an Ingress with this class is ours, unless an IngressClass gives it to another controller. */
   readonly ingressClass: string;
-  /** Whether `--ingress-class` was given: then, standalone, it overrules a foreign IngressClass of that name. */
+  /** Whether `--ingress-class` was given: then it overrules a foreign IngressClass of that name. */
   readonly isIngressClassExplicit: boolean;
   readonly watchIngressWithoutClass: boolean;
   /** `namespace/name` of a Service whose first port gets what no Ingress wants. */

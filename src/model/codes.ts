@@ -122,6 +122,19 @@ export const FINDING_CODES = {
     title: 'An Ingress has neither rules nor a default backend; there is nothing to serve.',
     remedy: 'Add spec.rules or spec.defaultBackend.',
   },
+  AccessRestrictionIgnored: {
+    code: 'SLU214',
+    severity: 'error',
+    title: 'An Ingress restricts access by annotations that Sluice does not implement; it is served to everybody.',
+    remedy:
+      'Restrict access elsewhere (in the application, a proxy before it, a firewall) or remove the Ingress; then remove the annotations.',
+  },
+  AnnotationUnsupported: {
+    code: 'SLU215',
+    severity: 'warning',
+    title: 'An Ingress has annotations of ingress-nginx that Sluice does not implement; they have no effect.',
+    remedy: 'Remove them if the Ingress can do without, or let the application do it.',
+  },
   SecretNotFound: {
     code: 'SLU301',
     severity: 'error',

@@ -150,6 +150,28 @@ describe('the command line', () => {
     expect(stderr).toMatch(/^sluice: cannot print: .*no space left.*\n1\n$/);
   });
 
+  it('says what it waits for, and why, while it checks an API server that refuses', async () => {
+    const server = `https://127.0.0.1:${String(await freePort())}`;
+    const kubeconfig = join(lab.root, 'refused.kubeconfig');
+    await writeFile(
+      kubeconfig,
+      `{ apiVersion: v1, kind: Config, current-context: a, contexts: [{ name: a, context: { cluster: a, user: a } }],
+         clusters: [{ name: a, cluster: { server: "${server}" } }], users: [{ name: a, user: { token: x } }] }`,
+    );
+    const child = execFile(SLUICE, ['check', '--kubeconfig', kubeconfig]);
+    let told = '';
+    child.stderr?.on('data', (chunk: string) => (told += chunk));
+    await lab.until('a word', () => Promise.resolve(told.includes('\n')));
+    const isRunning = child.exitCode === null;
+    child.kill();
+    expect([told, isRunning]).toEqual([
+      expect.stringContaining(
+        `Waiting a minute at most: cluster: the API server ${server} cannot be reached: the connection was refused`,
+      ),
+      true,
+    ]);
+  });
+
   it('checks a folder: 3 with Findings and the lines to mend, 0 without', async () => {
     const wrong = await sluice(['check', 'manifests'], lab.root);
     expect(wrong.status).toBe(3);

@@ -200,6 +200,9 @@ describe('faults and changes under load', () => {
     lab.spawn();
     await lab.until('the last good state', async () => (await lab.get('http://steady.test/')).status === 200);
     expect((await lab.api('/readyz')).status).toBe(503);
+    expect(lab.output).toContain('it has not given everything yet, and is waited for');
+    expect(lab.output).toContain(`the folder ${lab.manifests} does not exist`);
+    expect(lab.output).not.toContain('what it gave keeps being served');
     await rename(`${lab.manifests}-away`, lab.manifests);
     await lab.until('ready', async () => (await lab.api('/readyz')).status === 200);
     expect((await lab.get('http://steady.test/')).status).toBe(200);
@@ -207,7 +210,7 @@ describe('faults and changes under load', () => {
 
   it('loses no object when the folder vanishes while it runs', async () => {
     await rename(lab.manifests, `${lab.manifests}-away`);
-    await lab.until('stale', () => Promise.resolve(lab.output.includes('a source is stale')));
+    await lab.until('stale', () => Promise.resolve(lab.output.includes('what it gave keeps being served')));
     expect((await lab.get('http://steady.test/')).status).toBe(200);
     await rename(`${lab.manifests}-away`, lab.manifests);
     await lab.write('late.yaml', ingress('late', 'late.test', { '/': 'steady' }));

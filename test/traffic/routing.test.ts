@@ -136,6 +136,8 @@ describe('routing through a real HAProxy', () => {
 
   it.each([
     ['no Host', 'GET / HTTP/1.1\r\n\r\n'],
+    ['an empty Host', 'GET / HTTP/1.1\r\nHost:\r\n\r\n'],
+    ['a Host of a port alone', 'GET / HTTP/1.1\r\nHost: :80\r\n\r\n'],
     ['a "#" in the path', 'GET /a# HTTP/1.1\r\nHost: shop.test\r\n\r\n'],
     ['a blank in the path', 'GET /a b HTTP/1.1\r\nHost: shop.test\r\n\r\n'],
   ])('refuses a request with %s', async (_, text) => {

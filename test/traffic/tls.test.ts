@@ -109,10 +109,13 @@ describe('certificates', () => {
     await lab.until('the certificate', async () => (await shownFor('single.below.test')) === 'single');
     expect((await lab.get('https://single.below.test/')).status).toBe(200);
     expect((await lab.get('https://alone.test/')).status).toBe(404);
+    const plain = async (host: string): Promise<number> => (await lab.get(`http://${host}/`)).status;
+    expect([await plain('single.below.test'), await plain('other.below.test')]).toEqual([308, 200]);
     const fallback = 'defaultBackend: { service: { name: web, port: { number: 80 } } }\n  rules:';
     await lab.write('below.yaml', tlsSecret('single', pem) + rules.replace('rules:', fallback));
     await lab.until('the default', async () => (await lab.get('https://alone.test/')).status === 200);
     expect(await shownFor('alone.test')).toBe('single');
+    expect([await plain('alone.test'), await plain('nobodys.test')]).toEqual([308, 200]);
     // A default backend would answer for the hosts of the tests that follow before they are there.
     await lab.remove('below.yaml');
     await lab.until('none', async () => (await lab.get('https://alone.test/')).status === 404);

@@ -40,6 +40,8 @@ export class L7Compiler {
   readonly #backends = new BackendTable();
   readonly #certificates = new CertificateTable();
   readonly #validity = new ValidityTable();
+  /** Hosts that TLS entries name and no rule. */
+  readonly #tlsOnly = new Set<Hostname>();
   #isFirst = true;
   #hosts = PersistentMap.empty<HostPlan>();
   #wantedSecrets = PersistentMap.empty<true>();
@@ -88,6 +90,10 @@ export class L7Compiler {
     const fallback = this.#settings.defaultBackendService;
     if (fallback !== undefined && (this.#isFirst || input.changedServices.has(fallback))) dirty.add(ANY_HOST);
     this.#isFirst = false;
+    for (const host of this.#tlsOnly) {
+      const above = wildcardAbove(host);
+      if (dirty.has(ANY_HOST) || (above !== undefined && dirty.has(above))) dirty.add(host);
+    }
     return dirty;
   }
 
@@ -102,11 +108,13 @@ export class L7Compiler {
   }
 
   #compileHost(host: HostKey, input: L7Input, findings: Map<string, readonly Finding[]>): void {
-    const routes = this.#routesOf(host, input);
+    const { routes: own, findings: fallbackFindings } = this.#routesOf(host, input);
     const tls = this.#tlsOf(host, input);
     this.#certificates.use(host, tls.certificate);
-    const fallback = host === ANY_HOST ? defaultBackendRoute(input.snapshot.services, this.#settings) : undefined;
-    const all = fallback?.route === undefined ? routes : [...routes, fallback.route];
+    const isTlsOnly = host !== ANY_HOST && own.length === 0 && tls.isClaimed;
+    if (isTlsOnly) this.#tlsOnly.add(host);
+    else if (host !== ANY_HOST) this.#tlsOnly.delete(host);
+    const all = isTlsOnly ? this.#redirectedRoutesAbove(host, input) : own;
     const { plan, findings: conflicts } = hostPlan(host, all, tls, (namespace, service, port) => {
       const object = input.snapshot.services.get(`${namespace}/${service}`);
       const declared = object?.ports.find((item) => item.port === port && item.protocol === 'TCP');
@@ -114,26 +122,47 @@ export class L7Compiler {
     });
     const isEmpty = all.length === 0;
     this.#hosts = isEmpty && tls.certificate === undefined ? this.#hosts.delete(host) : this.#hosts.set(host, plan);
-    findings.set(`${HOST_PREFIX}${host}`, [...conflicts, ...tls.findings, ...(fallback?.findings ?? [])]);
+    // Conflicts among routes of the host above are told there.
+    findings.set(`${HOST_PREFIX}${host}`, [...(isTlsOnly ? [] : conflicts), ...tls.findings, ...fallbackFindings]);
     this.#backends.use(host, all);
   }
 
-  #routesOf(host: HostKey, input: L7Input): readonly HttpRoute[] {
+  #routesOf(
+    host: HostKey,
+    input: L7Input,
+  ): { readonly routes: readonly HttpRoute[]; readonly findings: readonly Finding[] } {
     const routes: HttpRoute[] = [];
     for (const key of this.#hostsOfIngress.ownersOf(host)) {
       const program = input.programs.get(key);
       const route = program?.routes.find((item) => (item.host ?? ANY_HOST) === host);
       if (route !== undefined && route.rules.length > 0) routes.push(route);
     }
-    return routes;
+    if (host !== ANY_HOST) return { routes, findings: [] };
+    const fallback = defaultBackendRoute(input.snapshot.services, this.#settings);
+    return { routes: fallback.route === undefined ? routes : [...routes, fallback.route], findings: fallback.findings };
+  }
+
+  /**
+   * The routes that requests for a host without rules fall to, as the host's own: there they redirect to HTTPS, which they
+   * do not for other hosts. None when they would not redirect either: then the requests fall to them anyway.
+   */
+  #redirectedRoutesAbove(host: Hostname, input: L7Input): readonly HttpRoute[] {
+    const wildcard = wildcardAbove(host);
+    const below = wildcard === undefined ? [] : this.#routesOf(wildcard, input).routes;
+    const routes = below.length > 0 ? below : this.#routesOf(ANY_HOST, input).routes;
+    return routes.some((route) => route.rules.some((rule) => rule.filters.length > 0)) ? routes : [];
   }
 
   /** The certificate of a host: the oldest claim that yields one. A wildcard claim makes the hosts below it secure. */
-  #tlsOf(host: HostKey, input: L7Input): HostTls & { readonly findings: readonly Finding[] } {
-    if (host === ANY_HOST) return { isSecure: false, certificate: undefined, findings: [] };
+  #tlsOf(
+    host: HostKey,
+    input: L7Input,
+  ): HostTls & { readonly isClaimed: boolean; readonly findings: readonly Finding[] } {
+    if (host === ANY_HOST) return { isClaimed: false, isSecure: false, certificate: undefined, findings: [] };
     const claims = this.#claimsOf(host, input);
     const above = wildcardAbove(host);
-    const isSecure = claims.length > 0 || (above !== undefined && this.#claimsOf(above, input).length > 0);
+    const isClaimed = claims.length > 0;
+    const isSecure = isClaimed || (above !== undefined && this.#claimsOf(above, input).length > 0);
     const findings: Finding[] = [];
     let winner: { readonly owner: ObjectRef; readonly secret: string } | undefined;
     for (const { claim, owner } of claims) {
@@ -147,7 +176,12 @@ export class L7Compiler {
       findings.push(...found.findings);
       if (found.certificate !== undefined) winner ??= { owner, secret: claim.secret };
     }
-    return { isSecure, certificate: winner === undefined ? undefined : certificateId(winner.secret), findings };
+    return {
+      isClaimed,
+      isSecure,
+      certificate: winner === undefined ? undefined : certificateId(winner.secret),
+      findings,
+    };
   }
 
   #claimsOf(host: Hostname, input: L7Input): readonly { readonly claim: TlsClaim; readonly owner: ObjectRef }[] {

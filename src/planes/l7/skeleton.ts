@@ -112,8 +112,8 @@ function routing(isTls: boolean, settings: EngineSettings): string {
   const missed = 'if !{ var(txn.route) -m found }';
   return `    http-request set-var(txn.route) "base,concat('/#'),${lookUp}"
     http-request allow if { var(txn.route) -m sub |${FLAG.none}| }
-    http-request deny deny_status 400 ${missed} !{ req.hdr(host) -m found }
     http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.) ${missed}
+    http-request deny deny_status 400 ${missed} !{ var(txn.host) -m len gt 0 }
     http-request set-var-fmt(txn.key) "%[var(txn.host)]%[path]/#" ${missed}
     http-request set-var(txn.route) var(txn.key),${lookUp} ${missed}
     http-request set-var-fmt(txn.key) "*%[var(txn.host),regsub('^[^.]*','')]%[path]/#" ${missed}

@@ -47,6 +47,11 @@ export class Field {
     return new Field(isRecord(this.#value) ? this.#value[name] : undefined, path, this.#findings);
   }
 
+  /** The names of the members of an object; none of anything that is none. */
+  names(): readonly string[] {
+    return isRecord(this.#value) ? Object.keys(this.#value) : [];
+  }
+
   /** The items of a list. */
   items(): readonly Field[] {
     if (this.#value === undefined) return [];

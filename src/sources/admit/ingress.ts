@@ -6,10 +6,11 @@ import { keyOf, type ObjectMeta } from '../../model/object.ts';
 import { pathRegexOf } from '../../model/path-regex.ts';
 import type { Change } from '../store.ts';
 import { shown, type Field } from './field.ts';
+import { NGINX_PREFIX, tellUnsupported } from './nginx-annotations.ts';
 
 const CLASS_ANNOTATION = 'kubernetes.io/ingress.class';
-const SSL_REDIRECT = 'nginx.ingress.kubernetes.io/ssl-redirect';
-const USE_REGEX = 'nginx.ingress.kubernetes.io/use-regex';
+const SSL_REDIRECT = `${NGINX_PREFIX}ssl-redirect`;
+const USE_REGEX = `${NGINX_PREFIX}use-regex`;
 const DEFAULT_CLASS = 'ingressclass.kubernetes.io/is-default-class';
 
 /**
@@ -19,6 +20,7 @@ const DEFAULT_CLASS = 'ingressclass.kubernetes.io/is-default-class';
 export function admitIngress(raw: Field, meta: ObjectMeta): Change {
   const annotations = raw.at('metadata').at('annotations');
   const spec = raw.at('spec');
+  tellUnsupported(annotations, [SSL_REDIRECT, USE_REGEX]);
   const isRegex = booleanAnnotation(annotations.at(USE_REGEX)) ?? false;
   const defaultBackend = admitDefaultBackend(spec);
   const specClass = spec.at('ingressClassName').text();

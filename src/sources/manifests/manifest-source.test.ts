@@ -156,6 +156,7 @@ describe('ManifestSource', () => {
     await start();
     await rename(folder, `${folder}-away`);
     await until('stale', () => source.state.kind === 'stale');
+    expect(source.state).toMatchObject({ reason: `the folder ${folder} does not exist` });
     expect(has('a')).toBe(true);
     await rename(`${folder}-away`, folder);
     await until('synced', () => source.state.kind === 'synced');

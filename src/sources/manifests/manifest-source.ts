@@ -67,7 +67,7 @@ export class ManifestSource implements Source {
       const sinceMs = this.#state.kind === 'stale' ? this.#state.sinceMs : Date.now();
       this.#watchOnly([]);
       this.#isSettled = true;
-      return { kind: 'stale', sinceMs, reason: `cannot read ${this.#options.directory}: ${messageOf(thrown)}` };
+      return { kind: 'stale', sinceMs, reason: reasonOf(this.#options.directory, thrown) };
     }
   }
 
@@ -138,6 +138,11 @@ export class ManifestSource implements Source {
     watcher.close();
     this.#watchers.delete(directory);
   }
+}
+
+function reasonOf(directory: string, thrown: unknown): string {
+  const isMissing = thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
+  return isMissing ? `the folder ${directory} does not exist` : `cannot read ${directory}: ${messageOf(thrown)}`;
 }
 
 /** The same list again when it says the same, so that nothing is compiled for it. */

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { PersistentMap } from '../lib/persistent-map.ts';
+import type { Ingress, IngressClass } from '../model/ingress.ts';
+import { claimIngress } from './ingress-class.ts';
+import { CONTROLLER_NAME, type CompileSettings } from './settings.ts';
+
+function meta(name: string) {
+  return { namespace: '', name, uid: '', createdMs: 0 };
+}
+
+function isOurs(
+  controller: string | undefined,
+  settings: Pick<CompileSettings, 'mode' | 'isIngressClassExplicit'>,
+  isClassAnnotated: boolean,
+): boolean {
+  const ingress: Ingress = {
+    meta: meta('a'),
+    className: 'sluice',
+    isClassAnnotated,
+    defaultBackend: undefined,
+    rules: [],
+    tls: [],
+    sslRedirect: undefined,
+  };
+  const none = PersistentMap.empty<IngressClass>();
+  const classes =
+    controller === undefined ? none : none.set('sluice', { meta: meta('sluice'), controller, isDefault: false });
+  return claimIngress(ingress, classes, {
+    ingressClass: 'sluice',
+    watchIngressWithoutClass: false,
+    ...settings,
+  }).isOurs;
+}
+
+describe.each(['cluster', 'standalone'] as const)(
+  'claimIngress (%s), of the class that --ingress-class names',
+  (mode) => {
+    it.each([
+      ['no IngressClass', undefined, false, true],
+      ['no IngressClass, but the flag', undefined, true, true],
+      ['an IngressClass of ours', CONTROLLER_NAME, false, true],
+      ['an IngressClass of another controller', 'x.test/other', false, false],
+      ['an IngressClass of another controller, and the flag', 'x.test/other', true, true],
+    ])('%s', (_, controller, isIngressClassExplicit, expected) => {
+      for (const isAnnotated of [false, true])
+        expect(isOurs(controller, { mode, isIngressClassExplicit }, isAnnotated)).toBe(expected);
+    });
+  },
+);
