@@ -38,6 +38,7 @@ describe.each(['cluster', 'standalone'] as const)(
     it.each([
       ['no IngressClass', undefined, false, true],
       ['no IngressClass, but the flag', undefined, true, true],
+      ['an IngressClass without a controller', '', false, true],
       ['an IngressClass of ours', CONTROLLER_NAME, false, true],
       ['an IngressClass of another controller', 'x.test/other', false, false],
       ['an IngressClass of another controller, and the flag', 'x.test/other', true, true],

@@ -29,7 +29,9 @@ export function claimIngress(ingress: Ingress, classes: PersistentMap<IngressCla
   const ref: ObjectRef = { kind: 'Ingress', namespace: ingress.meta.namespace, name: ingress.meta.name };
   const { className } = ingress;
   if (className === undefined) return claimWithoutClass(classes, settings);
-  const ingressClass = classes.get(className);
+  const found = classes.get(className);
+  // One without a controller is nobody's, and takes nothing from anybody.
+  const ingressClass = found?.controller === '' ? undefined : found;
   if (ingressClass?.controller === CONTROLLER_NAME) return OURS;
   const isNamed = className === settings.ingressClass;
   const field = ingress.isClassAnnotated ? CLASS_ANNOTATION : 'spec.ingressClassName';

@@ -186,7 +186,8 @@ export const targets: readonly Json[] = [
   {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'IngressClass',
-    metadata: { name: 'sluice', annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' } },
+    // Not the class of the others: whoever changes the controller of a class takes it from Sluice.
+    metadata: { name: 'targeted', annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' } },
     spec: { controller: 'sluice.dev/ingress', parameters: { kind: 'K', name: 'n', apiGroup: 'g' } },
   },
 ];
