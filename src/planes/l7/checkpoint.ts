@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { mkdir, open, readdir, readlink, rename, rm, symlink, type FileHandle } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { BackendPlan, L7Plan } from '../../compile/plan.ts';
 import { crtListLine, defaultCertificatePem, partsOf, pemLines } from './certificates.ts';
 import { hostEntries, regexLines, weightOf } from './commands.ts';
@@ -83,7 +83,6 @@ async function removeOthers(stateDirectory: string, kept: readonly string[]): Pr
 
 /** Joined, hashed and written bit by bit, so that a change never waits for the checkpoint of ten thousand backends. */
 async function writePieces(path: string, pieces: Iterable<string>, hash: Hash): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const file = await open(path, 'w', 0o600);
   try {
     let batch: string[] = [];
