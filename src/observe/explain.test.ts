@@ -61,6 +61,7 @@ function plan(...frontends: readonly Frontend[]): L4Plan {
       nodePortAddresses: [ip('192.0.2.10')],
       localPods: { kind: 'cidrs', cidrs: [cidr('10.244.1.0/24')] },
       masqueradesAll: false,
+      lacks: undefined,
       isEligible: true,
     },
   };

@@ -2,7 +2,14 @@ import { cidrHas, type Cidr } from '../model/cidr.ts';
 import { isIpv6Address, type IpAddress } from '../model/grammar.ts';
 import type { TransportProtocol } from '../model/service.ts';
 import { tellsLocalPods } from '../compile/l4/node-plan.ts';
-import type { EndpointAddress, Frontend, L4Plan, ServicePlan, ServicePortPlan } from '../compile/l4/l4-plan.ts';
+import type {
+  EndpointAddress,
+  Frontend,
+  L4Plan,
+  NodePlan,
+  ServicePlan,
+  ServicePortPlan,
+} from '../compile/l4/l4-plan.ts';
 
 /** A first packet of which somebody wants to know what becomes of it. */
 export interface PacketQuestion {
@@ -68,7 +75,7 @@ function clientOf({ node, hairpins }: L4Plan, client: IpAddress): { readonly kin
   const { localPods } = node;
   switch (localPods.kind) {
     case 'unknown':
-      return { kind: 'elsewhere', text: 'not this node; its pods cannot be told from others (see --cluster-cidr)' };
+      return { kind: 'elsewhere', text: `not this node; its pods cannot be told from others (${howToTell(node)})` };
     case 'cidrs': {
       if (!tellsLocalPods(localPods, isIpv6Address(client) ? 6 : 4))
         return { kind: 'elsewhere', text: 'not this node; no --cluster-cidr or podCIDR tells pods of this family' };
@@ -82,6 +89,18 @@ function clientOf({ node, hairpins }: L4Plan, client: IpAddress): { readonly kin
       if (hairpins.has(client)) return { kind: 'local-pod', text: `a pod of this node, if it comes in by ${how}` };
       return { kind: 'elsewhere', text: `not a pod of this node, unless it comes in by ${how}` };
     }
+  }
+}
+
+function howToTell({ name, lacks }: NodePlan): string {
+  switch (lacks) {
+    case 'node-that-tells-pods':
+      return `there is no Node ${name}, see --node-name`;
+    case 'pod-cidrs':
+      return `the Node ${name} has no podCIDRs`;
+    case 'node':
+    case undefined:
+      return 'see --cluster-cidr';
   }
 }
 

@@ -141,6 +141,15 @@ describe('role node', () => {
     expect(explained.output()).toContain('goes to its one endpoint\n  10.244.1.7:8080');
   });
 
+  test('tells of a Node that is not there, where pods are told by it', async () => {
+    const started = runSluice(['--role', 'node', '--detect-local-mode', 'NodeCIDR', '--node-name', 'zz']);
+    await ready(started);
+    expect(started.output()).toMatch(/--node-name.*there is no Node zz: /);
+    const explained = sluice('explain', ['10.244.1.5', '10.96.0.10:80', '--api-address', API]);
+    expect(await ended(explained)).toBe(0);
+    expect(explained.output()).toContain('there is no Node zz, see --node-name');
+  });
+
   test('shows every Service port with what the kernel has', async () => {
     const started = runSluice(['--role', 'node']);
     await ready(started);
