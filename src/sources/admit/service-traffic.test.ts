@@ -175,3 +175,11 @@ describe('what decides over traffic', () => {
     expect(findings).toEqual([finding]);
   });
 });
+
+it.each<readonly [Raw, readonly string[]]>([
+  [{ clusterIP: '10.0.0.1', clusterIPs: ['10.0.0.2', '10.0.0.1'] }, ['AddressInvalid spec.clusterIP']],
+  [{ clusterIP: 'fd00::0001', clusterIPs: ['fd00::1'] }, []],
+  [{ clusterIP: '', clusterIPs: ['10.0.0.2'] }, []],
+])('tells of a clusterIP that is not the first of clusterIPs: %j', (spec, told) => {
+  expect(admit('ClusterIP', spec).findings).toEqual(told);
+});

@@ -1,5 +1,5 @@
 import { cidrOf, type Cidr } from '../../model/cidr.ts';
-import { isPort, type IpAddress } from '../../model/grammar.ts';
+import { ipAddressOf, isPort, type IpAddress } from '../../model/grammar.ts';
 import {
   DEFAULT_TRAFFIC,
   type FamilyWish,
@@ -46,7 +46,20 @@ export function admitTraffic(raw: Field, type: Service['type']): ServiceTraffic 
 function admitClusterIps(spec: Field): readonly IpAddress[] {
   const listed = spec.at('clusterIPs').items();
   const fields = listed.length > 0 ? listed : [spec.at('clusterIP')];
+  tellOtherFirst(spec.at('clusterIP'), listed[0]);
   return fields.filter((field) => field.text() !== '').flatMap(admitIpAddress);
+}
+
+/** `clusterIP` is but an older name of the first; where they differ somebody means something else than is served. */
+function tellOtherFirst(field: Field, first: Field | undefined): void {
+  const alone = field.text() ?? '';
+  const listed = first?.text();
+  if (alone === '' || listed === undefined || addressOrText(alone) === addressOrText(listed)) return;
+  field.add('AddressInvalid', `${shown(alone)} is not the first of clusterIPs, ${shown(listed)}, which are used`);
+}
+
+function addressOrText(text: string): string {
+  return ipAddressOf(text) ?? text;
 }
 
 function admitFamilies(spec: Field): FamilyWish {
