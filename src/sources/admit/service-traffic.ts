@@ -8,7 +8,7 @@ import {
   type ServiceTraffic,
   type TrafficPolicy,
 } from '../../model/service.ts';
-import { admitIpAddress } from './address.ts';
+import { admitIpAddress, admitServiceAddress } from './address.ts';
 import { shown, type Field } from './field.ts';
 
 const HEADLESS_LABEL = 'service.kubernetes.io/headless';
@@ -29,7 +29,7 @@ export function admitTraffic(raw: Field, type: Service['type']): ServiceTraffic 
     isHeadless: isNone || !labels.at(HEADLESS_LABEL).isAbsent,
     clusterIps: isNone ? [] : admitClusterIps(spec),
     families: admitFamilies(spec),
-    externalIps: spec.at('externalIPs').flatMap(admitIpAddress),
+    externalIps: spec.at('externalIPs').flatMap(admitServiceAddress),
     loadBalancerIps: type === 'LoadBalancer' ? admitLoadBalancerIps(raw) : [],
     sourceRanges: type === 'LoadBalancer' ? admitSourceRanges(spec.at('loadBalancerSourceRanges')) : undefined,
     externalPolicy: admitPolicy(spec.at('externalTrafficPolicy')),
@@ -86,7 +86,7 @@ function admitLoadBalancerIps(raw: Field): readonly IpAddress[] {
     .at('ingress')
     .items()
     .filter((item) => (item.at('ipMode').text() ?? 'VIP') === 'VIP')
-    .flatMap((item) => admitIpAddress(item.at('ip')));
+    .flatMap((item) => admitServiceAddress(item.at('ip')));
 }
 
 /** Undefined where every source is welcome. */
