@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -165,6 +165,20 @@ describe('role node', () => {
     await until('repair', started, () => rules().includes('10.96.0.10 . tcp . 80'));
     const metrics = await (await fetch(`http://${API}/metrics`)).text();
     expect(metrics).toMatch(/sluice_kernel_repairs_total [1-9]/);
+  });
+
+  test('does without setpriv, which it says once, and notices what other programs delete', async () => {
+    const bin = join(root, 'bin');
+    await mkdir(bin);
+    await symlink(process.execPath, join(bin, 'node'));
+    for (const name of ['sh', 'dirname', 'readlink', 'mkdir']) await symlink(join('/bin', name), join(bin, name));
+    const started = runSluice(['--role', 'node'], ['env', `PATH=${bin}`]);
+    await ready(started);
+    nft('flush ruleset');
+    await until('our tables', started, () => rules().includes('10.96.0.10 . tcp . 80'));
+    expect(started.output().match(/setpriv is missing/g)).toHaveLength(1);
+    expect(started.output()).toContain('package util-linux');
+    expect(started.output()).not.toContain('nft monitor ended');
   });
 
   test('goes on when its nft is killed', async () => {
