@@ -291,6 +291,17 @@ describe('role node', () => {
     }
   });
 
+  test.each(['/proc/foo', '/proc/foo/bar'])(
+    'does not start with a state directory that cannot be: %s',
+    async (folder) => {
+      const started = runSluice(['--role', 'node', '--state-dir', folder]);
+      expect(await ended(started)).toBe(1);
+      expect(started.output()).toMatch(
+        /^sluice: the state directory \/proc\/foo\S* cannot be used: ENOENT.* --state-dir\n$/,
+      );
+    },
+  );
+
   test('does not start without the right to change the kernel', async () => {
     const started = runSluice(['--role', 'node'], without('net_admin'));
     expect(await ended(started)).toBe(1);
