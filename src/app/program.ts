@@ -153,6 +153,7 @@ export class Program {
       notReady: () => this.#notReady(),
       plan: () => this.#plan,
       programmed: () => this.#roles.find((role) => role.programmed !== undefined)?.programmed,
+      hasLocalhostNodePorts: this.#options.node.servesLocalhostNodePorts,
       metrics: this.#parts.metrics,
       version: programVersion(),
     });

@@ -353,6 +353,9 @@ describe('node ports', () => {
       const response = await fetch('http://127.0.0.1:30080/').catch(() => undefined);
       return (await response?.text()) === 'from the endpoint';
     });
+    const explained = sluice('explain', ['127.0.0.1', '127.0.0.1:30080', '--api-address', API]);
+    expect(await ended(explained)).toBe(0);
+    expect(explained.output()).toContain('goes to its one endpoint\n  127.0.0.7:8080');
     backend.closeAllConnections();
     backend.close();
   });
