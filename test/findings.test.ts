@@ -149,7 +149,7 @@ const cases: Readonly<Record<FindingReason, Case>> = {
   },
   ServicePortUnusable: { files: { 'a.yaml': service('ports: [{ port: 80, protocol: UDP }]') + ingress(use) } },
   ExternalNameUnresolved: { files: { 'a.yaml': service('type: ExternalName, externalName: x.test') + ingress(use) } },
-  AddressInvalid: { files: { 'a.yaml': service('externalIPs: [1.2.3]') } },
+  AddressInvalid: { files: { 'a.yaml': service('ports: [{ port: 80 }], externalIPs: [1.2.3]') } },
   PortInvalid: { files: { 'a.yaml': service('ports: [{ port: 0 }]') } },
   VirtualAddressConflict: services(
     'clusterIP: 10.0.0.1, ports: [{ port: 80 }]',
@@ -160,7 +160,7 @@ const cases: Readonly<Record<FindingReason, Case>> = {
     'type: NodePort, ports: [{ port: 80, nodePort: 30000 }]',
   ),
   NodePortOutOfRange: services('type: NodePort, ports: [{ port: 80, nodePort: 29999 }]'),
-  NodePortUnavailable: services('type: NodePort, ports: [{ port: 80 }, { port: 81, name: b }]'),
+  NodePortUnavailable: services('type: NodePort, ports: [{ name: a, port: 80 }, { name: b, port: 81 }]'),
   ClusterIpUnavailable: services('ipFamilies: [IPv6], ports: [{ port: 80 }]'),
   ClusterIpOutOfRange: services('clusterIP: 127.0.0.1, ports: [{ port: 80 }]'),
   EndpointsTooMany: {

@@ -146,6 +146,7 @@ export async function httpApiPage(): Promise<string> {
     notReady: () => [],
     plan: () => plan,
     programmed: () => plan.l4,
+    hasLocalhostNodePorts: false,
     metrics: new Metrics(),
     version: '0.1.0',
   };

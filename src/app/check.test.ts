@@ -71,11 +71,11 @@ items:
 
   it('tells both of two objects without a name, and the second of two with the same', async () => {
     const nameless = 'apiVersion: v1\nkind: Service\n---\n';
-    const named = 'apiVersion: v1\nkind: Service\nmetadata: { name: a }\n---\n';
+    const named = 'apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { clusterIP: None }\n---\n';
     expect(await placesIn({ 'x.yaml': nameless + nameless, 'y.yaml': named + named })).toEqual([
       'x.yaml:1 SLU104',
       'x.yaml:4 SLU104',
-      'y.yaml:5 SLU105',
+      'y.yaml:6 SLU105',
     ]);
   });
 

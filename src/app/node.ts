@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import type { L4Plan, ServicePlan } from '../compile/l4/l4-plan.ts';
+import type { L4Plan, NodePlan, ServicePlan } from '../compile/l4/l4-plan.ts';
+import { whatNodeLacks } from '../compile/l4/node-plan.ts';
 import type { Plan } from '../compile/plan.ts';
 import { Fault } from '../lib/fault.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -50,11 +51,16 @@ export class NodeRole implements Role {
   readonly #health: NodeHealth | undefined;
   readonly #localhost: LocalhostNodePorts | undefined;
   readonly #lock: NodeLock;
+  readonly #logger: Logger;
+  readonly #hasApiServer: boolean;
+  #toldLack: NodePlan['lacks'];
   readonly #programmed = Promise.withResolvers<void>();
 
   private constructor(parts: NodeParts, nft: Nft, lock: NodeLock) {
     const { options, stateDirectory, logger, metrics, events } = parts;
     this.#lock = lock;
+    this.#logger = logger;
+    this.#hasApiServer = events !== undefined;
     this.#plane = new L4Plane({
       nft,
       conntrack: new Conntrack(stateDirectory),
@@ -121,8 +127,17 @@ export class NodeRole implements Role {
   want(plan: Plan): void {
     if (plan.l4 === undefined) return;
     this.#runner.want(plan.l4);
+    this.#tellLack(plan.l4);
     this.#health?.update(plan.l4.node);
     this.#localhost?.update(plan.l4.services);
+  }
+
+  /** Once, until it is another or comes again. Such a Node is no object of which a Finding could be. */
+  #tellLack({ node }: L4Plan): void {
+    if (node.lacks === this.#toldLack) return;
+    this.#toldLack = node.lacks;
+    const lack = whatNodeLacks(node, this.#hasApiServer);
+    if (lack !== undefined) this.#logger.warn(lack.message, { remedy: lack.remedy });
   }
 
   notReady(): readonly string[] {

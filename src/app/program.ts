@@ -1,4 +1,5 @@
-import { access, constants, mkdir } from 'node:fs/promises';
+import { access, constants, mkdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { Compiler } from '../compile/compiler.ts';
 import type { Plan } from '../compile/plan.ts';
 import { Fault, messageOf } from '../lib/fault.ts';
@@ -155,6 +156,7 @@ export class Program {
       notReady: () => this.#notReady(),
       plan: () => this.#plan,
       programmed: () => this.#roles.find((role) => role.programmed !== undefined)?.programmed,
+      hasLocalhostNodePorts: this.#options.node.servesLocalhostNodePorts,
       metrics: this.#parts.metrics,
       version: programVersion(),
     });
@@ -165,12 +167,36 @@ export class Program {
 /** @throws Fault when it cannot be made or written to */
 async function prepareStateDirectory(stateDirectory: string): Promise<void> {
   try {
-    await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
+    await makeFolder(stateDirectory);
     await access(stateDirectory, constants.W_OK);
   } catch (cause) {
     const message = `the state directory ${stateDirectory} cannot be used: ${messageOf(cause)}. Mend that, or choose another with --state-dir`;
     throw new Fault('state-directory', message, { cause, retryable: false });
   }
+}
+
+/**
+ * With the folders above it. Not by `recursive` of mkdir: where a file system has no such folder although the one above is there, as in
+ * /proc, Node tries for ever, on a thread that no signal ends.
+ */
+async function makeFolder(path: string): Promise<void> {
+  const above = dirname(path);
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    if (code !== 'ENOENT' || (await isThere(above))) throw thrown;
+    await makeFolder(above);
+    await mkdir(path, { mode: 0o700 });
+  }
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

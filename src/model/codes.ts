@@ -211,8 +211,8 @@ export const FINDING_CODES = {
   PortInvalid: {
     code: 'SLU404',
     severity: 'error',
-    title: 'A port is not a number from 1 to 65535.',
-    remedy: 'Write a port number from 1 to 65535.',
+    title: 'A port cannot be used, or told from the others of its Service.',
+    remedy: 'Write a port number from 1 to 65535; give each of several ports a name of its own.',
   },
   VirtualAddressConflict: {
     code: 'SLU405',

@@ -27,6 +27,7 @@ async function get(
     notReady: () => missing,
     plan: () => (known === 'none' ? undefined : known),
     programmed: () => undefined,
+    hasLocalhostNodePorts: false,
     metrics: new Metrics(),
     version: '1.2.3',
   });
@@ -77,6 +78,7 @@ describe('the API', () => {
       notReady: () => [],
       plan: () => undefined,
       programmed: () => undefined,
+      hasLocalhostNodePorts: false,
       metrics: new Metrics(),
       version: '1',
     });

@@ -16,6 +16,8 @@ export interface ApiSource {
   readonly plan: () => Plan | undefined;
   /** What the kernel has; undefined where this process does not program it, or has not yet. */
   readonly programmed: () => L4Plan | undefined;
+  /** Whether TCP node ports answer on localhost, through listeners (`--localhost-nodeports`). */
+  readonly hasLocalhostNodePorts: boolean;
   readonly metrics: Metrics;
   readonly version: string;
 }
@@ -58,7 +60,7 @@ export function createApi(source: ApiSource): Hono {
       return context.json({ error: 'this Sluice does not program the kernel, or has not yet (role node)' }, 409);
     const question = questionOf((name) => context.req.query(name));
     if (typeof question === 'string') return context.json({ error: question }, 400);
-    return context.json(explainPacket(programmed, question));
+    return context.json(explainPacket(programmed, question, source.hasLocalhostNodePorts));
   });
   api.get('/api/v1/certificates', (context) => context.json({ items: rows(source, certificateRows) }));
   api.get('/api/v1/findings', (context) =>

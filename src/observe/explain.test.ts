@@ -61,6 +61,7 @@ function plan(...frontends: readonly Frontend[]): L4Plan {
       nodePortAddresses: [ip('192.0.2.10')],
       localPods: { kind: 'cidrs', cidrs: [cidr('10.244.1.0/24')] },
       masqueradesAll: false,
+      lacks: undefined,
       isEligible: true,
     },
   };
@@ -292,5 +293,33 @@ describe('explaining a packet', () => {
       protocol: 'TCP',
     });
     expect(because).toContain(told);
+  });
+
+  it.each<readonly [string, L4Plan, string, boolean, PacketAnswer['outcome'], readonly string[]]>([
+    ['from the node', plan(NODE_PORT), '127.0.0.1', true, 'endpoints', ['10.244.1.7', '10.244.2.9']],
+    ['from elsewhere', plan(NODE_PORT), '198.51.100.7', true, 'dropped', []],
+    ['without an endpoint', withEndpoints(plan(NODE_PORT), { cluster: [] }), '127.0.0.1', true, 'refused', []],
+    ['without listeners', plan(NODE_PORT), '127.0.0.1', false, 'untouched', []],
+    [
+      'of another family',
+      withPorts(plan(NODE_PORT), (port) => [{ ...port, family: 6 }]),
+      '127.0.0.1',
+      true,
+      'untouched',
+      [],
+    ],
+    [
+      'that is no node port',
+      plan(frontend('ClusterIP', '10.96.0.10', 30_080, INSIDE)),
+      '127.0.0.1',
+      true,
+      'untouched',
+      [],
+    ],
+  ])('knows the listeners of node ports on localhost: a port %s', (_, given, client, has, outcome, endpoints) => {
+    const question = { client: ip(client), destination: ip('127.0.0.1'), port: 30_080, protocol: 'TCP' } as const;
+    const answer = explainPacket(given, question, has);
+    expect([answer.outcome, answer.endpoints.map(({ address }) => address)]).toEqual([outcome, endpoints]);
+    expect(explainPacket(given, { ...question, protocol: 'UDP' }, has).outcome).toBe('untouched');
   });
 });

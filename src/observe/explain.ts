@@ -2,7 +2,14 @@ import { cidrHas, type Cidr } from '../model/cidr.ts';
 import { isIpv6Address, type IpAddress } from '../model/grammar.ts';
 import type { TransportProtocol } from '../model/service.ts';
 import { tellsLocalPods } from '../compile/l4/node-plan.ts';
-import type { EndpointAddress, Frontend, L4Plan, ServicePlan, ServicePortPlan } from '../compile/l4/l4-plan.ts';
+import type {
+  EndpointAddress,
+  Frontend,
+  L4Plan,
+  NodePlan,
+  ServicePlan,
+  ServicePortPlan,
+} from '../compile/l4/l4-plan.ts';
 
 /** A first packet of which somebody wants to know what becomes of it. */
 export interface PacketQuestion {
@@ -41,11 +48,21 @@ interface Found {
   readonly frontend: Frontend;
 }
 
-/** Answers from the plan that the kernel was given, so that the answer is what the rules do. Pure. */
-export function explainPacket(plan: L4Plan, question: PacketQuestion): PacketAnswer {
+/**
+ * Answers from the plan that the kernel was given, so that the answer is what the rules do; and, with `hasLocalhostNodePorts`, what the
+ * listeners of this program on localhost do. Pure.
+ */
+export function explainPacket(plan: L4Plan, question: PacketQuestion, hasLocalhostNodePorts = false): PacketAnswer {
   const client = clientOf(plan, question.client);
   const found = findFrontend(plan, question);
   const base = { client: client.text, service: '', endpoints: [] };
+  const listened = found === undefined && hasLocalhostNodePorts ? findListener(plan, question) : undefined;
+  if (listened !== undefined)
+    return {
+      ...base,
+      service: `${nameOf(listened)} by its node port on localhost`,
+      ...forwarded(listened, client.kind),
+    };
   if (found === undefined) return { ...base, ...withoutFrontend(plan, question) };
   const service = `${nameOf(found)} by its ${KIND_NAMES[found.frontend.kind]}`;
   const ranges = found.frontend.sourceRanges;
@@ -68,7 +85,7 @@ function clientOf({ node, hairpins }: L4Plan, client: IpAddress): { readonly kin
   const { localPods } = node;
   switch (localPods.kind) {
     case 'unknown':
-      return { kind: 'elsewhere', text: 'not this node; its pods cannot be told from others (see --cluster-cidr)' };
+      return { kind: 'elsewhere', text: `not this node; its pods cannot be told from others (${howToTell(node)})` };
     case 'cidrs': {
       if (!tellsLocalPods(localPods, isIpv6Address(client) ? 6 : 4))
         return { kind: 'elsewhere', text: 'not this node; no --cluster-cidr or podCIDR tells pods of this family' };
@@ -82,6 +99,18 @@ function clientOf({ node, hairpins }: L4Plan, client: IpAddress): { readonly kin
       if (hairpins.has(client)) return { kind: 'local-pod', text: `a pod of this node, if it comes in by ${how}` };
       return { kind: 'elsewhere', text: `not a pod of this node, unless it comes in by ${how}` };
     }
+  }
+}
+
+function howToTell({ name, lacks }: NodePlan): string {
+  switch (lacks) {
+    case 'node-that-tells-pods':
+      return `there is no Node ${name}, see --node-name`;
+    case 'pod-cidrs':
+      return `the Node ${name} has no podCIDRs`;
+    case 'node':
+    case undefined:
+      return 'see --cluster-cidr';
   }
 }
 
@@ -102,6 +131,31 @@ function findFrontend(plan: L4Plan, { destination, port, protocol }: PacketQuest
     }
   }
   return nodePort;
+}
+
+/** Whose node port a listener on localhost forwards (LocalhostNodePorts). */
+function findListener(plan: L4Plan, { destination, port, protocol }: PacketQuestion): Found | undefined {
+  if (protocol !== 'TCP' || (destination !== '127.0.0.1' && destination !== '::1')) return undefined;
+  const family = isIpv6Address(destination) ? 6 : 4;
+  for (const service of plan.services.values()) {
+    for (const item of service.ports) {
+      if (item.protocol !== protocol || item.family !== family) continue;
+      const frontend = item.frontends.find(({ kind, port: number }) => kind === 'NodePort' && number === port);
+      if (frontend !== undefined) return { service, port: item, frontend };
+    }
+  }
+  return undefined;
+}
+
+function forwarded(found: Found, kind: ClientKind): Pick<PacketAnswer, 'outcome' | 'endpoints' | 'because'> {
+  if (kind !== 'node')
+    return { outcome: 'dropped', endpoints: [], because: ['only the node itself reaches its loopback addresses'] };
+  const because = [
+    '--localhost-nodeports: a listener of this program takes the connection and makes one to an endpoint',
+  ];
+  const endpoints = found.port.cluster.map((endpoint) => ({ ...endpoint, isMasqueraded: false }));
+  if (endpoints.length > 0) return { outcome: 'endpoints', endpoints, because };
+  return { outcome: 'refused', endpoints, because: [...because, `no endpoint of ${nameOf(found)} is usable`] };
 }
 
 function withoutFrontend(

@@ -81,6 +81,7 @@ export const NODE_PLAN: NodePlan = {
   nodePortAddresses: [ip('192.0.2.10')],
   localPods: { kind: 'unknown' },
   masqueradesAll: false,
+  lacks: undefined,
   isEligible: true,
 };
 

@@ -43,6 +43,25 @@ test('all that is missing is named, with the options of the kernel that bring it
   });
 });
 
+test.each(['0.9.3', '0.9.9', '1.0.5'])(
+  'an nft %s that lacks something is too old, whatever the kernel has',
+  async (version) => {
+    nft = await nftThat(
+      `[ "$1" = --version ] && exec echo "nftables v${version} (Topsy)"\nsed -u "s/numgen/nomgen/" | exec $NFT "$@"`,
+    );
+    await expect(probeKernel(nft, signal)).rejects.toMatchObject({
+      code: 'nft-too-old',
+      retryable: false,
+      message: expect.stringMatching(`nft ${version} is too old .* 1\\.0\\.6 or newer`),
+    });
+  },
+);
+
+test('an older nft that does everything will do', async () => {
+  nft = await nftThat('[ "$1" = --version ] && exec echo "nftables v1.0.2 (Lester Gooch)"\nexec $NFT "$@"');
+  await probeKernel(nft, signal);
+});
+
 test('a process without the right to is told so', async () => {
   nft = await nftThat('exec setpriv --bounding-set=-net_admin --inh-caps=-net_admin $NFT "$@"');
   await expect(probeKernel(nft, signal)).rejects.toMatchObject({

@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -141,6 +141,15 @@ describe('role node', () => {
     expect(explained.output()).toContain('goes to its one endpoint\n  10.244.1.7:8080');
   });
 
+  test('tells of a Node that is not there, where pods are told by it', async () => {
+    const started = runSluice(['--role', 'node', '--detect-local-mode', 'NodeCIDR', '--node-name', 'zz']);
+    await ready(started);
+    expect(started.output()).toMatch(/--node-name.*there is no Node zz: /);
+    const explained = sluice('explain', ['10.244.1.5', '10.96.0.10:80', '--api-address', API]);
+    expect(await ended(explained)).toBe(0);
+    expect(explained.output()).toContain('there is no Node zz, see --node-name');
+  });
+
   test('shows every Service port with what the kernel has', async () => {
     const started = runSluice(['--role', 'node']);
     await ready(started);
@@ -156,6 +165,20 @@ describe('role node', () => {
     await until('repair', started, () => rules().includes('10.96.0.10 . tcp . 80'));
     const metrics = await (await fetch(`http://${API}/metrics`)).text();
     expect(metrics).toMatch(/sluice_kernel_repairs_total [1-9]/);
+  });
+
+  test('does without setpriv, which it says once, and notices what other programs delete', async () => {
+    const bin = join(root, 'bin');
+    await mkdir(bin);
+    await symlink(process.execPath, join(bin, 'node'));
+    for (const name of ['sh', 'dirname', 'readlink', 'mkdir']) await symlink(join('/bin', name), join(bin, name));
+    const started = runSluice(['--role', 'node'], ['env', `PATH=${bin}`]);
+    await ready(started);
+    nft('flush ruleset');
+    await until('our tables', started, () => rules().includes('10.96.0.10 . tcp . 80'));
+    expect(started.output().match(/setpriv is missing/g)).toHaveLength(1);
+    expect(started.output()).toContain('package util-linux');
+    expect(started.output()).not.toContain('nft monitor ended');
   });
 
   test('goes on when its nft is killed', async () => {
@@ -268,6 +291,17 @@ describe('role node', () => {
     }
   });
 
+  test.each(['/proc/foo', '/proc/foo/bar'])(
+    'does not start with a state directory that cannot be: %s',
+    async (folder) => {
+      const started = runSluice(['--role', 'node', '--state-dir', folder]);
+      expect(await ended(started)).toBe(1);
+      expect(started.output()).toMatch(
+        /^sluice: the state directory \/proc\/foo\S* cannot be used: ENOENT.* --state-dir\n$/,
+      );
+    },
+  );
+
   test('does not start without the right to change the kernel', async () => {
     const started = runSluice(['--role', 'node'], without('net_admin'));
     expect(await ended(started)).toBe(1);
@@ -319,6 +353,9 @@ describe('node ports', () => {
       const response = await fetch('http://127.0.0.1:30080/').catch(() => undefined);
       return (await response?.text()) === 'from the endpoint';
     });
+    const explained = sluice('explain', ['127.0.0.1', '127.0.0.1:30080', '--api-address', API]);
+    expect(await ended(explained)).toBe(0);
+    expect(explained.output()).toContain('goes to its one endpoint\n  127.0.0.7:8080');
     backend.closeAllConnections();
     backend.close();
   });

@@ -20,6 +20,8 @@ export interface NodePlan {
   /** Addresses on which NodePorts answer, sorted. */
   readonly nodePortAddresses: readonly IpAddress[];
   readonly localPods: LocalPods;
+  /** What is not there of this node's object: all of it (and pods would be told by it, or not), or the podCIDRs that pods are told by. */
+  readonly lacks: 'node' | 'node-that-tells-pods' | 'pod-cidrs' | undefined;
   /** Masquerade whatever comes in by a ClusterIP. */
   readonly masqueradesAll: boolean;
   /** Whether balancers outside may send new connections here, for `/healthz`. */

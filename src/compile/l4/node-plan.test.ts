@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { nodeOf } from '../../../test/l4/objects.ts';
 import { BASE_L4, cidr, ip } from '../../../test/l4/snapshot-steps.ts';
 import type { Node } from '../../model/node.ts';
-import type { L4Settings } from './l4-settings.ts';
-import { nodePlanOf, tellsLocalPods } from './node-plan.ts';
+import type { L4Settings, LocalDetection } from './l4-settings.ts';
+import { nodePlanOf, tellsLocalPods, whatNodeLacks } from './node-plan.ts';
 
 function planOf(node: Node | undefined, addresses: readonly string[], given: Partial<L4Settings> = {}) {
   return nodePlanOf(node, { addresses: addresses.map(ip) }, { ...BASE_L4, ...given });
@@ -102,4 +102,18 @@ it.each([
   ['that leaves', nodeOf({ isLeaving: true }), false],
 ] as const)('takes new connections of balancers: a node %s', (_, node, isEligible) => {
   expect(planOf(node, []).isEligible).toBe(isEligible);
+});
+
+it.each<readonly [string, LocalDetection, Node | undefined, boolean, string | undefined]>([
+  ['NodeCIDR without a Node, in a folder', { mode: 'NodeCIDR' }, undefined, false, '--node-name'],
+  ['NodeCIDR without a Node, in a cluster', { mode: 'NodeCIDR' }, undefined, true, '--node-name'],
+  ['NodeCIDR of a Node without podCIDRs', { mode: 'NodeCIDR' }, nodeOf(), false, '--allocate-node-cidrs'],
+  ['NodeCIDR', { mode: 'NodeCIDR' }, NODE, true, undefined],
+  ['another mode without a Node, in a cluster', { mode: 'ClusterCIDR', cidrs: [] }, undefined, true, '--node-name'],
+  ['another mode without a Node, in a folder', { mode: 'ClusterCIDR', cidrs: [] }, undefined, false, undefined],
+  ['another mode of a Node without podCIDRs', { mode: 'ClusterCIDR', cidrs: [] }, nodeOf(), true, undefined],
+])('what is missed of the Node, and what helps: %s', (_, localDetection, node, hasApiServer, remedy) => {
+  const lack = whatNodeLacks(planOf(node, [], { localDetection }), hasApiServer);
+  if (remedy === undefined) expect(lack).toBeUndefined();
+  else expect(lack?.remedy).toContain(remedy);
 });

@@ -12,6 +12,7 @@ export function nodePlanOf(node: Node | undefined, facts: NodeFacts, settings: L
     addresses: [...new Set([...facts.addresses, ...(node?.internalIps ?? [])])].sort(),
     nodePortAddresses: nodePortAddresses(node, facts, settings.nodePortAddresses),
     localPods: localPods(settings.localDetection, node),
+    lacks: lackOf(settings.localDetection, node),
     masqueradesAll: settings.masqueradesAll,
     isEligible: node?.isLeaving !== true,
   };
@@ -51,6 +52,35 @@ function localPods(detection: LocalDetection, node: Node | undefined): LocalPods
       return { kind: 'bridge', interface: detection.interface };
     case 'InterfaceNamePrefix':
       return { kind: 'interface-prefix', prefix: detection.prefix };
+  }
+}
+
+function lackOf({ mode }: LocalDetection, node: Node | undefined): NodePlan['lacks'] {
+  if (mode !== 'NodeCIDR') return node === undefined ? 'node' : undefined;
+  if (node === undefined) return 'node-that-tells-pods';
+  return node.podCidrs.length === 0 ? 'pod-cidrs' : undefined;
+}
+
+/** What does not work for want of the Node or its podCIDRs, and what helps. Without an API server a Node is only needed to tell pods. */
+export function whatNodeLacks(
+  { name, lacks }: NodePlan,
+  hasApiServer: boolean,
+): { readonly message: string; readonly remedy: string } | undefined {
+  const untold = 'its pods cannot be told from other clients (--detect-local-mode NodeCIDR)';
+  const remedy = 'run with --node-name and the name of the Node that this machine is';
+  switch (lacks) {
+    case 'node-that-tells-pods':
+      return { message: `there is no Node ${name}: ${untold}`, remedy };
+    case 'node':
+      if (!hasApiServer) return undefined;
+      return { message: `there is no Node ${name}: its zone, addresses and taints are not known`, remedy };
+    case 'pod-cidrs':
+      return {
+        message: `the Node ${name} has no spec.podCIDRs: ${untold}`,
+        remedy: 'have podCIDRs given to it (kube-controller-manager --allocate-node-cidrs), or choose another mode',
+      };
+    case undefined:
+      return undefined;
   }
 }
 

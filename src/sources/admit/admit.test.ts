@@ -27,7 +27,7 @@ describe('admitObject', () => {
 
   it('reads what every object carries', () => {
     const text =
-      '{ apiVersion: v1, kind: Service, metadata: { name: a, namespace: n, uid: u, creationTimestamp: "2026-01-02T03:04:05Z" } }';
+      '{ apiVersion: v1, kind: Service, metadata: { name: a, namespace: n, uid: u, creationTimestamp: "2026-01-02T03:04:05Z" }, spec: { ports: [{ port: 8 }] } }';
     expect(admit(text)).toMatchObject({
       ref: { kind: 'Service', namespace: 'n', name: 'a' },
       change: {
@@ -52,7 +52,7 @@ describe('admitObject', () => {
     ['a timestamp that is none', '{ name: a, creationTimestamp: yesterday }', 'Service/default/a'],
     ['metadata of the wrong kind for a uid', '{ name: a, uid: 5 }', 'Service/default/a'],
   ])('makes do with %s', (_, metadata, key) => {
-    const admission = admit(`{ apiVersion: v1, kind: Service, metadata: ${metadata} }`);
+    const admission = admit(`{ apiVersion: v1, kind: Service, metadata: ${metadata}, spec: { ports: [{ port: 8 }] } }`);
     expect(findingsKey(admission.ref)).toBe(key);
     expect(admission.change?.value).toMatchObject({ meta: { createdMs: 0, uid: '' } });
     expect(told(admission)).toEqual([]);

@@ -1,5 +1,4 @@
-import { cidrHas, cidrOf, type Cidr } from '../../model/cidr.ts';
-import { isDnsSubdomain, isPort, type IpAddress } from '../../model/grammar.ts';
+import { isDnsSubdomain, isPort } from '../../model/grammar.ts';
 import { keyOf, type ObjectMeta } from '../../model/object.ts';
 import {
   NO_PLACE,
@@ -10,7 +9,7 @@ import {
   type Placement,
 } from '../../model/service.ts';
 import type { Change } from '../store.ts';
-import { admitIpAddress } from './address.ts';
+import { admitEndpointAddress } from './address.ts';
 import type { Field } from './field.ts';
 import { protocolOf } from './service.ts';
 
@@ -79,34 +78,7 @@ function endpointAt(
   { ready, serving, terminating, placement }: Omit<Endpoint, 'address'>,
 ): readonly Endpoint[] {
   // Written out: a spread would keep what it adds in a second object, and there may be a hundred thousand of these.
-  return admitIpAddress(field)
-    .filter((address) => isEndpointAddress(address, field))
-    .map((address) => ({ address, ready, serving, terminating, placement }));
-}
-
-/**
- * Where no connection can end, or none should: an API server refuses these too (ValidateEndpointIP). It also refuses loopback addresses,
- * on which the programs of a machine without a cluster may well listen.
- */
-const NO_ENDPOINTS: readonly (readonly [kind: string, range: Cidr])[] = (
-  [
-    ['an unspecified', '0.0.0.0/32'],
-    ['an unspecified', '::/128'],
-    ['a link-local', '169.254.0.0/16'],
-    ['a link-local', 'fe80::/10'],
-    ['a multicast', '224.0.0.0/4'],
-    ['a multicast', 'ff00::/8'],
-    ['a broadcast', '255.255.255.255/32'],
-  ] as const
-).flatMap(([kind, text]) => {
-  const range = cidrOf(text);
-  return range === undefined ? [] : [[kind, range] as const];
-});
-
-function isEndpointAddress(address: IpAddress, field: Field): boolean {
-  const found = NO_ENDPOINTS.find(([, range]) => cidrHas(range, address));
-  if (found !== undefined) field.add('AddressInvalid', `${address} is ${found[0]} address, where no endpoint can be`);
-  return found === undefined;
+  return admitEndpointAddress(field).map((address) => ({ address, ready, serving, terminating, placement }));
 }
 
 const READY = { ready: true, serving: true, terminating: false };

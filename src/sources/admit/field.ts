@@ -40,6 +40,11 @@ export class Field {
     return this.#value === undefined;
   }
 
+  /** Whether it is absent or a list without items. */
+  get isEmpty(): boolean {
+    return this.isAbsent || (Array.isArray(this.#value) && this.#value.length === 0);
+  }
+
   /** The member `name` of an object; absent in anything that is none. */
   at(name: string): Field {
     const path =

@@ -175,3 +175,32 @@ describe('what decides over traffic', () => {
     expect(findings).toEqual([finding]);
   });
 });
+
+it.each<readonly [Raw, readonly string[]]>([
+  [{ clusterIP: '10.0.0.1', clusterIPs: ['10.0.0.2', '10.0.0.1'] }, ['AddressInvalid spec.clusterIP']],
+  [{ clusterIP: 'fd00::0001', clusterIPs: ['fd00::1'] }, []],
+  [{ clusterIP: '', clusterIPs: ['10.0.0.2'] }, []],
+])('tells of a clusterIP that is not the first of clusterIPs: %j', (spec, told) => {
+  expect(admit('ClusterIP', spec).findings).toEqual(told);
+});
+
+it.each([
+  '127.0.0.1',
+  '127.8.8.8',
+  '::1',
+  '0.0.0.0',
+  '::',
+  '169.254.169.254',
+  'fe80::1',
+  '224.0.0.1',
+  'ff02::1',
+  '255.255.255.255',
+])('serves nothing at an address where no Service can be, and tells of it: %s', (address) => {
+  const { traffic, findings } = admit(
+    'LoadBalancer',
+    { externalIPs: [address, '192.0.2.1'] },
+    ingress({ ip: address }, { ip: '192.0.2.2' }),
+  );
+  expect([traffic.externalIps, traffic.loadBalancerIps]).toEqual([['192.0.2.1'], ['192.0.2.2']]);
+  expect(findings).toEqual(['AddressInvalid spec.externalIPs[0]', 'AddressInvalid status.loadBalancer.ingress[0].ip']);
+});

@@ -1,5 +1,5 @@
 import { cidrOf, type Cidr } from '../../model/cidr.ts';
-import { isPort, type IpAddress } from '../../model/grammar.ts';
+import { ipAddressOf, isPort, type IpAddress } from '../../model/grammar.ts';
 import {
   DEFAULT_TRAFFIC,
   type FamilyWish,
@@ -8,7 +8,7 @@ import {
   type ServiceTraffic,
   type TrafficPolicy,
 } from '../../model/service.ts';
-import { admitIpAddress } from './address.ts';
+import { admitIpAddress, admitServiceAddress } from './address.ts';
 import { shown, type Field } from './field.ts';
 
 const HEADLESS_LABEL = 'service.kubernetes.io/headless';
@@ -29,7 +29,7 @@ export function admitTraffic(raw: Field, type: Service['type']): ServiceTraffic 
     isHeadless: isNone || !labels.at(HEADLESS_LABEL).isAbsent,
     clusterIps: isNone ? [] : admitClusterIps(spec),
     families: admitFamilies(spec),
-    externalIps: spec.at('externalIPs').flatMap(admitIpAddress),
+    externalIps: spec.at('externalIPs').flatMap(admitServiceAddress),
     loadBalancerIps: type === 'LoadBalancer' ? admitLoadBalancerIps(raw) : [],
     sourceRanges: type === 'LoadBalancer' ? admitSourceRanges(spec.at('loadBalancerSourceRanges')) : undefined,
     externalPolicy: admitPolicy(spec.at('externalTrafficPolicy')),
@@ -46,7 +46,20 @@ export function admitTraffic(raw: Field, type: Service['type']): ServiceTraffic 
 function admitClusterIps(spec: Field): readonly IpAddress[] {
   const listed = spec.at('clusterIPs').items();
   const fields = listed.length > 0 ? listed : [spec.at('clusterIP')];
+  tellOtherFirst(spec.at('clusterIP'), listed[0]);
   return fields.filter((field) => field.text() !== '').flatMap(admitIpAddress);
+}
+
+/** `clusterIP` is but an older name of the first; where they differ somebody means something else than is served. */
+function tellOtherFirst(field: Field, first: Field | undefined): void {
+  const alone = field.text() ?? '';
+  const listed = first?.text();
+  if (alone === '' || listed === undefined || addressOrText(alone) === addressOrText(listed)) return;
+  field.add('AddressInvalid', `${shown(alone)} is not the first of clusterIPs, ${shown(listed)}, which are used`);
+}
+
+function addressOrText(text: string): string {
+  return ipAddressOf(text) ?? text;
 }
 
 function admitFamilies(spec: Field): FamilyWish {
@@ -73,7 +86,7 @@ function admitLoadBalancerIps(raw: Field): readonly IpAddress[] {
     .at('ingress')
     .items()
     .filter((item) => (item.at('ipMode').text() ?? 'VIP') === 'VIP')
-    .flatMap((item) => admitIpAddress(item.at('ip')));
+    .flatMap((item) => admitServiceAddress(item.at('ip')));
 }
 
 /** Undefined where every source is welcome. */

@@ -13,7 +13,7 @@ export function admitService(raw: Field, meta: ObjectMeta): Change {
   const value: Service = {
     meta,
     type,
-    ports: spec.at('ports').flatMap(admitPort),
+    ports: type === 'ExternalName' ? spec.at('ports').flatMap(admitPort) : admitPorts(spec),
     externalName: type === 'ExternalName' ? admitExternalName(spec.at('externalName')) : undefined,
     publishedAddresses: [
       ...spec.at('externalIPs').flatMap(admitAddress),
@@ -29,6 +29,30 @@ function admitType(field: Field): Service['type'] {
   if (type === 'ClusterIP' || type === 'NodePort' || type === 'LoadBalancer' || type === 'ExternalName') return type;
   field.add('ObjectMalformed', `${shown(type)} is not a type of Service`);
   return 'ClusterIP';
+}
+
+/** Those that can be told apart; an API server refuses the whole Service for the others (ValidateService). */
+function admitPorts(spec: Field): readonly ServicePort[] {
+  const field = spec.at('ports');
+  if (field.isEmpty && spec.at('clusterIP').text() !== 'None')
+    field.add('PortInvalid', 'there are none: only a headless Service can do without');
+  const fields = field.items();
+  const numbers = new Set<string>();
+  const names = new Set<string>();
+  return field.flatMap((item) =>
+    admitPort(item).filter(({ name, port, protocol }) => {
+      const number = `${String(port)}/${protocol}`;
+      const isNewNumber = !numbers.has(number);
+      const isNewName = !names.has(name);
+      numbers.add(number);
+      names.add(name);
+      if (!isNewNumber) item.add('PortInvalid', `${number} is there already; this one is left out`);
+      else if (name === '' && fields.length > 1)
+        item.at('name').add('PortInvalid', `there is none, and the Service has ${String(fields.length)} ports`);
+      else if (!isNewName) item.at('name').add('PortInvalid', `${shown(name)} is there already; this port is left out`);
+      return isNewNumber && isNewName;
+    }),
+  );
 }
 
 function admitPort(field: Field): readonly ServicePort[] {

@@ -58,7 +58,7 @@ describe('ManifestSource', () => {
     await mkdir(join(folder, 'sub/deeper'), { recursive: true });
     await writeFile(join(folder, 'two.yml'), service('a') + service('b'));
     await writeFile(join(folder, 'sub/deeper/c.yaml'), service('c'));
-    const item = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'd' }, spec: {} };
+    const item = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'd' }, spec: { clusterIP: 'None' } };
     await writeFile(join(folder, 'list.json'), JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [item] }));
     await writeFile(join(folder, '.hidden.yaml'), service('hidden'));
     await writeFile(join(folder, 'notes.txt'), 'not a manifest');

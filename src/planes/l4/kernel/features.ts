@@ -96,7 +96,7 @@ const PROBE_TABLE = 'sluice-probe';
  * Makes sure that the kernel has what the rules need, by having it judge a rule of each kind; nothing is left behind.
  *
  * @throws Fault `kernel-permission` where this process may not, `kernel-features` with everything that is missing and the options of
- * the kernel that bring it. Neither is retryable. Also what {@link Nft.check} throws for other reasons.
+ * the kernel that bring it, or `nft-too-old` where that may be the reason. None is retryable. Also what {@link Nft.check} throws for other reasons.
  */
 export async function probeKernel(nft: Nft, signal?: AbortSignal): Promise<void> {
   for (const features of FEATURES) {
@@ -106,10 +106,24 @@ export async function probeKernel(nft: Nft, signal?: AbortSignal): Promise<void>
       if (why !== undefined) missing.push(why);
     }
     if (missing.length > 0) {
+      await refuseOld(nft);
       const message = `the kernel, or nft, lacks what Service traffic needs: ${missing.join('; ')}`;
       throw new Fault('kernel-features', message, { retryable: false });
     }
   }
+}
+
+/** The oldest nft that the rules are tested with. An older one that does all that is probed may well do. */
+const OLDEST_NFT = [1, 0, 6] as const;
+
+/** What an old nft does not know it refuses in the same way as what the kernel lacks: no kernel option would help then. */
+async function refuseOld(nft: Nft): Promise<void> {
+  const version = await nft.version();
+  if (version === undefined) return;
+  const differing = OLDEST_NFT.findIndex((number, place) => number !== version[place]);
+  if (differing === -1 || (version[differing] ?? 0) > (OLDEST_NFT[differing] ?? 0)) return;
+  const message = `nft ${version.join('.')} is too old for what Service traffic needs: install ${OLDEST_NFT.join('.')} or newer (package nftables)`;
+  throw new Fault('nft-too-old', message, { retryable: false });
 }
 
 async function whyMissing(nft: Nft, feature: Feature, signal: AbortSignal | undefined): Promise<string | undefined> {

@@ -12,7 +12,7 @@ import { WORDS, type Family } from '../rules/names.ts';
 import { NftEvents } from './nft-event.ts';
 import { NftRefusedFault } from './nft-refusal.ts';
 import type { Nft } from './nft.ts';
-import { programEnvironment } from './run-program.ts';
+import { findProgram, programEnvironment } from './run-program.ts';
 
 /** A chain, set or map of ours that rules of ours use, so that the kernel would not let anybody delete it alone. */
 export interface Anchor {
@@ -68,23 +68,36 @@ export class NftMonitor {
 
   /** Watches until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
+    await this.#followAgain(signal);
+    for (let looks = 0; !signal.aborted; looks += 1) {
+      await (looks % LOOKS_PER_AUDIT === 0 ? this.#audit() : this.#look());
+      await sleep(LOOK_INTERVAL_MS, signal);
+    }
+  }
+
+  /** Follows every change for as long as that can be had, and says why it can no longer. */
+  async #followAgain(signal: AbortSignal): Promise<void> {
+    const { logger } = this.#options;
+    if ((await findProgram('setpriv')) === undefined) {
+      const remedy = 'install setpriv (package util-linux)';
+      logger.warn('setpriv is missing: changes are not followed; the tables are looked at every two seconds', {
+        remedy,
+      });
+      return;
+    }
     const backoff = new Backoff({ minMs: 200, maxMs: 10_000 });
     while (!signal.aborted) {
       const startedMs = performance.now();
       const end = await this.#follow(signal);
       if (signal.aborted) return;
       if (end.includes('emory')) break; // "Memory allocation failure", in whatever case
-      this.#options.logger.warn('nft monitor ended; it is started again', { reason: end });
+      logger.warn('nft monitor ended; it is started again', { reason: end });
       if (performance.now() - startedMs > 60_000) backoff.reset();
       await this.#audit();
       await sleep(backoff.nextMs(), signal);
     }
-    if (signal.aborted) return;
-    this.#options.logger.info('too many elements to follow every change; the tables are looked at every two seconds');
-    for (let looks = 0; !signal.aborted; looks += 1) {
-      await (looks % LOOKS_PER_AUDIT === 0 ? this.#audit() : this.#look());
-      await sleep(LOOK_INTERVAL_MS, signal);
-    }
+    if (!signal.aborted)
+      logger.info('too many elements to follow every change; the tables are looked at every two seconds');
   }
 
   /** Follows `nft monitor` to its end, and says why that came. */

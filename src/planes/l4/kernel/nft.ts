@@ -85,6 +85,12 @@ export class Nft {
     return JSON.parse(stdout) as unknown;
   }
 
+  /** As 1, 0, 6; undefined where nft does not say. */
+  async version(): Promise<readonly number[] | undefined> {
+    const { stdout } = await runProgram(await this.#link(), ['--version']);
+    return /v(\d+(?:\.\d+)*)/.exec(stdout)?.[1]?.split('.').map(Number);
+  }
+
   /** Ends the sessions. The next call would start new ones. */
   close(): void {
     this.#applying.close();
