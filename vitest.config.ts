@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 const setupFiles = ['test/property-seed.ts'];
 
 /**
- * Real servers on a machine that does other things as well: a test that failed is tried once more where changes are judged, and
- * `make test` names those that passed only then. While a person works on them they fail at once.
+ * Real sockets and servers on a machine that does other things as well: a test that failed is tried once more where changes are
+ * judged, and `make test` names those that passed only then. While a person works on them they fail at once.
  */
 const retry = process.env['CI'] === undefined ? 0 : 1;
 
@@ -32,6 +32,7 @@ export default defineConfig({
             'test/fakes/**/*.test.ts',
             'test/injection/**/*.test.ts',
           ],
+          retry,
           isolate: false,
           pool: 'threads',
           // Most of these tests wait for a socket or a timer most of the time.
