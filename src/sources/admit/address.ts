@@ -1,4 +1,3 @@
-import { cidrHas, cidrOf, type Cidr } from '../../model/cidr.ts';
 import { ipAddressOf, type IpAddress } from '../../model/grammar.ts';
 import { shown, type Field } from './field.ts';
 
@@ -29,35 +28,20 @@ export function admitServiceAddress(field: Field): readonly IpAddress[] {
   return admitIpAddress(field).filter((address) => !isSpecial(address, NO_SERVICES, field, 'where no Service can be'));
 }
 
-type SpecialRange = readonly [kind: string, range: Cidr];
+/** A kind of address by its text: addresses are canonical here, and there may be a hundred thousand of them. */
+type SpecialKind = readonly [kind: string, text: RegExp];
 
-const NO_ENDPOINTS = specialRanges([
-  ['an unspecified', '0.0.0.0/32'],
-  ['an unspecified', '::/128'],
-  ['a link-local', '169.254.0.0/16'],
-  ['a link-local', 'fe80::/10'],
-  ['a multicast', '224.0.0.0/4'],
-  ['a multicast', 'ff00::/8'],
-  ['a broadcast', '255.255.255.255/32'],
-]);
-
-const NO_SERVICES = [
-  ...NO_ENDPOINTS,
-  ...specialRanges([
-    ['a loopback', '127.0.0.0/8'],
-    ['a loopback', '::1/128'],
-  ]),
+const NO_ENDPOINTS: readonly SpecialKind[] = [
+  ['an unspecified', /^(?:0\.0\.0\.0|::)$/],
+  ['a link-local', /^(?:169\.254\.|fe[89ab][0-9a-f]:)/],
+  ['a multicast', /^(?:22[4-9]\.|23\d\.|ff[0-9a-f]{2}:)/],
+  ['a broadcast', /^255\.255\.255\.255$/],
 ];
 
-function specialRanges(ranges: readonly (readonly [kind: string, range: string])[]): readonly SpecialRange[] {
-  return ranges.flatMap(([kind, text]) => {
-    const range = cidrOf(text);
-    return range === undefined ? [] : [[kind, range] as const];
-  });
-}
+const NO_SERVICES: readonly SpecialKind[] = [...NO_ENDPOINTS, ['a loopback', /^(?:127\.|::1$)/]];
 
-function isSpecial(address: IpAddress, ranges: readonly SpecialRange[], field: Field, why: string): boolean {
-  const found = ranges.find(([, range]) => cidrHas(range, address));
+function isSpecial(address: IpAddress, kinds: readonly SpecialKind[], field: Field, why: string): boolean {
+  const found = kinds.find(([, text]) => text.test(address));
   if (found !== undefined) field.add('AddressInvalid', `${address} is ${found[0]} address, ${why}`);
   return found !== undefined;
 }
