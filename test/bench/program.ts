@@ -31,6 +31,8 @@ const SIZES: readonly Size[] = [
 interface Origin {
   readonly lab: Lab;
   readonly startMs: number;
+  /** Resolves when what a start brings with it is over, such as the status of every Ingress. */
+  readonly settled: () => Promise<void>;
   readonly point: (port: number) => Promise<void> | void;
   readonly close: () => Promise<void>;
 }
@@ -136,12 +138,16 @@ async function fromApiServer(size: Size, port: number): Promise<Origin> {
   );
   const lab = await Lab.forCluster(kubeconfig, ['--watch-ingress-without-class', '--ssl-redirect', 'false']);
   const startMs = await timedStart(lab);
+  const settled = async (): Promise<void> => {
+    const written = (): number => server.requests.filter(({ path }) => path.endsWith('/status')).length;
+    for (let before = -1; before !== written(); await sleep(1000)) before = written();
+  };
   const close = async (): Promise<void> => {
     await lab.stop();
     await server.close();
     await rm(folder, { recursive: true, force: true });
   };
-  return { lab, startMs, point, close };
+  return { lab, startMs, settled, point, close };
 }
 
 /** From a folder, with a file per hundred Services; without certificates. */
@@ -168,7 +174,7 @@ ${ingress('live', 'live.test', { '/': 'live' })}`,
   const point = (target: number): Promise<void> => lab.write('live-endpoints.yaml', slice('live', [target]));
   await point(port);
   const startMs = await timedStart(lab);
-  return { lab, startMs, point, close: () => lab.stop() };
+  return { lab, startMs, settled: () => sleep(2000), point, close: () => lab.stop() };
 }
 
 /** An endpoint that answers its own port, at once. */
@@ -220,9 +226,10 @@ async function measure(
   size: Size,
   ports: readonly [number, number],
 ): Promise<Row> {
-  const { lab, startMs, point, close } = await open(size, ports[1]);
+  const { lab, startMs, settled, point, close } = await open(size, ports[1]);
   const asker = new Asker(lab.httpPort);
   try {
+    await settled();
     const samples: number[] = [];
     for (let flip = 0; flip < FLIPS; flip += 1) {
       const port = ports[flip % 2 === 0 ? 0 : 1];

@@ -60,5 +60,7 @@ export function answerAll<Names extends string, Known extends Calls<Names>>(
         } satisfies Reply),
     );
   });
-  process.on('disconnect', () => void release());
+  // Left to itself, Node 24 may spin for ever while it closes what a server has left open.
+  const end = (): void => process.exit(0);
+  process.on('disconnect', () => void release().then(end, end));
 }
