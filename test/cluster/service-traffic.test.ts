@@ -52,10 +52,24 @@ describe('Service traffic from a real kube-apiserver', () => {
     const web = new ServiceFixture(4, { endpoints: ['b1'] });
     await lab.apply(web);
     await lab.network.command('node-a', ['nft', 'flush', 'ruleset']);
-    await lab.expectFrom('a2', web.clusterTargets(), ['b1']);
+    // A connection that begins before the rules are back stays as it began.
     await vi.waitFor(async () => expect(await told()).toContain('KernelTablesRepaired Node node-a '), 20_000);
+    await lab.expectFrom('a2', web.clusterTargets(), ['b1']);
     // Nobody touched the others.
     expect(await told()).not.toContain('KernelTablesRepaired Node node-b');
+  });
+
+  it('tells a Service by an Event on which node the kernel refused it, and serves it on the others', async () => {
+    const web = new ServiceFixture(6, { endpoints: ['b1'], families: ['IPv4'] });
+    const element = `{ ${web.clusterIp('IPv4')} . tcp . 80 : drop }`;
+    await lab.network.command('node-a', ['nft', 'add', 'element', 'ip', 'sluice', 'services', element]);
+    await lab.apply(web);
+    await lab.expectFrom('b2', web.clusterTargets(), ['b1']);
+    await vi.waitFor(
+      async () => expect(await told()).toMatch(/KernelRefused Service \S+ node node-a cannot program/),
+      20_000,
+    );
+    expect(await told()).not.toMatch(/KernelRefused Service \S+ node node-b/);
   });
 
   it('tells a Service by an Event on which node another program has its health check node port', async () => {
