@@ -13,7 +13,7 @@ export async function whyNoNode(options: NodeOptions): Promise<string | undefine
   if (!(await hasNetAdmin())) return 'it needs root, or CAP_NET_ADMIN';
   if ((await findProgram('nft')) === undefined) return 'nft is not installed (package nftables)';
   const locked = await NodeLock.whyNot();
-  if (locked !== undefined) return locked;
+  if (locked !== undefined) return locked.message;
   const found = options.takesOver ? [] : await findKubeProxy();
   return found.length === 0 ? undefined : `kube-proxy is at work here (${found.join('; ')}); --takeover replaces it`;
 }
@@ -63,13 +63,13 @@ export class NodeLock {
     }
   }
 
-  /** Why it cannot be taken; undefined when it can. */
-  static async whyNot(): Promise<string | undefined> {
+  /** Why it cannot be taken, as {@link take} says it; undefined when it can. */
+  static async whyNot(): Promise<Fault | undefined> {
     try {
       await (await NodeLock.take()).release();
       return undefined;
     } catch (thrown) {
-      if (thrown instanceof Fault) return thrown.message;
+      if (thrown instanceof Fault) return thrown;
       throw thrown;
     }
   }

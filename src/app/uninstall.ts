@@ -36,13 +36,10 @@ export async function uninstall(stateDirectory: string): Promise<readonly string
 }
 
 async function refuseBesideRunning(): Promise<void> {
-  try {
-    await (await NodeLock.take()).release();
-  } catch (cause) {
-    if (!(cause instanceof Fault)) throw cause;
-    const why = cause.code === 'node-lock' ? 'a Sluice programs this machine; stop it first' : cause.message;
-    throw new Fault('running', `nothing is removed: ${why}`, { cause, retryable: false });
-  }
+  const cause = await NodeLock.whyNot();
+  if (cause === undefined) return;
+  const why = cause.code === 'node-lock' ? 'a Sluice programs this machine; stop it first' : cause.message;
+  throw new Fault('running', `nothing is removed: ${why}`, { cause, retryable: false });
 }
 
 /** Removes our tables from the kernel, and returns which there were. @throws Fault when it may not. */

@@ -18,7 +18,7 @@ export interface PortListenerOptions {
 const RETRY_BOUNDS: BackoffBounds = { minMs: 1000, maxMs: 60_000 };
 
 /**
- * Has a server listen on a port that a Service names. Another program may have it, and let go of it without anybody telling us, so
+ * Has a server listen on a port that somebody else chose. Another program may have it, and let go of it without anybody telling us, so
  * it is tried again with back-off.
  */
 export class PortListener {

@@ -40,8 +40,8 @@ export class L7Compiler {
   readonly #backends = new BackendTable();
   readonly #certificates = new CertificateTable();
   readonly #validity = new ValidityTable();
-  /** Hosts that TLS entries name and no rule. */
-  readonly #tlsOnly = new Set<Hostname>();
+  /** Hosts that TLS entries name and no rule, by the hosts whose routes they may have. */
+  readonly #tlsOnlyBelow = new DependencyIndex();
   #isFirst = true;
   #hosts = PersistentMap.empty<HostPlan>();
   #wantedSecrets = PersistentMap.empty<true>();
@@ -90,10 +90,7 @@ export class L7Compiler {
     const fallback = this.#settings.defaultBackendService;
     if (fallback !== undefined && (this.#isFirst || input.changedServices.has(fallback))) dirty.add(ANY_HOST);
     this.#isFirst = false;
-    for (const host of this.#tlsOnly) {
-      const above = wildcardAbove(host);
-      if (dirty.has(ANY_HOST) || (above !== undefined && dirty.has(above))) dirty.add(host);
-    }
+    for (const above of dirty) for (const host of this.#tlsOnlyBelow.ownersOf(above)) addHost(dirty, host, this.#hosts);
     return dirty;
   }
 
@@ -112,8 +109,9 @@ export class L7Compiler {
     const tls = this.#tlsOf(host, input);
     this.#certificates.use(host, tls.certificate);
     const isTlsOnly = host !== ANY_HOST && own.length === 0 && tls.isClaimed;
-    if (isTlsOnly) this.#tlsOnly.add(host);
-    else if (host !== ANY_HOST) this.#tlsOnly.delete(host);
+    const above = isTlsOnly ? wildcardAbove(host) : undefined;
+    const hostsAbove = above === undefined ? [ANY_HOST] : [ANY_HOST, above];
+    this.#tlsOnlyBelow.set(host, isTlsOnly ? hostsAbove : []);
     const all = isTlsOnly ? this.#redirectedRoutesAbove(host, input) : own;
     const { plan, findings: conflicts } = hostPlan(host, all, tls, (namespace, service, port) => {
       const object = input.snapshot.services.get(`${namespace}/${service}`);

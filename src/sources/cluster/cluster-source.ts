@@ -113,6 +113,7 @@ export class ClusterSource implements Source {
     const isSyncing = states.length < this.#followed.length || states.some((state) => state.kind === 'syncing');
     return { kind: isSyncing ? 'syncing' : 'synced' };
   }
+
   /** Of Secrets a refusal is believed at once: they are asked for when other kinds have been read, and one of them holds up nothing. */
   #unconfirmedRefusal(): SourceState | undefined {
     const { forbiddenConfirmMs = FORBIDDEN_CONFIRM_MS } = this.#options;
