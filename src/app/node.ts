@@ -85,6 +85,7 @@ export class NodeRole implements Role {
       logger,
       anchors: ANCHORS,
       isProgrammed: () => this.#plane.programmed !== undefined,
+      elements: () => this.#plane.elements,
       onForeign: (reason) => {
         metrics.kernelRepaired();
         events?.repaired(reason);

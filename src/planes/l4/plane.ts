@@ -62,6 +62,8 @@ export class L4Plane implements Plane<L4Plan> {
   #programmed: L4Plan | undefined;
   /** One that comes during an apply makes void what that apply has done. */
   #disturbances = 0;
+  /** Elements of our tables when they were last made as a whole. */
+  #elements = 0;
   /** Chains, sets and maps that are there beyond the fixed ones: `chain ip sluice cluster-3`. */
   #present = new Set<string>();
   /** Those among them that nothing goes to any more. */
@@ -90,6 +92,11 @@ export class L4Plane implements Plane<L4Plan> {
   /** The Services as the kernel has them, what it remembers of clients and flows included; undefined while that is not known. */
   get programmed(): L4Plan | undefined {
     return this.#programmed;
+  }
+
+  /** About how many elements our tables have. */
+  get elements(): number {
+    return this.#elements;
   }
 
   onDisturbed(listener: (reason: string) => void): void {
@@ -158,6 +165,7 @@ export class L4Plane implements Plane<L4Plan> {
       try {
         await this.#send(all, signal);
         this.#present = new Set(all.needed);
+        this.#elements = all.changes;
         this.#applied = want;
         return { changes: all.changes, refused: [] };
       } catch (thrown) {

@@ -29,6 +29,8 @@ export interface NftMonitorOptions {
   readonly anchors: readonly Anchor[];
   /** Whether the anchors should be there by now. */
   readonly isProgrammed: () => boolean;
+  /** About how many elements there are in our tables. */
+  readonly elements: () => number;
   /** Called for each time that another program deleted something of ours, or that something of ours is not there. */
   readonly onForeign: (reason: string) => void;
   /** How often the tables are looked at while every change is followed; 30 s unless told. */
@@ -36,16 +38,28 @@ export interface NftMonitorOptions {
 }
 
 /**
- * The most memory that `nft monitor` may take, in KiB. It keeps a copy of all elements, some 2 KB each, so that this lasts for
- * 50,000 of them; with more it ends, and our tables are only looked at from time to time.
+ * With more elements than this, our tables are only looked at from time to time. `nft monitor` reads them all before it follows, at 15 µs
+ * and 2 KB each, and begins anew whenever a change comes in between: with 50,000 it would hardly get through where ten Services a second
+ * change, and take a processor while it tries.
  */
+const MOST_ELEMENTS = 20_000;
+
+/** The most memory that `nft monitor` may take, in KiB, should there come to be more elements: this lasts for 50,000. */
 const MEMORY_KIB = 131_072;
+
+/** Why changes cannot be followed on this machine; `remedy` where somebody could do something about it. */
+interface Obstacle {
+  readonly reason: string;
+  readonly remedy?: string;
+}
+
+const TOO_MANY_ELEMENTS: Obstacle = { reason: 'too many elements' };
 
 /** While every change is followed a look finds only what the kernel did not tell. */
 const FOLLOWED_LOOK_INTERVAL_MS = 30_000;
 const LOOK_INTERVAL_MS = 2000;
 
-/** nft reads all elements before it subscribes: a second, for as many as it has memory for. */
+/** How long `nft monitor` may take to read all elements. */
 const SUBSCRIPTION_POLL_MS = 100;
 const SUBSCRIPTION_POLLS = 100;
 
@@ -68,40 +82,38 @@ export class NftMonitor {
 
   /** Watches until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    await this.#followAgain(signal);
-    for (let looks = 0; !signal.aborted; looks += 1) {
+    const obstacle = await this.#followAgain(signal);
+    if (obstacle === undefined) return;
+    const { logger } = this.#options;
+    logger[obstacle.remedy === undefined ? 'info' : 'warn'](
+      `${obstacle.reason}: changes are not followed; the tables are looked at every two seconds`,
+      obstacle.remedy === undefined ? {} : { remedy: obstacle.remedy },
+    );
+    for (let looks = 1; await sleep(LOOK_INTERVAL_MS, signal); looks += 1)
       await (looks % LOOKS_PER_AUDIT === 0 ? this.#audit() : this.#look());
-      await sleep(LOOK_INTERVAL_MS, signal);
-    }
   }
 
-  /** Follows every change for as long as that can be had, and says why it can no longer. */
-  async #followAgain(signal: AbortSignal): Promise<void> {
-    const { logger } = this.#options;
-    if ((await findProgram('setpriv')) === undefined) {
-      const remedy = 'install setpriv (package util-linux)';
-      logger.warn('setpriv is missing: changes are not followed; the tables are looked at every two seconds', {
-        remedy,
-      });
-      return;
-    }
+  /** Follows every change for as long as that can be had, and returns why it can no longer; undefined when `signal` ended it. */
+  async #followAgain(signal: AbortSignal): Promise<Obstacle | undefined> {
+    if (this.#options.elements() > MOST_ELEMENTS) return TOO_MANY_ELEMENTS;
+    if ((await findProgram('setpriv')) === undefined)
+      return { reason: 'setpriv is missing', remedy: 'install setpriv (package util-linux)' };
     const backoff = new Backoff({ minMs: 200, maxMs: 10_000 });
     while (!signal.aborted) {
       const startedMs = performance.now();
       const end = await this.#follow(signal);
-      if (signal.aborted) return;
-      if (end.includes('emory')) break; // "Memory allocation failure", in whatever case
-      logger.warn('nft monitor ended; it is started again', { reason: end });
-      if (performance.now() - startedMs > 60_000) backoff.reset();
+      if (signal.aborted) break;
       await this.#audit();
+      if (typeof end !== 'string') return end;
+      this.#options.logger.warn('nft monitor ended; it is started again', { reason: end });
+      if (performance.now() - startedMs > 60_000) backoff.reset();
       await sleep(backoff.nextMs(), signal);
     }
-    if (!signal.aborted)
-      logger.info('too many elements to follow every change; the tables are looked at every two seconds');
+    return undefined;
   }
 
-  /** Follows `nft monitor` to its end, and says why that came. */
-  async #follow(signal: AbortSignal): Promise<string> {
+  /** Follows `nft monitor` to its end, and says why that came, and whether it would come again. */
+  async #follow(signal: AbortSignal): Promise<string | Obstacle> {
     // It would notice only at the next change that nobody reads it any more, and until then hold on to its network namespace.
     const script = `ulimit -v ${String(MEMORY_KIB)}; exec setpriv --pdeathsig KILL nft monitor`;
     const child = spawn('sh', ['-c', script], { env: programEnvironment, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -116,9 +128,15 @@ export class NftMonitor {
     });
     child.stderr.on('data', (chunk: Buffer) => (words = chunk.toString().trim()));
     const ended = new AbortController();
-    const looking = this.#lookBeside(child.pid, AbortSignal.any([signal, ended.signal]));
+    let hasTooMany = false;
+    const onUnreadable = (): void => {
+      hasTooMany = true;
+      child.kill('SIGKILL');
+    };
+    const looking = this.#lookBeside(child.pid, onUnreadable, AbortSignal.any([signal, ended.signal]));
     try {
       await once(child, 'close');
+      if (hasTooMany || words.includes('emory')) return TOO_MANY_ELEMENTS; // "Memory allocation failure", in whatever case
       return words === '' ? `it ended with ${child.signalCode ?? `status ${String(child.exitCode)}`}` : words;
     } catch (thrown) {
       return messageOf(thrown);
@@ -129,10 +147,15 @@ export class NftMonitor {
     }
   }
 
-  /** Looks for what the follower cannot tell: what went before it had subscribed, and what it lost without a word. */
-  async #lookBeside(follower: number | undefined, signal: AbortSignal): Promise<void> {
-    for (let polls = 0; polls < SUBSCRIPTION_POLLS && !(await hasSubscribed(follower)); polls += 1)
+  /**
+   * Looks for what the follower cannot tell: what went before it had subscribed, and what it lost without a word. Calls `onUnreadable`
+   * when it does not get to subscribe.
+   */
+  async #lookBeside(follower: number | undefined, onUnreadable: () => void, signal: AbortSignal): Promise<void> {
+    for (let polls = 0; !(await hasSubscribed(follower)); polls += 1) {
+      if (polls === SUBSCRIPTION_POLLS) return onUnreadable();
       if (!(await sleep(SUBSCRIPTION_POLL_MS, signal))) return;
+    }
     if (signal.aborted) return;
     await this.#audit();
     while (await sleep(this.#options.lookIntervalMs ?? FOLLOWED_LOOK_INTERVAL_MS, signal)) await this.#look();

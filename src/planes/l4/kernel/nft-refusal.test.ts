@@ -1,35 +1,35 @@
 import { describe, expect, test } from 'vitest';
-import { decodeRefusal, LINE_JOINT, NftRefusedFault } from './nft-refusal.ts';
+import { decodeRefusal, NftRefusedFault } from './nft-refusal.ts';
 
 const lines: readonly [string, string] = [
   'add element ip sluice m { 1.2.3.4 . tcp . 81 : drop }',
   'add element ip sluice m { 1.2.3.4 . tcp . 80 : accept }',
 ];
-const joined = lines.join(LINE_JOINT);
-const carets = (column: number): string => `${' '.repeat(column)}^^^^^`;
+const carets = '                          ^^^^^';
+const included = 'In file included from <cmdline>:1:1-44:';
 
 describe('what nft prints', () => {
   test.for([
     ['nothing', [], undefined],
     [
       'a line of a file',
-      ['/dev/stdin:2:27-44: Error: Could not process rule: File exists', lines[1], carets(26)],
+      ['/var/lib/sluice/x:2:27-44: Error: Could not process rule: File exists', lines[1], carets],
       { message: 'Could not process rule: File exists', line: lines[1] },
     ],
     [
-      'the first command of a session line',
-      ['Error: Could not process rule: File exists', joined, carets(26)],
+      'a line of an included file',
+      [included, '/var/lib/sluice/x:1:27-44: Error: Could not process rule: File exists', lines[0], carets],
       { message: 'Could not process rule: File exists', line: lines[0] },
     ],
     [
-      'the second command of a session line',
-      ['Error: Could not process rule: File exists', joined, carets(joined.length - 10)],
-      { message: 'Could not process rule: File exists', line: lines[1] },
+      'the first of several errors',
+      [included, '/x:1:1-4: Error: one', lines[0], carets, included, '/x:2:1-4: Error: two', lines[1], carets],
+      { message: 'one', line: lines[0] },
     ],
     [
-      'the first of several errors',
-      ['Error: one', joined, carets(2), 'Error: two', joined, carets(60)],
-      { message: 'one', line: lines[0] },
+      'an error of the line that includes',
+      ['Error: Could not open file "/x": Permission denied', 'include "/x"', carets],
+      { message: 'Could not open file "/x": Permission denied', line: undefined },
     ],
     [
       'an error of no place',
@@ -41,11 +41,11 @@ describe('what nft prints', () => {
       ['Operation not permitted (you must be root)'],
       { message: 'Operation not permitted (you must be root)', line: undefined },
     ],
-    ['a warning', ['Warning: deprecated', joined, carets(0)], undefined],
+    ['a warning', [included, '/x:1:1-4: Warning: deprecated', lines[0], carets], undefined],
     [
       'a warning, then an error',
-      ['Warning: deprecated', joined, carets(0), 'Error: one', joined, carets(0)],
-      { message: 'one', line: lines[0] },
+      ['/x:1:1-4: Warning: deprecated', lines[0], carets, '/x:2:1-4: Error: one', lines[1], carets],
+      { message: 'one', line: lines[1] },
     ],
   ] as const)('%s', ([, printed, refusal]) => {
     expect(decodeRefusal(printed, lines)).toEqual(refusal);

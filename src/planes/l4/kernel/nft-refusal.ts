@@ -19,42 +19,27 @@ export class NftRefusedFault extends Fault {
   }
 }
 
-/** What joins the lines of a transaction where the whole must be one line. */
-export const LINE_JOINT = '; ';
-
 const SHOWN_CHARACTERS = 200;
 
-/** `/path/of/file:3:27-44: Error: …` from a file, `Error: …` from a session, `netlink: Error: …` from either. */
+/** `/path/of/file:3:27-44: Error: …` of a line, `Error: …` or `netlink: Error: …` of none. */
 const ERROR_LINE = /^(?:\/.*:(?<number>\d+):[\d-]+: |netlink: )?Error: (?<message>.*)$/;
 
+const WARNING_LINE = /^(?:\/.*:\d+:[\d-]+: )?Warning: /;
+
 /**
- * Reads the first error in what nft printed; undefined when there is none. `lines` is the transaction as it was given: joined to
- * one line for a session, where nft marks the place with carets, or as they are in a file, where it counts lines.
+ * Reads the first error in what nft printed about a file; undefined when there is none. `lines` are those of the file.
+ * Where a session included it, lines that say so come first.
  */
 export function decodeRefusal(printed: readonly string[], lines: readonly string[]): Refusal | undefined {
   const [first] = printed;
   if (first === undefined) return undefined;
-  for (const [index, text] of printed.entries()) {
+  for (const text of printed) {
     const groups = ERROR_LINE.exec(text)?.groups;
-    if (groups === undefined) continue;
-    const message = groups['message'] ?? '';
-    if (groups['number'] !== undefined) return { message, line: lines[Number(groups['number']) - 1] };
-    return { message, line: markedLine(printed[index + 2], lines) };
+    if (groups !== undefined) return { message: groups['message'] ?? '', line: lines[Number(groups['number']) - 1] };
   }
-  if (first.startsWith('Warning: ')) return undefined;
+  if (printed.some((text) => WARNING_LINE.test(text))) return undefined;
   // Such as "Operation not permitted (you must be root)", which has no form at all.
   return { message: first, line: undefined };
-}
-
-/** The line that the first caret stands under. */
-function markedLine(marks: string | undefined, lines: readonly string[]): string | undefined {
-  if (marks === undefined || !/^\s*\^/.test(marks)) return undefined;
-  let column = marks.indexOf('^');
-  for (const line of lines) {
-    column -= line.length + LINE_JOINT.length;
-    if (column < 0) return line;
-  }
-  return undefined;
 }
 
 function cut(line: string): string {

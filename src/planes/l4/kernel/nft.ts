@@ -1,8 +1,8 @@
 import { mkdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Fault, messageOf } from '../../../lib/fault.ts';
 import { Turns } from '../../../lib/turns.ts';
-import { decodeRefusal, LINE_JOINT, NftRefusedFault, type Refusal } from './nft-refusal.ts';
+import { decodeRefusal, NftRefusedFault } from './nft-refusal.ts';
 import { NftSession } from './nft-session.ts';
 import { findProgram, runProgram } from './run-program.ts';
 
@@ -12,8 +12,8 @@ import { findProgram, runProgram } from './run-program.ts';
  */
 export const NFT_PROCESS_NAME = 'sluice-nft';
 
-/** Above this a process of its own is cheaper: a session reads byte by byte, at 0.8 µs each. */
-const SESSION_BYTES = 8192;
+/** What a transaction above this takes of memory is better given back by the end of a process: 20 times as much as its text. */
+const SESSION_BYTES = 262_144;
 
 /** Each further line costs a session 30 ns for every line before it, and memory that it never gives back. */
 const SESSION_LINES = 1000;
@@ -37,14 +37,14 @@ export class Nft {
     // Made again when it is gone: whoever empties the state directory must not keep changes from the kernel.
     this.#link = () => (folder === undefined ? Promise.resolve(program) : linkTo(program, folder));
     const fileFor = (use: string): string | undefined =>
-      folder === undefined ? undefined : join(folder, `${NFT_PROCESS_NAME}.${use}`);
+      folder === undefined ? undefined : resolve(folder, `${NFT_PROCESS_NAME}.${use}`);
     this.#applying = new Lane(this.#link, [], fileFor('apply'));
     this.#checking = new Lane(this.#link, ['-c'], fileFor('check'));
   }
 
   /**
    * Finds nft, unless its path is given. `folder`, which no other process may use, keeps a link to it, of which it gets its name
-   * ({@link NFT_PROCESS_NAME}), and large transactions while they are applied.
+   * ({@link NFT_PROCESS_NAME}), and transactions while they are applied.
    *
    * @throws Fault `nft-missing` when the machine has none, `nft-link` when the link can not be made.
    */
@@ -81,7 +81,8 @@ export class Nft {
    */
   async listJson(args: readonly string[]): Promise<unknown> {
     const { status, stdout, stderr } = await runProgram(await this.#link(), ['-j', 'list', ...args]);
-    if (status !== 0) throw new NftRefusedFault(refusalOf(stderr, [`list ${args.join(' ')}`]));
+    const refusal = status === 0 ? undefined : decodeRefusal(printedAs(stderr), [`list ${args.join(' ')}`]);
+    if (refusal !== undefined) throw new NftRefusedFault(refusal);
     return JSON.parse(stdout) as unknown;
   }
 
@@ -106,7 +107,7 @@ class Lane {
   readonly #turns = new Turns();
   #session: NftSession | undefined;
 
-  /** `link` gives the path of nft, `file` is where a large transaction is written, if anywhere. */
+  /** `link` gives the path of nft, `file` is where a transaction is written, if anywhere. */
   constructor(link: () => Promise<string>, flags: readonly string[], file: string | undefined) {
     this.#link = link;
     this.#flags = flags;
@@ -114,13 +115,15 @@ class Lane {
   }
 
   async run(transaction: string, signal: AbortSignal | undefined): Promise<void> {
-    const lines = transaction.split('\n');
     await this.#turns.take(async () => {
       signal?.throwIfAborted();
-      const session = fitsSession(transaction, lines) ? await this.#openSession() : undefined;
-      const refusal =
-        session === undefined ? await this.#runAlone(transaction, lines) : await runInSession(session, lines);
+      const isSmall = transaction.length <= SESSION_BYTES;
+      const printed =
+        (isSmall ? await this.#runInSession(transaction) : undefined) ?? (await this.#runAlone(transaction));
+      const refusal = decodeRefusal(printed, transaction.split('\n'));
       if (refusal !== undefined) throw new NftRefusedFault(refusal);
+      // What comes after everything is a small change, which should not have to wait for a session to start.
+      if (!isSmall) await this.#openSession();
     });
   }
 
@@ -129,15 +132,28 @@ class Lane {
     this.#session = undefined;
   }
 
-  /** Undefined when there can be none, as where nft was built without an interactive mode. */
+  /** Returns what nft printed; undefined when there can be no session, or nothing be written for it. */
+  async #runInSession(transaction: string): Promise<readonly string[] | undefined> {
+    const session = await this.#openSession();
+    try {
+      return await session?.run(transaction);
+    } catch (thrown) {
+      if (thrown instanceof Fault || !isSystemError(thrown)) throw thrown;
+      return undefined;
+    }
+  }
+
+  /** Undefined when there can be none, as where nft was built without an interactive mode, or on a full disk. */
   async #openSession(): Promise<NftSession | undefined> {
     if (this.#session !== undefined && !this.#session.isGone && this.#session.lines < SESSION_LINES)
       return this.#session;
     this.close();
+    if (this.#file === undefined) return undefined;
+    const program = await this.#link();
     try {
-      this.#session = await NftSession.open(await this.#link(), this.#flags);
+      this.#session = await NftSession.open(program, this.#flags, `${this.#file}.session`);
     } catch (thrown) {
-      if (!(thrown instanceof Fault)) throw thrown;
+      if (!(thrown instanceof Fault) && !isSystemError(thrown)) throw thrown;
     }
     return this.#session;
   }
@@ -146,18 +162,18 @@ class Lane {
    * From a file that is whole before nft starts: nft takes what it has read when its input ends, and from a pipe that would be any
    * part of a transaction whose author was killed while it wrote. On a full disk the pipe is still better than nothing.
    */
-  async #runAlone(transaction: string, lines: readonly string[]): Promise<Refusal | undefined> {
+  async #runAlone(transaction: string): Promise<readonly string[]> {
     const program = await this.#link();
     const text = `${transaction}\n`;
     const file = await this.#write(text);
     const args = [...this.#flags, '-f', file ?? '-'];
-    const stdin = file === undefined ? text : '';
+    const input = file === undefined ? { stdin: text } : {};
     try {
-      const end = await runProgram(program, args, { stdin, limitMs: LARGE_LIMIT_MS }).catch((thrown: unknown) => {
+      const end = await runProgram(program, args, { ...input, limitMs: LARGE_LIMIT_MS }).catch((thrown: unknown) => {
         throw thrown instanceof Fault ? new Fault('nft-gone', messageOf(thrown), { cause: thrown }) : thrown;
       });
       if (end.status === undefined) throw new Fault('nft-gone', 'nft was ended by a signal');
-      return end.status === 0 ? undefined : refusalOf(end.stderr, lines);
+      return end.status === 0 ? [] : printedAs(end.stderr);
     } finally {
       if (file !== undefined) await rm(file).catch(() => undefined); // the next one writes over it
     }
@@ -174,33 +190,14 @@ class Lane {
   }
 }
 
-async function runInSession(session: NftSession, lines: readonly string[]): Promise<Refusal | undefined> {
-  const commands = lines.filter((line) => line.trim() !== '');
-  return decodeRefusal(await session.run(commands.join(LINE_JOINT)), commands);
+function isSystemError(thrown: unknown): boolean {
+  return thrown instanceof Error && 'syscall' in thrown;
 }
 
-/** Whether it is small, and means the same when its lines are joined to one. */
-function fitsSession(transaction: string, lines: readonly string[]): boolean {
-  return transaction.length <= SESSION_BYTES && lines.every((line) => isWhole(line));
-}
-
-/**
- * Whether every block and string that begins in the line ends in it. A line with anything that a terminal library or nft may take for
- * more than a character (beyond ASCII, a comment, a continuation) does not count as whole.
- */
-function isWhole(line: string): boolean {
-  if (!/^[\x20-\x7e]*$/.test(line) || line.includes('\\')) return false;
-  const outside = line.replaceAll(/"[^"]*"/g, '');
-  return !/["#]/.test(outside) && count(outside, '{') === count(outside, '}') && !outside.trimStart().startsWith('}');
-}
-
-function count(text: string, character: string): number {
-  return text.split(character).length - 1;
-}
-
-function refusalOf(stderr: string, lines: readonly string[]): Refusal {
-  const printed = stderr.split('\n').filter((line) => line !== '');
-  return decodeRefusal(printed, lines) ?? { message: 'refused without a word', line: undefined };
+/** The lines of what nft printed when it refused. */
+function printedAs(stderr: string): readonly string[] {
+  const lines = stderr.split('\n').filter((line) => line !== '');
+  return lines.length === 0 ? ['refused without a word'] : lines;
 }
 
 async function installedNft(): Promise<string> {

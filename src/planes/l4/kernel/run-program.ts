@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Fault, messageOf } from '../../../lib/fault.ts';
 import { LineSplitter } from '../../../lib/line-splitter.ts';
+import { killGroup, Launcher } from './launcher.ts';
 
 /** How a program of the machine ended and what it said. */
 export interface ProgramEnd {
@@ -16,7 +17,7 @@ export interface ProgramEnd {
 
 export interface ProgramInput {
   readonly stdin?: string;
-  /** Takes the lines of the standard output as they come, which then stay out of the result. */
+  /** Takes the lines of the standard output as they come, without empty ones; they then stay out of the result. */
   readonly onLine?: (line: string) => void;
   /** When to give up; 60 s unless told. */
   readonly limitMs?: number;
@@ -59,27 +60,68 @@ export async function runProgram(
   args: readonly string[],
   { stdin, onLine, limitMs = LIMIT_MS }: ProgramInput = {},
 ): Promise<ProgramEnd> {
-  const child = spawn(program, args, { env: programEnvironment, stdio: ['pipe', 'pipe', 'pipe'] });
-  const limit = setTimeout(() => child.kill('SIGKILL'), limitMs);
+  try {
+    return stdin === undefined
+      ? await launch(program, args, onLine, limitMs)
+      : await feed(program, args, stdin, onLine, limitMs);
+  } catch (thrown) {
+    throw new Fault('program-failed', `cannot run ${program}: ${messageOf(thrown)}`, { cause: thrown });
+  }
+}
+
+/** Launchers that run nothing now: as many as there ever were programs at the same time. */
+const idle: Launcher[] = [];
+
+async function launch(
+  program: string,
+  args: readonly string[],
+  onLine: ProgramInput['onLine'],
+  limitMs: number,
+): Promise<ProgramEnd> {
+  const launcher = idle.pop() ?? new Launcher(programEnvironment);
+  const limit = setTimeout(() => launcher.kill(), limitMs);
+  const lines: string[] = [];
+  try {
+    const { shellStatus, stderr } = await launcher.run(program, args, onLine ?? ((line) => void lines.push(line)));
+    if (shellStatus === 126 || shellStatus === 127) throw new Error(stderr);
+    return { status: shellStatus < 128 ? shellStatus : undefined, stdout: lines.join('\n'), stderr };
+  } catch (thrown) {
+    if (launcher.isGone) throw tookTooLong(limitMs);
+    throw thrown;
+  } finally {
+    clearTimeout(limit);
+    if (!launcher.isGone) idle.push(launcher);
+  }
+}
+
+/** With something to read, which a launcher has not. */
+async function feed(
+  program: string,
+  args: readonly string[],
+  stdin: string,
+  onLine: ProgramInput['onLine'],
+  limitMs: number,
+): Promise<ProgramEnd> {
+  const child = spawn(program, args, { env: programEnvironment, stdio: 'pipe', detached: true });
+  const limit = setTimeout(() => killGroup(child), limitMs);
   try {
     // Who ends without reading everything closes the pipe early; its exit status says why.
     child.stdin.on('error', () => undefined);
-    child.stdin.end(stdin ?? '');
+    child.stdin.end(stdin);
     const [stdout, stderr] = await Promise.all([
       onLine === undefined ? text(child.stdout) : passLines(child.stdout, onLine),
       text(child.stderr),
       child.exitCode === null && child.signalCode === null ? once(child, 'close') : undefined,
     ]);
-    if (child.signalCode === 'SIGKILL') {
-      throw new Fault('program-failed', `${program} was killed, or took more than ${String(limitMs / 1000)} s`);
-    }
+    if (child.signalCode === 'SIGKILL') throw tookTooLong(limitMs);
     return { status: child.exitCode ?? undefined, stdout, stderr };
-  } catch (thrown) {
-    if (thrown instanceof Fault) throw thrown;
-    throw new Fault('program-failed', `cannot run ${program}: ${messageOf(thrown)}`, { cause: thrown });
   } finally {
     clearTimeout(limit);
   }
+}
+
+function tookTooLong(limitMs: number): Error {
+  return new Error(`it was killed, or took more than ${String(limitMs / 1000)} s`);
 }
 
 async function passLines(stream: AsyncIterable<Buffer>, onLine: (line: string) => void): Promise<string> {
