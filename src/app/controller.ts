@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Plan } from '../compile/plan.ts';
 import type { KubeClient } from '../kube/client.ts';
+import { aborted } from '../lib/aborted.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -16,17 +17,24 @@ export interface ControllerOptions {
   readonly metrics: Metrics;
   /** Where the Lease of the leader lives. */
   readonly leaseNamespace: string;
+  /** When this process serves what it would publish; at once where another one does. */
+  readonly serves: Promise<void>;
   /** The uid of the object of a Finding, so that its Events are found under it. */
   readonly uidOf: (finding: Finding) => string | undefined;
 }
 
-/** Writes status and Events, for as long as this process leads. Nothing waits for it. */
+/**
+ * Writes status and Events, for as long as this process leads. Nothing waits for it; it waits until there is something to be published,
+ * which no address should be before it answers. And thousands of writes would take the start its processors.
+ */
 export class Controller implements Role {
   readonly name = 'controller';
   readonly #runner: Runner<StatusWant>;
   readonly #elect: (signal: AbortSignal) => Promise<void>;
+  readonly #serves: Promise<void>;
 
-  constructor({ client, logger, metrics, leaseNamespace, uidOf }: ControllerOptions) {
+  constructor({ client, logger, metrics, leaseNamespace, serves, uidOf }: ControllerOptions) {
+    this.#serves = serves;
     const plane = new StatusPlane(new KubeStatusWriter(client, hostname(), logger, uidOf));
     this.#runner = new Runner(plane, logger, metrics);
     const elector = client.leaderElector({
@@ -48,6 +56,7 @@ export class Controller implements Role {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    await Promise.race([this.#serves, aborted(signal)]);
     await Promise.all([this.#runner.run(signal), this.#elect(signal)]);
   }
 

@@ -64,6 +64,11 @@ export class Gateway implements Role {
     return new Gateway(plane, paths, accessLog, logger, metrics);
   }
 
+  /** Resolves when HAProxy serves a plan for the first time. */
+  get serves(): Promise<void> {
+    return this.#runner.firstApply;
+  }
+
   want(plan: Plan): void {
     this.#hasPlan = true;
     this.#runner.want(plan.l7);

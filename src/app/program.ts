@@ -2,10 +2,12 @@ import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Compiler } from '../compile/compiler.ts';
 import type { Plan } from '../compile/plan.ts';
+import { aborted } from '../lib/aborted.ts';
 import { Fault, messageOf } from '../lib/fault.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import { createApi, startApi, type RunningApi } from '../observe/api.ts';
+import type { Snapshot } from '../model/snapshot.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Source } from '../sources/source.ts';
 import type { Store } from '../sources/store.ts';
@@ -44,6 +46,8 @@ export class Program {
   #compiler: Compiler | undefined;
   #roles: readonly Role[] = [];
   #plan: Plan | undefined;
+  /** What was compiled last. */
+  #compiled: Snapshot | undefined;
   #isCompileDue = false;
   #isStopping = false;
 
@@ -118,15 +122,30 @@ export class Program {
    */
   #compile(): void {
     const { sources, store } = this.#parts;
-    const facts = { nowMs: Date.now(), node: this.#addresses.facts };
-    const plan = this.#compiler?.compile(store.snapshot, facts);
-    if (plan === undefined) return;
+    const { snapshot } = store;
+    if (this.#compiler === undefined || !this.#isWorthwhile(snapshot)) return;
+    const plan = this.#compiler.compile(snapshot, { nowMs: Date.now(), node: this.#addresses.facts });
+    this.#compiled = snapshot;
     for (const source of sources) source.want({ secrets: plan.wantedSecrets, names: plan.wantedNames });
     const isComplete = this.#plan !== undefined || sources.every((source) => source.state.kind === 'synced');
     if (!isComplete) return;
     this.#plan = plan;
     this.#allocations.write(plan.allocations);
     for (const role of this.#roles) role.want(plan);
+  }
+
+  /**
+   * Until there is a plan that a role may see, one is made only for what it wants of the sources: of a large cluster, whose objects come in
+   * many pieces, half of what the start takes would go into plans that nobody sees.
+   */
+  #isWorthwhile(snapshot: Snapshot): boolean {
+    if (this.#plan !== undefined) return true;
+    const states = this.#parts.sources.map(({ state }) => state);
+    if (states.every(({ kind }) => kind === 'synced')) return true;
+    return (
+      !states.some((state) => state.kind === 'syncing' && state.lacks === 'own') &&
+      !hasSameWants(snapshot, this.#compiled)
+    );
   }
 
   #notReady(): readonly string[] {
@@ -164,6 +183,11 @@ export class Program {
   }
 }
 
+/** Whether two snapshots agree in all that decides which Secrets and names a plan wants. */
+function hasSameWants(left: Snapshot, right: Snapshot | undefined): boolean {
+  return (['ingresses', 'ingressClasses', 'services'] as const).every((table) => left[table] === right?.[table]);
+}
+
 /** @throws Fault when it cannot be made or written to */
 async function prepareStateDirectory(stateDirectory: string): Promise<void> {
   try {
@@ -197,11 +221,6 @@ function isThere(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 /** Rejects when any of the parts does, and otherwise never settles. */

@@ -141,7 +141,14 @@ function roleFactories(
 ): readonly (() => Role | Promise<Role>)[] {
   const { roles, stateDirectory, compile } = options;
   const factories: (() => Role | Promise<Role>)[] = [];
-  if (roles.has('gateway')) factories.push(() => Gateway.create(options, logger, metrics));
+  let serves = Promise.resolve();
+  if (roles.has('gateway')) {
+    factories.push(async () => {
+      const gateway = await Gateway.create(options, logger, metrics);
+      ({ serves } = gateway);
+      return gateway;
+    });
+  }
   if (roles.has('node') && compile.l4 !== undefined) {
     const { nodeName } = compile.l4;
     const events =
@@ -152,7 +159,7 @@ function roleFactories(
   if (roles.has('controller') && cluster !== undefined) {
     const { client, namespace } = cluster;
     const uidOf = (finding: Finding): string | undefined => uidIn(finding, store);
-    factories.push(() => new Controller({ client, logger, metrics, leaseNamespace: namespace, uidOf }));
+    factories.push(() => new Controller({ client, logger, metrics, leaseNamespace: namespace, serves, uidOf }));
   }
   return factories;
 }

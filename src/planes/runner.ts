@@ -38,6 +38,7 @@ export class Runner<Want> {
   #isDirty = false;
   #wake: (() => void) | undefined;
   #state: PlaneState = { kind: 'waiting' };
+  readonly #firstApply = Promise.withResolvers<void>();
   #hasApplied = false;
   #behindSinceMs: number | undefined;
 
@@ -57,6 +58,11 @@ export class Runner<Want> {
 
   get state(): PlaneState {
     return this.#state;
+  }
+
+  /** Resolves when a plan has been applied for the first time. */
+  get firstApply(): Promise<void> {
+    return this.#firstApply.promise;
   }
 
   /** Since when something is wanted that is not there yet, whatever it waits for, as performance.now() tells it; undefined: all is there. */
@@ -103,6 +109,7 @@ export class Runner<Want> {
       const { changes } = await this.#plane.apply(wanted.want, signal);
       const endedMs = performance.now();
       this.#hasApplied = true;
+      this.#firstApply.resolve();
       this.#state = { kind: 'applied' };
       // Whatever came meanwhile came after the start.
       this.#behindSinceMs = this.#isDirty ? startedMs : undefined;

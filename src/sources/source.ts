@@ -1,8 +1,11 @@
 import type { PersistentMap } from '../lib/persistent-map.ts';
 
-/** How far a source is. `stale`: what it gave is kept and served, but may be old. */
+/**
+ * How far a source is. `syncing`: not everything is there yet; `lacks` is `wants` once all that it follows by itself is, and `own`
+ * before. `stale`: what it gave is kept and served, but may be old.
+ */
 export type SourceState =
-  | { readonly kind: 'syncing' }
+  | { readonly kind: 'syncing'; readonly lacks: 'own' | 'wants' }
   | { readonly kind: 'synced' }
   | { readonly kind: 'stale'; readonly sinceMs: number; readonly reason: string };
 

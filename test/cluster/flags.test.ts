@@ -1,5 +1,8 @@
-/** What flags decide about a cluster's Ingresses: which are served, and under which address they are published. */
+/** What flags decide about a cluster's Ingresses: which are served, and under which address they are published, and when. */
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Backend, Lab } from '../traffic/lab.ts';
 import { startControlPlane, type ControlPlane } from './control-plane.ts';
@@ -45,10 +48,15 @@ describe('flags of sluice run --kubeconfig', () => {
     return shown.trim().split(/\s+/)[3] ?? '';
   }
 
+  /** Sluice with these flags, not started yet. */
+  async function sluice(flags: readonly string[]): Promise<Lab> {
+    const kubeconfig = await cluster.serviceAccountKubeconfig('sluice-system', 'sluice', 3600);
+    return Lab.forCluster(kubeconfig, ['--lease-namespace=sluice-system', ...flags]);
+  }
+
   /** Sluice with these flags, for as long as `use` takes; `web.test` is served then. */
   async function withSluice(flags: readonly string[], use: (lab: Lab) => Promise<void>): Promise<void> {
-    const kubeconfig = await cluster.serviceAccountKubeconfig('sluice-system', 'sluice', 3600);
-    const lab = await Lab.forCluster(kubeconfig, ['--lease-namespace=sluice-system', ...flags]);
+    const lab = await sluice(flags);
     await lab.start();
     try {
       await lab.until('web.test', async () => (await lab.get('http://web.test/')).status === 200);
@@ -77,6 +85,25 @@ describe('flags of sluice run --kubeconfig', () => {
       await giveEdge({ ip: '192.0.2.91' });
       await lab.until('the other', async () => (await addressOf('web')) === '192.0.2.91');
     });
+  });
+
+  it('no address is published before it answers', async () => {
+    const lab = await sluice(['--publish-status-address=192.0.2.92']);
+    const other = createServer().listen(lab.httpPort, '127.0.0.1');
+    await once(other, 'listening');
+    lab.spawn();
+    try {
+      await lab.until('HAProxy cannot start', () =>
+        Promise.resolve(lab.output.includes('Another program has the port')),
+      );
+      await sleep(1000); // much longer than it takes to write a status
+      expect(await addressOf('web')).not.toBe('192.0.2.92');
+      other.close();
+      await lab.until('the address', async () => (await addressOf('web')) === '192.0.2.92');
+    } finally {
+      other.close();
+      await lab.stop();
+    }
   });
 
   it('--watch-ingress-without-class serves those that name no class', async () => {

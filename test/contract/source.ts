@@ -110,7 +110,7 @@ class Scene {
 const cases = {
   'is syncing until it has everything, and says once that it is synced': async (scene: Scene) => {
     await scene.world.put({ a: 1, b: 2 });
-    expect(scene.world.source.state).toEqual({ kind: 'syncing' });
+    expect(scene.world.source.state).toMatchObject({ kind: 'syncing' });
     await scene.sync();
     expect(scene.shown()).toBe('a1 b2');
     expect(scene.told.filter((kind) => kind === 'synced')).toHaveLength(1);

@@ -41,7 +41,7 @@ export class ClusterSource implements Source {
   #wantedSecrets = PersistentMap.empty<true>();
   #signal: AbortSignal | undefined;
   #onState: () => void = () => {};
-  #state: SourceState = { kind: 'syncing' };
+  #state: SourceState = { kind: 'syncing', lacks: 'own' };
   #confirmation: NodeJS.Timeout | undefined;
 
   constructor(options: ClusterSourceOptions) {
@@ -101,7 +101,7 @@ export class ClusterSource implements Source {
   #updateState(): void {
     const before = this.#state;
     this.#state = this.#currentState();
-    if (before.kind !== this.#state.kind) this.#onState();
+    if (before.kind !== this.#state.kind || lackOf(before) !== lackOf(this.#state)) this.#onState();
   }
 
   #currentState(): SourceState {
@@ -110,8 +110,11 @@ export class ClusterSource implements Source {
     if (stale !== undefined) return { kind: 'stale', sinceMs: stale.sinceMs, reason: stale.cause.message };
     const refusal = this.#unconfirmedRefusal();
     if (refusal !== undefined) return refusal;
-    const isSyncing = states.length < this.#followed.length || states.some((state) => state.kind === 'syncing');
-    return { kind: isSyncing ? 'syncing' : 'synced' };
+    const lacksOwn =
+      this.#kinds.length < this.#followed.length ||
+      this.#kinds.some(({ mirror }) => mirror.reflection.kind === 'syncing');
+    if (lacksOwn) return { kind: 'syncing', lacks: 'own' };
+    return states.some(({ kind }) => kind === 'syncing') ? { kind: 'syncing', lacks: 'wants' } : { kind: 'synced' };
   }
 
   /** Of Secrets a refusal is believed at once: they are asked for when other kinds have been read, and one of them holds up nothing. */
@@ -128,4 +131,8 @@ export class ClusterSource implements Source {
     }
     return undefined;
   }
+}
+
+function lackOf(state: SourceState): string | undefined {
+  return state.kind === 'syncing' ? state.lacks : undefined;
 }

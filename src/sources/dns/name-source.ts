@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises';
+import { aborted } from '../../lib/aborted.ts';
 import { crash } from '../../lib/crash.ts';
 import { messageOf } from '../../lib/fault.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -51,7 +52,8 @@ export class NameSource implements Source {
 
   /** A name that cannot be resolved is a Finding on its Service, and nothing to wait for. */
   get state(): SourceState {
-    return { kind: this.#pending.size > 0 || this.#signal === undefined ? 'syncing' : 'synced' };
+    const isSyncing = this.#pending.size > 0 || this.#signal === undefined;
+    return isSyncing ? { kind: 'syncing', lacks: 'wants' } : { kind: 'synced' };
   }
 
   want({ names }: Wants): void {
@@ -68,8 +70,7 @@ export class NameSource implements Source {
     this.#onState = onState;
     for (const name of this.#wanted.keys()) this.#follow(name, signal);
     this.#tell();
-    if (!signal.aborted)
-      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    await aborted(signal);
   }
 
   #follow(name: string, signal: AbortSignal): void {

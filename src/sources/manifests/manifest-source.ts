@@ -24,7 +24,7 @@ export class ManifestSource implements Source {
   readonly name = 'manifests';
   readonly #options: ManifestSourceOptions;
   readonly #folder: Folder;
-  #state: SourceState = { kind: 'syncing' };
+  #state: SourceState = { kind: 'syncing', lacks: 'own' };
   readonly #watchers = new Map<string, FSWatcher>();
   #wake: () => void = () => {};
   #isSettled = true;
