@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { runProgram } from './run-program.ts';
 
 const shell = (script: string, ...args: readonly string[]): Promise<unknown> =>
@@ -59,8 +60,16 @@ test('several at the same time', async () => {
   expect(ends).toMatchObject([{ stdout: '1' }, { stdout: '2' }, { stdout: '3' }]);
 });
 
+const parentOf = async (): Promise<string> => (await runProgram('/bin/sh', ['-c', 'echo $PPID'])).stdout;
+
+test('a shell that was killed is replaced', async () => {
+  const parent = await parentOf();
+  process.kill(Number(parent), 'SIGTERM');
+  await vi.waitFor(() => expect(existsSync(`/proc/${parent}`)).toBe(false));
+  expect(await parentOf()).not.toBe(parent);
+});
+
 test('one after another they run in the same shell, not in this process', async () => {
-  const parentOf = async (): Promise<string> => (await runProgram('/bin/sh', ['-c', 'echo $PPID'])).stdout;
   const parent = await parentOf();
   expect(parent).not.toBe(String(process.pid));
   expect(await parentOf()).toBe(parent);

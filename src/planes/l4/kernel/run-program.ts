@@ -78,7 +78,7 @@ async function launch(
   onLine: ProgramInput['onLine'],
   limitMs: number,
 ): Promise<ProgramEnd> {
-  const launcher = idle.pop() ?? new Launcher(programEnvironment);
+  const launcher = idleLauncher();
   const limit = setTimeout(() => launcher.kill(), limitMs);
   const lines: string[] = [];
   try {
@@ -92,6 +92,12 @@ async function launch(
     clearTimeout(limit);
     if (!launcher.isGone) idle.push(launcher);
   }
+}
+
+/** One that may have been killed meanwhile, as by a service manager that ends all processes of a service, is left out. */
+function idleLauncher(): Launcher {
+  for (let launcher = idle.pop(); launcher !== undefined; launcher = idle.pop()) if (!launcher.isGone) return launcher;
+  return new Launcher(programEnvironment);
 }
 
 /** With something to read, which a launcher has not. */
