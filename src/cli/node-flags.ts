@@ -100,7 +100,7 @@ export function withNodeFlags(command: Command): Command {
     .option('--masquerade-all', 'replace the source of everything that comes in by a ClusterIP', defaults.masqueradeAll)
     .option(
       '--nodeport-addresses <primary|cidr,...>',
-      'addresses of this machine that node ports answer on',
+      'addresses of this machine that node ports and health check node ports answer on',
       nodePortAddressesOf,
       defaults.nodeportAddresses,
     )
