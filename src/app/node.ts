@@ -7,6 +7,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { Conntrack } from '../planes/l4/kernel/conntrack.ts';
 import { probeKernel } from '../planes/l4/kernel/features.ts';
+import { hasInterface } from '../planes/l4/kernel/interfaces.ts';
 import { applyKernelSettings } from '../planes/l4/kernel/settings.ts';
 import { KubeProxyWatch } from '../planes/l4/kube-proxy/kube-proxy-watch.ts';
 import { findKubeProxy, removeKubeProxy } from '../planes/l4/kube-proxy/kube-proxy.ts';
@@ -115,6 +116,7 @@ export class NodeRole implements Role {
       await probeKernel(nft);
       await refuseBesideKubeProxy(parts.options);
       await applyKernelSettings(parts.options.changesKernelSettings, parts.logger);
+      await tellMissingBridge(parts.options.podBridge, parts.logger);
       const role = new NodeRole(parts, nft, lock);
       await role.#health?.listen(parts.options.takesOver);
       return role;
@@ -167,6 +169,15 @@ export class NodeRole implements Role {
     await this.#plane.release();
     await this.#lock.release();
   }
+}
+
+/** No Fault: the network plugin may make it with the first pod, and the rules wait for its name. */
+async function tellMissingBridge(name: string | undefined, logger: Logger): Promise<void> {
+  if (name === undefined || (await hasInterface(name))) return;
+  logger.warn(`there is no interface ${name} yet, and until then no pod of this node is told from other clients`, {
+    remedy:
+      'correct --pod-bridge-interface (see "ip link show type bridge"), unless the network plugin makes it with the first pod',
+  });
 }
 
 async function refuseBesideKubeProxy(options: NodeOptions): Promise<void> {

@@ -44,4 +44,6 @@ export interface NodeOptions {
   readonly changesKernelSettings: boolean;
   /** Whether an active kube-proxy is replaced. */
   readonly takesOver: boolean;
+  /** The bridge that pods are told by; undefined: they are told otherwise. */
+  readonly podBridge: string | undefined;
 }

@@ -100,6 +100,7 @@ function optionsIn(stateDirectory: string): RunOptions {
       servesLocalhostNodePorts: false,
       changesKernelSettings: false,
       takesOver: false,
+      podBridge: undefined,
     },
     compile: STANDALONE_SETTINGS,
     engine: {

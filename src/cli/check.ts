@@ -3,7 +3,14 @@ import { checkCluster, checkManifests, type CheckReport } from '../app/check.ts'
 import { Fault } from '../lib/fault.ts';
 import type { Finding } from '../model/finding.ts';
 import { nameOf } from '../model/object.ts';
-import { allocationOf, l4SettingsOf, NODE_FLAG_DEFAULTS, withServiceFlags, type ServiceFlags } from './node-flags.ts';
+import {
+  allocationOf,
+  l4SettingsOf,
+  NODE_FLAG_DEFAULTS,
+  refuseBesideApiServer,
+  withServiceFlags,
+  type ServiceFlags,
+} from './node-flags.ts';
 import { print } from './print.ts';
 
 const EXAMPLES = `Examples:
@@ -44,7 +51,10 @@ function check(directory: string | undefined, flags: CheckFlags): Promise<CheckR
   const l4 = l4SettingsOf({ ...NODE_FLAG_DEFAULTS, ...flags });
   const options = { ingressClass, l4, allocation: allocationOf(flags), onWait: tellWait };
   if (directory !== undefined && kubeconfig === undefined) return checkManifests(directory, options);
-  if (directory === undefined && kubeconfig !== undefined) return checkCluster(kubeconfig, options);
+  if (directory === undefined && kubeconfig !== undefined) {
+    refuseBesideApiServer(flags);
+    return checkCluster(kubeconfig, options);
+  }
   throw new Fault('usage', 'give either a folder of manifests or --kubeconfig FILE', { retryable: false });
 }
 

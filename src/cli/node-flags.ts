@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { hostname } from 'node:os';
 import type { NodeOptions } from '../app/options.ts';
 import { ROLES, type RoleName } from '../app/role.ts';
@@ -16,11 +16,15 @@ import { cidrsOf, hostPortOf, interfaceOf, portRangeOf } from './arguments.ts';
 
 const DETECTION_MODES = ['ClusterCIDR', 'NodeCIDR', 'BridgeInterface', 'InterfaceNamePrefix'] as const;
 
-/** Flags on which depends whether an object is right. */
-export interface ServiceFlags {
-  readonly externalIps: ExternalIpPolicy;
+/** Where addresses and ports come from that no API server gives. */
+interface AllocationFlags {
   readonly serviceClusterIpRange?: readonly Cidr[];
   readonly serviceNodePortRange?: AllocationSettings['nodePorts'];
+}
+
+/** Flags on which depends whether an object is right. */
+export interface ServiceFlags extends AllocationFlags {
+  readonly externalIps: ExternalIpPolicy;
 }
 
 /** Flags about Service traffic in the kernel, named as kube-proxy names its own where it has them. */
@@ -54,6 +58,13 @@ export const NODE_FLAG_DEFAULTS: NodeFlags = {
   kernelSettings: true,
   takeover: false,
 };
+
+/** Flags of {@link withNodeFlags} that other roles look at too, by what they set. */
+const NOT_OF_NODE_ALONE: ReadonlySet<string> = new Set<keyof NodeFlags>([
+  'role',
+  'serviceClusterIpRange',
+  'serviceNodePortRange',
+]);
 
 /** kubeadm's ranges, and those that kube-apiserver has unless it is told otherwise. */
 const DEFAULT_ALLOCATION: AllocationSettings = {
@@ -89,7 +100,12 @@ export function withNodeFlags(command: Command): Command {
     .option('--role <name,...>', `of ${ROLES.join(', ')} (default: all that this machine allows)`, rolesOf)
     .option('--node-name <name>', 'the Node object that this machine is (default: its host name)', nodeNameOf)
     .option('--zone <name>', 'zone of this machine (default: topology.kubernetes.io/zone of its Node)')
-    .option('--cluster-cidr <cidr,...>', 'where pods have their addresses', cidrsOf, defaults.clusterCidr)
+    .option(
+      '--cluster-cidr <cidr,...>',
+      'for --detect-local-mode ClusterCIDR: where pods have their addresses',
+      cidrsOf,
+      defaults.clusterCidr,
+    )
     .addOption(
       new Option('--detect-local-mode <mode>', 'how pods of this node are told')
         .choices(DETECTION_MODES)
@@ -100,7 +116,7 @@ export function withNodeFlags(command: Command): Command {
     .option('--masquerade-all', 'replace the source of everything that comes in by a ClusterIP', defaults.masqueradeAll)
     .option(
       '--nodeport-addresses <primary|cidr,...>',
-      'addresses of this machine that node ports answer on',
+      'addresses of this machine that node ports and health check node ports answer on',
       nodePortAddressesOf,
       defaults.nodeportAddresses,
     )
@@ -129,8 +145,31 @@ export function l4SettingsOf(flags: NodeFlags): L4Settings {
   };
 }
 
-/** Where addresses and ports come from that no API server gives. */
-export function allocationOf(flags: ServiceFlags): AllocationSettings {
+/** @throws Fault for flags of a parsed `sluice run` that nobody looks at, because `--role` leaves the role `node` out. */
+export function refuseWithoutNodeRole(command: Command): void {
+  const { role } = command.opts<NodeFlags>();
+  if (role === undefined || role.has('node')) return;
+  const idle = withNodeFlags(new Command()).options.filter((option) => {
+    const name = option.attributeName();
+    return !NOT_OF_NODE_ALONE.has(name) && command.getOptionValueSource(name) === 'cli';
+  });
+  if (idle.length === 0) return;
+  const flags = idle.map(({ long }) => long).join(', ');
+  const message = `only the role node looks at ${flags}: write --role node,${[...role].join(',')}, or leave out what is for a node`;
+  throw new Fault('usage', message, { retryable: false });
+}
+
+/** @throws Fault for flags that nobody looks at, because an API server has allocated what they are about. */
+export function refuseBesideApiServer(flags: AllocationFlags): void {
+  const { serviceClusterIpRange, serviceNodePortRange } = flags;
+  if (serviceClusterIpRange === undefined && serviceNodePortRange === undefined) return;
+  const flag = serviceClusterIpRange === undefined ? '--service-node-port-range' : '--service-cluster-ip-range';
+  const message = `${flag} is for a folder of manifests: with an API server, give it to kube-apiserver and leave it out here`;
+  throw new Fault('usage', message, { retryable: false });
+}
+
+/** Where addresses and ports come from that no API server has allocated. */
+export function allocationOf(flags: AllocationFlags): AllocationSettings {
   return {
     clusterIpRanges: flags.serviceClusterIpRange ?? DEFAULT_ALLOCATION.clusterIpRanges,
     nodePorts: flags.serviceNodePortRange ?? DEFAULT_ALLOCATION.nodePorts,
@@ -144,21 +183,42 @@ export function nodeOptionsOf(flags: NodeFlags): NodeOptions {
     servesLocalhostNodePorts: flags.localhostNodeports,
     changesKernelSettings: flags.kernelSettings,
     takesOver: flags.takeover,
+    podBridge: flags.podBridgeInterface,
   };
 }
 
 function detectionOf(flags: NodeFlags): LocalDetection {
+  refuseOfOtherModes(flags);
   switch (flags.detectLocalMode) {
     case 'ClusterCIDR':
       return { mode: 'ClusterCIDR', cidrs: flags.clusterCidr };
     case 'NodeCIDR':
       return { mode: 'NodeCIDR' };
     case 'BridgeInterface':
-      if (flags.podBridgeInterface === undefined) throw needs('BridgeInterface', '--pod-bridge-interface');
+      if (flags.podBridgeInterface === undefined)
+        throw needs('BridgeInterface', '--pod-bridge-interface NAME, the bridge of the pods of this node');
       return { mode: 'BridgeInterface', interface: flags.podBridgeInterface };
     case 'InterfaceNamePrefix':
-      if (flags.podInterfaceNamePrefix === undefined) throw needs('InterfaceNamePrefix', '--pod-interface-name-prefix');
+      if (flags.podInterfaceNamePrefix === undefined)
+        throw needs(
+          'InterfaceNamePrefix',
+          '--pod-interface-name-prefix PREFIX, as the interfaces of pods are named here',
+        );
       return { mode: 'InterfaceNamePrefix', prefix: flags.podInterfaceNamePrefix };
+  }
+}
+
+/** A mode looks at one of these flags at most: another would be believed to count. */
+function refuseOfOtherModes(flags: NodeFlags): void {
+  const given = [
+    ['ClusterCIDR', '--cluster-cidr', flags.clusterCidr.length > 0],
+    ['BridgeInterface', '--pod-bridge-interface', flags.podBridgeInterface !== undefined],
+    ['InterfaceNamePrefix', '--pod-interface-name-prefix', flags.podInterfaceNamePrefix !== undefined],
+  ] as const;
+  for (const [mode, flag, isGiven] of given) {
+    if (!isGiven || mode === flags.detectLocalMode) continue;
+    const message = `${flag} is for --detect-local-mode ${mode}, and the mode is ${flags.detectLocalMode}: write --detect-local-mode ${mode}, or leave ${flag} out`;
+    throw new Fault('usage', message, { retryable: false });
   }
 }
 

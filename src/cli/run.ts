@@ -10,7 +10,15 @@ import type { Cidr } from '../model/cidr.ts';
 import { ipAddressOf } from '../model/grammar.ts';
 import type { PublishedAddress } from '../model/service.ts';
 import { addressesOf, cidrsOf, countOf, hostPortOf, keyArgument, portOf, publishedOf, secondsOf } from './arguments.ts';
-import { allocationOf, l4SettingsOf, nodeOptionsOf, withNodeFlags, type NodeFlags } from './node-flags.ts';
+import {
+  allocationOf,
+  l4SettingsOf,
+  nodeOptionsOf,
+  refuseBesideApiServer,
+  refuseWithoutNodeRole,
+  withNodeFlags,
+  type NodeFlags,
+} from './node-flags.ts';
 
 const EXAMPLES = `Examples:
   sluice run --manifests ./manifests
@@ -55,7 +63,8 @@ export function runCommand(): Command {
   return withNodeFlags(withRunFlags(new Command('run')))
     .description('Serve the Services and Ingresses of a folder of manifests or of a Kubernetes API server.')
     .addHelpText('before', EXAMPLES)
-    .action(async (flags: RunFlags) => {
+    .action(async (flags: RunFlags, command: Command) => {
+      refuseWithoutNodeRole(command);
       const options = runOptions(flags);
       try {
         await startProgram(options, () => {});
@@ -135,6 +144,7 @@ export function runOptions(flags: RunFlags): RunOptions {
     );
   if (flags.httpPort === flags.httpsPort)
     throw new Fault('usage', '--http-port and --https-port must differ', { retryable: false });
+  if (flags.manifests === undefined) refuseBesideApiServer(flags);
   const source: SourceChoice =
     flags.manifests === undefined
       ? { kind: 'cluster', kubeconfig: flags.kubeconfig }

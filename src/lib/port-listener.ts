@@ -1,4 +1,4 @@
-import type { Server } from 'node:net';
+import { isIPv6, type Server } from 'node:net';
 import { Backoff, type BackoffBounds } from './backoff.ts';
 import { crash } from './crash.ts';
 import { messageOf } from './fault.ts';
@@ -6,8 +6,8 @@ import { messageOf } from './fault.ts';
 export interface PortListenerOptions {
   readonly server: Server;
   readonly port: number;
-  /** Without one: all addresses of both families, or of IPv4 where there is no IPv6. */
-  readonly host?: string;
+  /** An address, or the wildcard of one family. */
+  readonly host: string;
   /** Called once when the port cannot be had, with why, and not again for further tries. */
   readonly onTaken: (reason: string) => void;
   /** Called when it could be had after all. */
@@ -18,8 +18,8 @@ export interface PortListenerOptions {
 const RETRY_BOUNDS: BackoffBounds = { minMs: 1000, maxMs: 60_000 };
 
 /**
- * Has a server listen on a port that somebody else chose. Another program may have it, and let go of it without anybody telling us, so
- * it is tried again with back-off.
+ * Has a server listen on a port that somebody else chose. Another program may have it, or the address may not be there, and that ends
+ * without anybody telling us, so it is tried again with back-off.
  */
 export class PortListener {
   readonly #options: PortListenerOptions;
@@ -54,7 +54,7 @@ export class PortListener {
   async #try(): Promise<void> {
     const { server, port, host, onTaken, onFreed } = this.#options;
     try {
-      await listen(server, host === undefined ? { port } : { port, host });
+      await listen(server, port, host);
       if (this.#isTaken && !this.#isClosed) onFreed();
     } catch (thrown) {
       if (this.#isClosed) return;
@@ -65,8 +65,10 @@ export class PortListener {
   }
 }
 
-async function listen(server: Server, where: { readonly port: number; readonly host?: string }): Promise<void> {
+async function listen(server: Server, port: number, host: string): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
+  // Else "::" would be the wildcard of IPv4 too, and keep another listener from that.
+  const where = { port, host, ipv6Only: isIPv6(host) };
   server.once('error', reject).once('listening', resolve).listen(where);
   try {
     await promise;

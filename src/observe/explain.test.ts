@@ -59,6 +59,7 @@ function plan(...frontends: readonly Frontend[]): L4Plan {
       name: 'node-a',
       addresses: [ip('192.0.2.10')],
       nodePortAddresses: [ip('192.0.2.10')],
+      healthCheckAddresses: [ip('192.0.2.10')],
       localPods: { kind: 'cidrs', cidrs: [cidr('10.244.1.0/24')] },
       masqueradesAll: false,
       lacks: undefined,

@@ -79,6 +79,7 @@ export const NODE_PLAN: NodePlan = {
   name: 'node-a',
   addresses: [ip('192.0.2.10')],
   nodePortAddresses: [ip('192.0.2.10')],
+  healthCheckAddresses: [ip('192.0.2.10')],
   localPods: { kind: 'unknown' },
   masqueradesAll: false,
   lacks: undefined,

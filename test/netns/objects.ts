@@ -234,14 +234,19 @@ function endpointOf(family: Family, { at, hints, terminating = false, ...conditi
 }
 
 export function nodeObjects(): readonly KubeObject[] {
-  return NODES.map((node) => ({
+  return NODES.map((node) => nodeObject(node));
+}
+
+/** The Node, in its own zone unless told otherwise. */
+export function nodeObject(node: NodeName, zone = zoneOf(node)): KubeObject {
+  return {
     apiVersion: 'v1',
     kind: 'Node',
     metadata: {
       name: node,
-      labels: { 'kubernetes.io/hostname': node, 'topology.kubernetes.io/zone': zoneOf(node) },
+      labels: { 'kubernetes.io/hostname': node, 'topology.kubernetes.io/zone': zone },
     },
     spec: { podCIDR: podCidr(node, 'IPv4'), podCIDRs: FAMILIES.map((family) => podCidr(node, family)) },
     status: { addresses: FAMILIES.map((family) => ({ type: 'InternalIP', address: addressOf(node, family) })) },
-  }));
+  };
 }

@@ -62,7 +62,8 @@ function sluice(command: string, args: readonly string[], before: readonly strin
 
 function runSluice(args: readonly string[], before: readonly string[] = []): Sluice {
   const flags = ['--manifests', join(root, 'manifests'), '--state-dir', join(root, 'state'), '--api-address', API];
-  return sluice('run', [...flags, '--node-name', 'node-a', '--log-format', 'json', ...args], before);
+  const node = args.includes('gateway') ? [] : ['--node-name', 'node-a'];
+  return sluice('run', [...flags, ...node, '--log-format', 'json', ...args], before);
 }
 
 /** What starts a program without a capability. */
@@ -148,6 +149,24 @@ describe('role node', () => {
     const explained = sluice('explain', ['10.244.1.5', '10.96.0.10:80', '--api-address', API]);
     expect(await ended(explained)).toBe(0);
     expect(explained.output()).toContain('there is no Node zz, see --node-name');
+  });
+
+  test('tells once of a bridge that is not there, and nothing of one that is', async () => {
+    const flags = ['--role', 'node', '--detect-local-mode', 'BridgeInterface', '--pod-bridge-interface', 'cni7'];
+    const early = runSluice(flags);
+    await ready(early);
+    const told = early.output().match(/.*there is no interface cni7 yet.*/g);
+    expect(told).toEqual([expect.stringMatching(/"level":40,.*--pod-bridge-interface/)]);
+    await stop(early.child);
+    // Without an address, and down, as many a plugin leaves it until the first pod.
+    run('ip', ['link', 'add', 'cni7', 'type', 'bridge']);
+    try {
+      const late = runSluice(flags);
+      await ready(late);
+      expect(late.output()).not.toContain('cni7');
+    } finally {
+      run('ip', ['link', 'delete', 'cni7']);
+    }
   });
 
   test('shows every Service port with what the kernel has', async () => {

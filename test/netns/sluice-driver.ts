@@ -112,7 +112,6 @@ export class SluiceDriver implements Driver {
 
 const FLAGS = [
   '--role=node',
-  `--cluster-cidr=${CLUSTER_CIDRS}`,
   '--external-ips=allow',
   '--healthz-address=0.0.0.0:10256',
   `--api-address=${new URL(API_URL).host}`,
@@ -123,7 +122,7 @@ function flagsOf(detection: LocalDetection): readonly string[] {
   const mode = `--detect-local-mode=${detection.mode}`;
   if (detection.mode === 'BridgeInterface') return [mode, `--pod-bridge-interface=${detection.interface}`];
   if (detection.mode === 'InterfaceNamePrefix') return [mode, `--pod-interface-name-prefix=${detection.prefix}`];
-  return [mode];
+  return detection.mode === 'ClusterCIDR' ? [mode, `--cluster-cidr=${CLUSTER_CIDRS}`] : [mode];
 }
 
 /**

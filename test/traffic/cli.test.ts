@@ -120,6 +120,10 @@ describe('the command line', () => {
     [['run', '--manifests', '.', '--api-address', '9901'], 'Give it as HOST:PORT'],
     [['run', '--manifests', '.', '--healthz-address', '[::]:0'], 'Give it as HOST:PORT'],
     [['get', 'routes', '--api-address', 'http://localhost:9901/'], 'Give it as HOST:PORT'],
+    [['run', '--manifests', '.', '--role', 'gateway', '--takeover'], 'only the role node looks at --takeover'],
+    [['run', '--kubeconfig', 'x', '--service-node-port-range', '1-9'], 'give it to kube-apiserver and leave it out'],
+    [['check', '--kubeconfig', 'x', '--service-cluster-ip-range', '10.0.0.0/8'], 'give it to kube-apiserver'],
+    [['run', '--manifests', '.', '--pod-bridge-interface', 'cni0'], 'write --detect-local-mode BridgeInterface'],
   ])('answers a mistake (%s) with what helps', async (args, help) => {
     const { status, stdout, stderr } = await sluice(args);
     expect([status, stdout]).toEqual([1, '']);

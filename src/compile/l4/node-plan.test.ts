@@ -64,6 +64,25 @@ describe('where node ports answer', () => {
   });
 });
 
+describe('where health check node ports answer', () => {
+  const ADDRESSES = ['192.0.2.10', '198.51.100.1', '2001:db8::10', '2001:db8::11'];
+  it.each<readonly [string, readonly string[], L4Settings['nodePortAddresses'], readonly string[]]>([
+    ['primary: there', ADDRESSES, 'primary', ['192.0.2.10', '2001:db8::10']],
+    ['ranges of everything: on the wildcards', ADDRESSES, [cidr('::/0'), cidr('0.0.0.0/0')], ['0.0.0.0', '::']],
+    [
+      'ranges of which one is of everything: on the wildcard',
+      ADDRESSES,
+      [cidr('2001:db8::11/128'), cidr('192.0.2.0/24'), cidr('0.0.0.0/0')],
+      ['0.0.0.0', '2001:db8::11'],
+    ],
+    ['a family without a range: on its wildcard', ADDRESSES, [cidr('192.0.2.0/24')], ['192.0.2.10', '::']],
+    ['a family without an address: nowhere', ['192.0.2.10'], [cidr('::/0'), cidr('0.0.0.0/0')], ['0.0.0.0']],
+    ['ranges without an address: nowhere', ['192.0.2.10'], [cidr('203.0.113.0/24')], []],
+  ])('%s', (_, addresses, nodePortAddresses, expected) => {
+    expect(planOf(undefined, addresses, { nodePortAddresses }).healthCheckAddresses).toEqual(expected);
+  });
+});
+
 describe('how pods of the node are told', () => {
   it.each<readonly [string, L4Settings['localDetection'], Node | undefined, unknown]>([
     [

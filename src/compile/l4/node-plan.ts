@@ -2,15 +2,17 @@ import { cidrHas, withoutNested, type Cidr } from '../../model/cidr.ts';
 import { isIpv6Address, type IpAddress } from '../../model/grammar.ts';
 import type { Node } from '../../model/node.ts';
 import type { NodeFacts } from '../settings.ts';
-import type { LocalPods, NodePlan } from './l4-plan.ts';
+import type { ListenAddress, LocalPods, NodePlan } from './l4-plan.ts';
 import type { L4Settings, LocalDetection } from './l4-settings.ts';
 
 /** What holds for the node, from its object (if there is one), its interfaces, and what the operator decided. Pure. */
 export function nodePlanOf(node: Node | undefined, facts: NodeFacts, settings: L4Settings): NodePlan {
+  const answering = nodePortAddresses(node, facts, settings.nodePortAddresses);
   return {
     name: settings.nodeName,
     addresses: [...new Set([...facts.addresses, ...(node?.internalIps ?? [])])].sort(),
-    nodePortAddresses: nodePortAddresses(node, facts, settings.nodePortAddresses),
+    nodePortAddresses: answering,
+    healthCheckAddresses: healthCheckAddresses(answering, settings.nodePortAddresses),
     localPods: localPods(settings.localDetection, node),
     lacks: lackOf(settings.localDetection, node),
     masqueradesAll: settings.masqueradesAll,
@@ -40,6 +42,23 @@ function nodePortAddresses(
       return ranges.length === 0 ? own : own.filter((address) => ranges.some((range) => cidrHas(range, address)));
     })
     .sort();
+}
+
+/**
+ * Where every address of a family is meant, the wildcard, as kube-proxy has it: one socket, and an address that comes answers at once.
+ * Not of a family without an address, which the kernel may lack.
+ */
+function healthCheckAddresses(
+  answering: readonly IpAddress[],
+  wanted: L4Settings['nodePortAddresses'],
+): readonly ListenAddress[] {
+  if (wanted === 'primary') return answering;
+  return ([4, 6] as const).flatMap((family): readonly ListenAddress[] => {
+    const own = answering.filter((address) => isIpv6Address(address) === (family === 6));
+    const ranges = wanted.filter((range) => range.family === family);
+    const isAll = ranges.length === 0 || ranges.some(({ prefix }) => prefix === 0);
+    return own.length > 0 && isAll ? [family === 4 ? '0.0.0.0' : '::'] : own;
+  });
 }
 
 function localPods(detection: LocalDetection, node: Node | undefined): LocalPods {

@@ -155,7 +155,7 @@ export class L4Plane implements Plane<L4Plan> {
     this.#isTold = true;
     await this.#forgetStale(this.#programmed, this.#applied ?? want, signal);
     this.#programmed = this.#applied;
-    await this.#healthChecks.update(want.services);
+    await this.#healthChecks.update(want.services, want.node.healthCheckAddresses);
     return { changes };
   }
 

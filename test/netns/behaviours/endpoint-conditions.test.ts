@@ -1,6 +1,6 @@
 /** Behaviours 20 to 22 and 33 to 40: which endpoints a traffic policy chooses, ready, unready and terminating. */
 import { expect, test } from 'vitest';
-import { FAMILIES, addressOf } from '../topology.ts';
+import { FAMILIES, addressOf, podGateway } from '../topology.ts';
 import { useLab } from './use-lab.ts';
 
 const file = useLab();
@@ -95,6 +95,22 @@ test('36 (beyond) what the health check node port says', async () => {
   });
   expect(headers).toMatchObject({ 'content-type': 'application/json', 'x-content-type-options': 'nosniff' });
   expect(headers['x-load-balancing-endpoint-weight']).toBe('2');
+});
+
+test('36 (beyond) the health check node port answers where node ports do, and on no other address of the node', async () => {
+  const { lab } = file;
+  const web = file.service({ type: 'LoadBalancer', endpoints: ['a1'] });
+  const fields = { externalTrafficPolicy: 'Local', healthCheckNodePort: web.healthCheckNodePort };
+  await lab.apply(web.with({ fields }));
+  const at = (host: string): string => `http://${host}:${web.healthCheckNodePort}/`;
+  for (const client of ['ext', 'a2', 'node-a'] as const)
+    await lab.until('200', async () => (await lab.http(client, at(addressOf('node-a', 'IPv4')))).status === 200);
+  const others = FAMILIES.map((family) => podGateway('node-a', family));
+  const targets = [...others, '127.0.0.1', '::1'].map(
+    (address) => ({ protocol: 'TCP', address, port: web.healthCheckNodePort }) as const,
+  );
+  await lab.expectFrom('node-a', targets, 'refused');
+  await lab.expectFrom('a2', targets.slice(0, others.length), 'refused');
 });
 
 test('37 falls back to terminating endpoints where there are no ready ones, policy Cluster', async () => {

@@ -1,6 +1,7 @@
 /** Behaviours 61 to 64: everybody to everything, zones, address families, and many Services at once. */
-import { expect, test } from 'vitest';
-import type { EndpointSpec } from '../objects.ts';
+import { describe, expect, test } from 'vitest';
+import { chosenDriver } from '../driver.ts';
+import { nodeObject, type EndpointSpec } from '../objects.ts';
 import { addressOf, nodeOf, NODES, zoneOf, type Family, type NodeName, type Place, type PodName } from '../topology.ts';
 import { useLab } from './use-lab.ts';
 
@@ -73,6 +74,44 @@ test('62 traffic stays on the node where the hints say so', async () => {
   await lab.expectFrom(['a3', 'node-a'], web.clusterTargets(), ['a1'], { count: 20 });
   await lab.expectFrom(['b2', 'node-b'], web.clusterTargets(), ['b1'], { count: 20 });
   await lab.expectFrom(['c1', 'node-c'], web.clusterTargets(), ['a1', 'b1']);
+});
+
+describe.skipIf(chosenDriver() === 'kube-proxy')('62 without a cluster, whose controller writes hints', () => {
+  test.each(['PreferSameZone', 'PreferClose'])('%s keeps traffic in the zone that endpoints are in', async (wish) => {
+    const { lab } = file;
+    const fields = { trafficDistribution: wish };
+    const web = await file.served({ type: 'NodePort', endpoints: ['a1', 'a2', 'b1'], fields });
+    await lab.expectFrom(['a3', 'node-a'], web.clusterTargets(), ['a1', 'a2']);
+    await lab.expectFrom(['b2', 'node-b'], web.clusterTargets(), ['b1'], { count: 20 });
+    // Of the node that a client came to, not of the client.
+    await lab.expectFrom(['ext', 'a3'], web.nodePortTargets('node-b'), ['b1'], { count: 20 });
+    await lab.expectFrom(['c1', 'node-c'], web.clusterTargets(), ['a1', 'a2', 'b1']);
+
+    await lab.apply(web.with({ endpoints: [{ at: 'a1', ready: false }, 'b1', 'c1'] }));
+    await lab.expectFrom(['a3', 'node-a'], web.clusterTargets(), ['b1', 'c1']);
+    await lab.expectFrom(['b2', 'node-b'], web.clusterTargets(), ['b1'], { count: 20 });
+    await lab.apply(web.with({ endpoints: ['a1', 'b1'], fields: {} }));
+    await lab.expectFrom(['a3', 'b2'], web.clusterTargets(), ['a1', 'b1']);
+  });
+
+  test('PreferSameNode keeps traffic on the node, else in the zone that its Node says, else goes anywhere', async () => {
+    const { lab } = file;
+    const fields = { trafficDistribution: 'PreferSameNode' };
+    const web = await file.served({ endpoints: ['a1', 'b1'], fields });
+    await lab.expectFrom(['a3', 'node-a'], web.clusterTargets(), ['a1'], { count: 20 });
+    await lab.expectFrom(['b2', 'node-b'], web.clusterTargets(), ['b1'], { count: 20 });
+    await lab.expectFrom(['c1', 'node-c'], web.clusterTargets(), ['a1', 'b1']);
+    try {
+      await lab.applyObjects(nodeObject('node-c', zoneOf('node-a')));
+      await lab.expectFrom(['c1', 'node-c'], web.clusterTargets(), ['a1'], { count: 20 });
+      await lab.apply(web.with({ endpoints: ['a1', 'b1', 'c1'] }));
+      await lab.expectFrom(['c1', 'node-c'], web.clusterTargets(), ['c1'], { count: 20 });
+      await lab.apply(web.with({ endpoints: ['b1'] }));
+      await lab.expectFrom(['a3', 'c1', 'node-c'], web.clusterTargets(), ['b1']);
+    } finally {
+      await lab.applyObjects(nodeObject('node-c'));
+    }
+  });
 });
 
 for (const families of [['IPv4'], ['IPv6'], ['IPv4', 'IPv6'], ['IPv6', 'IPv4']] as const) {
