@@ -181,11 +181,12 @@ const slice = fc
 
 const node = fc
   .record({
+    name: fc.constantFrom('node-a', 'node-a', 'node-b'),
     zone: fc.constantFrom(undefined, 'a', 'b'),
     cidrs: fc.constantFrom([], [cidr('10.244.0.0/24')], [cidr('10.244.0.0/30'), cidr('fd01::/64')]),
   })
-  .map(({ zone, cidrs }): Node => ({
-    meta: meta('node-a'),
+  .map(({ name, zone, cidrs }): Node => ({
+    meta: meta(name),
     internalIps: [own(false), own(true)],
     externalIps: [],
     podCidrs: cidrs,
@@ -221,7 +222,7 @@ function removeSlice({ meta: gone }: EndpointSlice): Step {
 }
 
 function setNode(value: Node): Step {
-  return (snapshot) => ({ ...snapshot, nodes: snapshot.nodes.set('node-a', value) });
+  return (snapshot) => ({ ...snapshot, nodes: snapshot.nodes.set(value.meta.name, value) });
 }
 
 export const facts = fc

@@ -3,13 +3,16 @@ import { endpointOf } from '../../../test/l4/objects.ts';
 import type { ServiceEndpoint } from '../endpoints.ts';
 import { chooseEndpoints, type Chooser } from './endpoint-choice.ts';
 
-const CHOOSER: Chooser = { nodeName: 'node-a', zone: 'zone-a', derivesHints: false };
+const CHOOSER: Chooser = { nodeName: 'node-a', zone: 'zone-a', derivesHints: undefined };
 const HERE = { nodeName: 'node-a', zone: 'zone-a' };
 const NEAR = { nodeName: 'node-b', zone: 'zone-a' };
 const FAR = { nodeName: 'node-c', zone: 'zone-b' };
 const LEAVING = { ready: false, serving: true, terminating: true };
 const GONE = { ready: false, serving: false, terminating: true };
 const STARTING = { ready: false, serving: true, terminating: false };
+
+const ZONES: Readonly<Record<string, string>> = { 'node-a': 'zone-a', 'node-b': 'zone-a', 'node-c': 'zone-b' };
+const DERIVING = { derivesHints: { zoneOf: (node: string) => ZONES[node] } };
 
 interface Case {
   readonly name: string;
@@ -125,7 +128,7 @@ const CASES: readonly Case[] = [
   {
     name: 'the same zone, derived',
     endpoints: [endpointOf('10.0.0.1', HERE), endpointOf('10.0.0.2', NEAR), endpointOf('10.0.0.3', FAR)],
-    chooser: { derivesHints: true },
+    chooser: DERIVING,
     distribution: 'PreferSameZone',
     cluster: ['10.0.0.1', '10.0.0.2'],
     local: ['10.0.0.1'],
@@ -133,7 +136,7 @@ const CASES: readonly Case[] = [
   {
     name: 'the same node, derived',
     endpoints: [endpointOf('10.0.0.1', HERE), endpointOf('10.0.0.2', NEAR), endpointOf('10.0.0.3', FAR)],
-    chooser: { derivesHints: true },
+    chooser: DERIVING,
     distribution: 'PreferSameNode',
     cluster: ['10.0.0.1'],
     local: ['10.0.0.1'],
@@ -141,15 +144,36 @@ const CASES: readonly Case[] = [
   {
     name: 'the same zone, where nobody is on the same node',
     endpoints: [endpointOf('10.0.0.2', NEAR), endpointOf('10.0.0.3', FAR)],
-    chooser: { derivesHints: true },
+    chooser: DERIVING,
     distribution: 'PreferSameNode',
     cluster: ['10.0.0.2'],
     local: [],
   },
   {
+    name: 'the same zone, which is that of the Node where the endpoint does not say it',
+    endpoints: [
+      endpointOf('10.0.0.1', HERE),
+      endpointOf('10.0.0.2', { nodeName: 'node-b' }),
+      endpointOf('10.0.0.3', { nodeName: 'node-c' }),
+      endpointOf('10.0.0.4', { nodeName: 'node-c', zone: 'zone-a' }),
+    ],
+    chooser: DERIVING,
+    distribution: 'PreferSameZone',
+    cluster: ['10.0.0.1', '10.0.0.2', '10.0.0.4'],
+    local: ['10.0.0.1'],
+  },
+  {
+    name: 'all, where the zone of one is not known',
+    endpoints: [endpointOf('10.0.0.1', HERE), endpointOf('10.0.0.2', { nodeName: 'node-x' })],
+    chooser: DERIVING,
+    distribution: 'PreferSameZone',
+    cluster: ['10.0.0.1', '10.0.0.2'],
+    local: ['10.0.0.1'],
+  },
+  {
     name: 'all, where one does not say where it stands',
     endpoints: [endpointOf('10.0.0.1', HERE), endpointOf('10.0.0.2')],
-    chooser: { derivesHints: true },
+    chooser: DERIVING,
     distribution: 'PreferSameZone',
     cluster: ['10.0.0.1', '10.0.0.2'],
     local: ['10.0.0.1'],

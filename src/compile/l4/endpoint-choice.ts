@@ -5,8 +5,11 @@ import type { ServiceEndpoint } from '../endpoints.ts';
 export interface Chooser {
   readonly nodeName: string;
   readonly zone: string | undefined;
-  /** Standalone: nobody writes hints, so that they follow from where endpoints stand. */
-  readonly derivesHints: boolean;
+  /**
+   * Standalone: nobody writes hints, nor the zone of an endpoint, so that they follow from where endpoints stand. The zone of a node by
+   * its name.
+   */
+  readonly derivesHints: { readonly zoneOf: (node: string) => string | undefined } | undefined;
 }
 
 /** The endpoints of a Service port for either traffic policy; sorted as they came. */
@@ -77,8 +80,9 @@ function hintsOf(
   { derivesHints }: Chooser,
 ): Hints {
   const isHinted = placement.forNodes.length > 0 || placement.forZones.length > 0;
-  if (isHinted || !derivesHints || distribution === undefined) return placement;
-  const { nodeName, zone } = placement;
+  if (isHinted || derivesHints === undefined || distribution === undefined) return placement;
+  const { nodeName } = placement;
+  const zone = placement.zone ?? (nodeName === undefined ? undefined : derivesHints.zoneOf(nodeName));
   return {
     forNodes: distribution === 'PreferSameNode' && nodeName !== undefined ? [nodeName] : [],
     forZones: zone === undefined ? [] : [zone],

@@ -1,5 +1,6 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { Finding } from '../../model/finding.ts';
+import type { Node } from '../../model/node.ts';
 import type { EndpointSlice, Service } from '../../model/service.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { DependencyIndex } from '../dependency-index.ts';
@@ -40,6 +41,8 @@ export class L4Compiler {
   #hairpins = PersistentMap.empty<true>();
   #node: NodePlan | undefined;
   #zone: string | undefined;
+  /** The nodes that zones were looked up in. */
+  #nodes = PersistentMap.empty<Node>();
   #plan: L4Plan | undefined;
 
   constructor(settings: L4Settings, allocating: AllocationSettings | undefined) {
@@ -55,6 +58,11 @@ export class L4Compiler {
     const findings = new Map<string, readonly Finding[]>();
     for (const key of dirty) findings.set(`l4:${key}`, this.#compileService(key, input));
     return { plan: this.#currentPlan(), findings };
+  }
+
+  /** Where objects are given by nobody but their author, there is no EndpointSlice controller either. */
+  get #derivesHints(): boolean {
+    return this.#allocating !== undefined;
   }
 
   /** The same object again when nothing is different, so that planes have nothing to compare. */
@@ -76,7 +84,9 @@ export class L4Compiler {
     if (before === undefined || !sameNodePlan(before, next)) this.#node = next;
     const isSame = before !== undefined && tellSameFamilies(before.localPods, next.localPods) && zone === this.#zone;
     this.#zone = zone;
-    return !isSame;
+    const areSameZones = !this.#derivesHints || snapshot.nodes === this.#nodes;
+    this.#nodes = snapshot.nodes;
+    return !isSame || !areSameZones;
   }
 
   #claim(key: string, { snapshot, allocations }: L4Input): ReadonlySet<string> {
@@ -104,7 +114,7 @@ export class L4Compiler {
       chooser: {
         nodeName: this.#settings.nodeName,
         zone: this.#zone,
-        derivesHints: this.#allocating !== undefined,
+        derivesHints: this.#derivesHints ? { zoneOf: (name) => input.snapshot.nodes.get(name)?.zone } : undefined,
       },
       masqueradesAll: this.#settings.masqueradesAll,
       tellsLocalPods: (family) => node !== undefined && tellsLocalPods(node.localPods, family),

@@ -14,7 +14,7 @@ const OLDER: ObjectRef = { kind: 'Service', namespace: 'ns', name: 'older' };
 
 function compile(service: Service, slices: readonly EndpointSlice[], given: Partial<ServiceSurroundings> = {}) {
   return compileService(service, wishOf(service, undefined, BASE_L4, undefined), slices, {
-    chooser: { nodeName: 'node-a', zone: undefined, derivesHints: false },
+    chooser: { nodeName: 'node-a', zone: undefined, derivesHints: undefined },
     masqueradesAll: false,
     tellsLocalPods: () => true,
     holderOf: () => undefined,
