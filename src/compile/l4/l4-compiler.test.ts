@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { facts, SETTINGS, step } from '../../../test/l4/snapshot-steps.ts';
+import { endpointOf, nodeOf, serviceOf, sliceOf } from '../../../test/l4/objects.ts';
+import { facts, meta, SETTINGS, step } from '../../../test/l4/snapshot-steps.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
+import { keyOf } from '../../model/object.ts';
 import { EMPTY_SNAPSHOT } from '../../model/snapshot.ts';
 import { Compiler } from '../compiler.ts';
 import type { Plan } from '../plan.ts';
@@ -27,6 +29,8 @@ function claims(plan: Plan): readonly string[] {
     ),
   );
 }
+
+const NOTHING_SEEN = { nowMs: 0, node: { addresses: [] } };
 
 describe('kernel traffic, compiled', () => {
   it('is the same as compiled from nothing with what was allocated before, after any sequence of changes', () => {
@@ -60,6 +64,28 @@ describe('kernel traffic, compiled', () => {
         }
       }),
     );
+  });
+
+  it('follows the zones of other Nodes, which endpoints on them have', () => {
+    const service = serviceOf('web', {}, { distribution: 'PreferSameZone' });
+    const on = { b: endpointOf('10.0.0.2', { nodeName: 'node-b' }), c: endpointOf('10.0.0.3', { nodeName: 'node-c' }) };
+    const slice = sliceOf('web', [on.b, on.c]);
+    const compiler = new Compiler(SETTINGS);
+    const chosen = (zones: Readonly<Record<string, string>>): readonly string[] | undefined => {
+      const nodes = PersistentMap.from(
+        Object.entries(zones).map(([name, zone]) => [name, nodeOf({ meta: meta(name), zone })]),
+      );
+      const plan = compiler.compile({ ...snapshot, nodes }, NOTHING_SEEN);
+      return plan.l4?.services.get('ns/web')?.ports[0]?.cluster.map(({ address }) => address);
+    };
+    const snapshot = {
+      ...EMPTY_SNAPSHOT,
+      services: PersistentMap.from([['ns/web', service]]),
+      endpointSlices: PersistentMap.from([[keyOf(slice.meta), slice]]),
+    };
+    expect(chosen({ 'node-a': 'a', 'node-b': 'a', 'node-c': 'a' })).toEqual(['10.0.0.2', '10.0.0.3']);
+    expect(chosen({ 'node-a': 'a', 'node-b': 'a', 'node-c': 'b' })).toEqual(['10.0.0.2']);
+    expect(chosen({ 'node-a': 'a', 'node-b': 'a', 'node-c': 'a' })).toEqual(['10.0.0.2', '10.0.0.3']);
   });
 
   it('shares what has not changed, the plan itself included', () => {
