@@ -232,5 +232,5 @@ The same, and 503 as well when the node is to leave: it is being deleted, or has
 
 \`GET /healthz\` on a node that leaves${nodeExample('/healthz', false)}
 
-A Service with \`healthCheckNodePort\` has a server of its own on that port, which says whether this node has ready endpoints of it.
+A Service with \`healthCheckNodePort\` has a server of its own on that port of the addresses of \`--nodeport-addresses\`, which says whether this node has ready endpoints of it.
 `;

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Plan } from '../compile/plan.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { aborted } from '../lib/aborted.ts';
 import type { Logger } from '../lib/logger.ts';
+import { sleep } from '../lib/sleep.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { Runner } from '../planes/runner.ts';
-import { StatusPlane, type StatusWant } from '../planes/status/plane.ts';
+import { NO_STATUS, StatusPlane, type StatusWant } from '../planes/status/plane.ts';
 import type { Role } from './role.ts';
 import { KubeStatusWriter } from './status-writer.ts';
 
@@ -23,6 +23,9 @@ export interface ControllerOptions {
   readonly uidOf: (finding: Finding) => string | undefined;
 }
 
+/** After how long a process leads although it does not serve: what is wrong with objects must be told all the same. In milliseconds. */
+const LEAD_ANYWAY_MS = 60_000;
+
 /**
  * Writes status and Events, for as long as this process leads. Nothing waits for it; it waits until there is something to be published,
  * which no address should be before it answers. And thousands of writes would take the start its processors.
@@ -32,6 +35,8 @@ export class Controller implements Role {
   readonly #runner: Runner<StatusWant>;
   readonly #elect: (signal: AbortSignal) => Promise<void>;
   readonly #serves: Promise<void>;
+  #isServing = false;
+  #plan: Plan | undefined;
 
   constructor({ client, logger, metrics, leaseNamespace, serves, uidOf }: ControllerOptions) {
     this.#serves = serves;
@@ -47,8 +52,15 @@ export class Controller implements Role {
     this.#elect = (signal) => elector.run(signal);
   }
 
-  want({ status, findings }: Plan): void {
-    this.#runner.want({ status, findings });
+  want(plan: Plan): void {
+    this.#plan = plan;
+    this.#tell();
+  }
+
+  #tell(): void {
+    if (this.#plan === undefined) return;
+    const { status, findings } = this.#plan;
+    this.#runner.want({ status: this.#isServing ? status : NO_STATUS, findings });
   }
 
   notReady(): readonly string[] {
@@ -56,7 +68,11 @@ export class Controller implements Role {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.race([this.#serves, aborted(signal)]);
+    const serving = this.#serves.then(() => {
+      this.#isServing = true;
+      this.#tell();
+    });
+    await Promise.race([serving, sleep(LEAD_ANYWAY_MS, signal)]);
     await Promise.all([this.#runner.run(signal), this.#elect(signal)]);
   }
 

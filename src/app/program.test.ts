@@ -193,6 +193,18 @@ test('what the plan wants is asked for once, and again when that may have change
   expect(role.plans).toEqual([]);
 });
 
+test('a source that went stale before it had everything gives no plan, and asks for nothing twice', async () => {
+  await commit(service('web'), ingress('web', 'web-tls'));
+  source.become({ kind: 'stale', sinceMs: 0, reason: 'the API server is away' });
+  await turn();
+  await commit(slice('web'));
+  expect(source.asked).toEqual([['shop/web-tls']]);
+  expect(role.plans).toEqual([]);
+  source.become({ kind: 'synced' });
+  await turn();
+  expect(role.plans).toHaveLength(1);
+});
+
 test('a role sees the first plan once every source has synced, and every one after it', async () => {
   await commit(service('web'), ingress('web', 'web-tls'));
   source.become({ kind: 'syncing', lacks: 'wants' });

@@ -154,7 +154,7 @@ export class Program {
         ? [`source ${source.name} is ${source.state.kind}`]
         : [],
     );
-    const start = this.#roles.length === 0 ? ['starting'] : [];
+    const start = this.#roles.length === 0 || this.#plan === undefined ? ['starting'] : [];
     const end = this.#isStopping ? ['shutting down'] : [];
     return [...start, ...sources, ...this.#roles.flatMap((role) => role.notReady()), ...end];
   }

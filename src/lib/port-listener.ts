@@ -15,6 +15,9 @@ export interface PortListenerOptions {
   readonly retryBounds?: BackoffBounds;
 }
 
+/** How often an address may be away before that is told. */
+const FAILURES_IN_PASSING = 2;
+
 const RETRY_BOUNDS: BackoffBounds = { minMs: 1000, maxMs: 60_000 };
 
 /**
@@ -27,6 +30,7 @@ export class PortListener {
   #trying: Promise<void> = Promise.resolve();
   #retry: NodeJS.Timeout | undefined;
   #isTaken = false;
+  #failures = 0;
   #isClosed = false;
 
   constructor(options: PortListenerOptions) {
@@ -51,6 +55,12 @@ export class PortListener {
     await new Promise<void>((resolve) => server.close(() => resolve()));
   }
 
+  /** An IPv6 address that has just come is not to be had for a second or two, while the kernel looks for another that has it (RFC 4862). */
+  #mayPass(thrown: unknown): boolean {
+    const isAway = thrown instanceof Error && 'code' in thrown && thrown.code === 'EADDRNOTAVAIL';
+    return isAway && this.#failures <= FAILURES_IN_PASSING;
+  }
+
   async #try(): Promise<void> {
     const { server, port, host, onTaken, onFreed } = this.#options;
     try {
@@ -58,8 +68,11 @@ export class PortListener {
       if (this.#isTaken && !this.#isClosed) onFreed();
     } catch (thrown) {
       if (this.#isClosed) return;
-      if (!this.#isTaken) onTaken(messageOf(thrown));
-      this.#isTaken = true;
+      this.#failures += 1;
+      if (!this.#isTaken && !this.#mayPass(thrown)) {
+        this.#isTaken = true;
+        onTaken(messageOf(thrown));
+      }
       this.#retry = setTimeout(() => void this.open().catch(crash), this.#backoff.nextMs()).unref();
     }
   }

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, readlink, rm, rmdir, writeFile } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Nft, NFT_PROCESS_NAME } from '../../src/planes/l4/kernel/nft.ts';
 import { NFT_PROGRAMS } from './nft-programs.ts';
 import { nft as otherNft, run, useOwnNamespace } from './own-namespace.ts';
@@ -78,12 +78,30 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
     });
 
     test('is applied also where no file can be written', async () => {
-      const file = join(folder, `${NFT_PROCESS_NAME}.apply`);
-      await rm(file, { force: true });
-      await mkdir(file);
+      nft.close();
+      const places = ['apply', 'apply.session'].map((use) => join(folder, `${NFT_PROCESS_NAME}.${use}`));
+      for (const place of places) await rm(place, { force: true });
+      for (const place of places) await mkdir(place);
       await nft.apply(transaction(element(1)));
-      await rmdir(file);
+      expect(sessions()).toEqual([]);
+      for (const place of places) await rmdir(place);
       expect(table()).toContain('10.0.0.1');
+    });
+
+    test('is applied whole on a disk that is all but full', async () => {
+      const disk = join(folder, 'disk');
+      await mkdir(disk);
+      run('mount', ['-t', 'tmpfs', '-o', 'size=12k', 'tmpfs', disk]);
+      const crowded = await Nft.open(disk, path);
+      try {
+        const some = Array.from({ length: 300 }, (_, host) => element(host));
+        await crowded.apply(transaction(...some));
+        expect(table().match(/ : drop/g)).toHaveLength(300 + (padding === '' ? 0 : padding.split('\n').length));
+      } finally {
+        crowded.close();
+        await vi.waitFor(() => run('umount', [disk]));
+        await rmdir(disk);
+      }
     });
 
     test('that is only checked changes nothing', async () => {

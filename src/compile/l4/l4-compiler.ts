@@ -65,6 +65,10 @@ export class L4Compiler {
     return this.#allocating !== undefined;
   }
 
+  #zoneOf(node: string, { nodes }: Snapshot): string | undefined {
+    return node === this.#settings.nodeName ? this.#zone : nodes.get(node)?.zone;
+  }
+
   /** The same object again when nothing is different, so that planes have nothing to compare. */
   #currentPlan(): L4Plan {
     const node = this.#node ?? nodePlanOf(undefined, { addresses: [] }, this.#settings);
@@ -114,7 +118,7 @@ export class L4Compiler {
       chooser: {
         nodeName: this.#settings.nodeName,
         zone: this.#zone,
-        derivesHints: this.#derivesHints ? { zoneOf: (name) => input.snapshot.nodes.get(name)?.zone } : undefined,
+        derivesHints: this.#derivesHints ? { zoneOf: (name) => this.#zoneOf(name, input.snapshot) } : undefined,
       },
       masqueradesAll: this.#settings.masqueradesAll,
       tellsLocalPods: (family) => node !== undefined && tellsLocalPods(node.localPods, family),

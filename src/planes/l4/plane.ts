@@ -184,7 +184,8 @@ export class L4Plane implements Plane<L4Plan> {
     this.#present = new Set(base.needed);
     this.#applied = bare;
     const { changes, refused } = await this.#changeOneByOne(bare, want, signal);
-    return { changes: base.changes + changes, refused };
+    this.#elements = base.changes + changes;
+    return { changes: this.#elements, refused };
   }
 
   async #change(before: L4Plan, want: L4Plan, change: Transaction, signal: AbortSignal): Promise<Sent> {

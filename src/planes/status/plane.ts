@@ -18,7 +18,10 @@ export interface StatusWriter {
   recordFinding(finding: Finding, signal: AbortSignal): Promise<void>;
 }
 
-const EMPTY: StatusWant = { status: { ingresses: PersistentMap.empty() }, findings: PersistentMap.empty() };
+/** Nothing to be published. */
+export const NO_STATUS: StatusPlan = { ingresses: PersistentMap.empty() };
+
+const EMPTY: StatusWant = { status: NO_STATUS, findings: PersistentMap.empty() };
 
 /** Writes under way at once: enough to hide latency, few enough not to crowd the API server. */
 const CONCURRENCY = 8;

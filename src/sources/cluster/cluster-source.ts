@@ -39,6 +39,8 @@ export class ClusterSource implements Source {
   readonly #kinds: Following[] = [];
   readonly #secrets = new Map<string, Following>();
   #wantedSecrets = PersistentMap.empty<true>();
+  /** Whether it has been told what is wanted of it: before that, nothing is not all. */
+  #isTold = false;
   #signal: AbortSignal | undefined;
   #onState: () => void = () => {};
   #state: SourceState = { kind: 'syncing', lacks: 'own' };
@@ -60,6 +62,7 @@ export class ClusterSource implements Source {
       else if (this.#signal !== undefined) this.#followSecret(key);
     });
     this.#wantedSecrets = secrets;
+    this.#isTold = true;
     this.#updateState();
   }
 
@@ -114,7 +117,9 @@ export class ClusterSource implements Source {
       this.#kinds.length < this.#followed.length ||
       this.#kinds.some(({ mirror }) => mirror.reflection.kind === 'syncing');
     if (lacksOwn) return { kind: 'syncing', lacks: 'own' };
-    return states.some(({ kind }) => kind === 'syncing') ? { kind: 'syncing', lacks: 'wants' } : { kind: 'synced' };
+    return !this.#isTold || states.some(({ kind }) => kind === 'syncing')
+      ? { kind: 'syncing', lacks: 'wants' }
+      : { kind: 'synced' };
   }
 
   /** Of Secrets a refusal is believed at once: they are asked for when other kinds have been read, and one of them holds up nothing. */

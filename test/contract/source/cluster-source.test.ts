@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { KubeClient } from '../../../src/kube/client.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
+import { PersistentMap } from '../../../src/lib/persistent-map.ts';
+import type { SourceState, Wants } from '../../../src/sources/source.ts';
 import { ClusterSource } from '../../../src/sources/cluster/cluster-source.ts';
 import { Store } from '../../../src/sources/store.ts';
 import { FakeApiServer, type FakeApiServerOptions } from '../../fakes/apiserver/apiserver.ts';
@@ -12,6 +14,8 @@ const allButServices = everything.map((rule) => ({
   ...rule,
   resources: ['ingresses', 'ingressclasses', 'endpointslices'],
 }));
+
+const NOTHING: Wants = { secrets: PersistentMap.empty(), names: PersistentMap.empty() };
 
 const interest = { interest: { hasRouting: true, nodeName: undefined } };
 
@@ -26,8 +30,10 @@ async function makeFake(store: Store, options: FakeApiServerOptions): Promise<So
     absentBackoff: { minMs: 5, maxMs: 40 },
   };
   let endOfErrors = (): unknown => undefined;
+  const source = new ClusterSource({ client, store, timings, ...interest });
+  source.want(NOTHING);
   return {
-    source: new ClusterSource({ client, store, timings, ...interest }),
+    source,
     silences: {
       'the server is gone': {
         begin: () => server.refuseConnections(),
@@ -117,6 +123,7 @@ describe('ClusterSource on an API server that refuses at the start', { timeout: 
   function start(forbiddenConfirmMs: number): readonly string[] {
     const timings = { settleMs: 30, backoff: { minMs: 5, maxMs: 40 } };
     const source = new ClusterSource({ client, store, timings, forbiddenConfirmMs, ...interest });
+    source.want(NOTHING);
     const told: string[] = [];
     const controller = new AbortController();
     const running = source.run(controller.signal, () =>
@@ -143,5 +150,44 @@ describe('ClusterSource on an API server that refuses at the start', { timeout: 
     expect([...store.snapshot.findings.values()].flat()).toMatchObject([{ reason: 'SourceForbidden' }]);
     server.access.allow('sluice', everything);
     await vi.waitFor(() => expect(heldServices(store, 'default').size).toBe(1));
+  });
+});
+
+describe('ClusterSource at the start', () => {
+  let server: FakeApiServer;
+  let client: KubeClient;
+  let stop: AbortController;
+  let running: Promise<void>;
+  let source: ClusterSource;
+  let told: SourceState[];
+
+  beforeEach(async () => {
+    server = await FakeApiServer.start({ bookmarkIntervalMs: 50 });
+    server.seed('secrets', [{ metadata: { namespace: 'default', name: 'tls' } }]);
+    client = new KubeClient({ config: server.config(), logger: silentLogger, userAgent: 'contract/1' });
+    source = new ClusterSource({ client, store: new Store(), timings: { settleMs: 30 }, ...interest });
+    stop = new AbortController();
+    told = [];
+    running = source.run(stop.signal, () => told.push(source.state));
+  });
+  afterEach(async () => {
+    stop.abort();
+    await running;
+    client.close();
+    await server.close();
+  });
+
+  it('lacks its own kinds, then what is wanted of it, even before it is told what that is', async () => {
+    expect(source.state).toEqual({ kind: 'syncing', lacks: 'own' });
+    await vi.waitFor(() => expect(told).toEqual([{ kind: 'syncing', lacks: 'wants' }]));
+    source.want({ ...NOTHING, secrets: PersistentMap.from([['default/tls', true]]) });
+    expect(source.state).toEqual({ kind: 'syncing', lacks: 'wants' });
+    await vi.waitFor(() => expect(told).toEqual([{ kind: 'syncing', lacks: 'wants' }, { kind: 'synced' }]));
+  });
+
+  it('is synced as soon as it is told that nothing is wanted', async () => {
+    await vi.waitFor(() => expect(told).toEqual([{ kind: 'syncing', lacks: 'wants' }]));
+    source.want(NOTHING);
+    expect(source.state).toEqual({ kind: 'synced' });
   });
 });

@@ -51,7 +51,7 @@ const STATEMENTS: readonly (readonly [pattern: RegExp, reading: Reading])[] = [
   [/^ct status dnat/, () => ({ kind: 'is-translated' })],
   [/^fib saddr type (!= )?local/, ([, not]) => ({ kind: 'is-from-node', isNot: not !== undefined })],
   // No interface.
-  [/^iif 0/, () => ({ kind: 'interface', way: 'in', isNot: false, pattern: '' })],
+  [/^iif (!= )?0/, ([, not]) => ({ kind: 'interface', way: 'in', isNot: not !== undefined, pattern: '' })],
   [/^drop/, () => ({ kind: 'verdict', verdict: { kind: 'drop' } })],
   [/^return/, () => ({ kind: 'verdict', verdict: { kind: 'return' } })],
   [

@@ -1,10 +1,9 @@
-import { spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
-import type { Readable, Writable } from 'node:stream';
 import { invariant } from '../../../lib/invariant.ts';
 import { LineSplitter } from '../../../lib/line-splitter.ts';
 
-/** What a program printed and how it ended, as a shell tells it: 127 when there is none, 128 and more when a signal ended it. */
+/** What a program printed, and how it ended as a shell tells it: 127 when there is none, 128 and more when a signal ended it. */
 export interface LaunchEnd {
   readonly shellStatus: number;
   readonly stderr: string;
@@ -34,24 +33,25 @@ const FENCE = 'sluice-launcher-end';
  * this process was small does it in less than one, and holds up nobody.
  */
 export class Launcher {
-  readonly #shell: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #shell: ChildProcess;
   #launched: Launched | undefined;
   #gone: Error | undefined;
 
   constructor(environment: Readonly<Record<string, string>>) {
     // In a process group of its own, so that the shell can be ended together with what it runs.
     this.#shell = spawn('/bin/sh', ['-c', LOOP], { env: environment, stdio: 'pipe', detached: true });
-    const stdout = new LineSplitter();
-    const stderr = new LineSplitter();
-    this.#shell.stdout.on('data', (chunk: Buffer) => {
-      for (const line of stdout.push(chunk)) this.#takeOutput(line);
-    });
-    this.#shell.stderr.on('data', (chunk: Buffer) => {
-      for (const line of stderr.push(chunk)) this.#takeError(line);
-    });
-    this.#shell.stdin.on('error', () => undefined); // 'close' follows, and knows more
+    // Where a process cannot be started, for want of memory or of descriptors, it has no pipes either.
     this.#shell.on('error', (error) => this.#end(error));
     this.#shell.on('close', () => this.#end(new Error('it was killed')));
+    const stdout = new LineSplitter();
+    const stderr = new LineSplitter();
+    this.#shell.stdout?.on('data', (chunk: Buffer) => {
+      for (const line of stdout.push(chunk)) this.#takeOutput(line);
+    });
+    this.#shell.stderr?.on('data', (chunk: Buffer) => {
+      for (const line of stderr.push(chunk)) this.#takeError(line);
+    });
+    this.#shell.stdin?.on('error', () => undefined); // 'close' follows, and knows more
     this.#keepAlive(false);
   }
 
@@ -72,7 +72,7 @@ export class Launcher {
     this.#keepAlive(true);
     const command = [program, ...args].map(quoted).join(' ');
     // The fences begin lines of their own, whatever the program has printed last.
-    this.#shell.stdin.write(`${command} </dev/null; printf '\\n${FENCE} %d\\n' $?; printf '\\n${FENCE}\\n' >&2\n`);
+    this.#shell.stdin?.write(`${command} </dev/null; printf '\\n${FENCE} %d\\n' $?; printf '\\n${FENCE}\\n' >&2\n`);
     try {
       return await promise;
     } finally {
@@ -81,9 +81,10 @@ export class Launcher {
     }
   }
 
-  /** Ends the shell and the program that it runs. */
-  kill(): void {
+  /** Ends the shell and the program that it runs, without waiting for what that may have started. */
+  kill(reason: Error): void {
     killGroup(this.#shell);
+    this.#end(reason);
   }
 
   #takeOutput(line: string): void {

@@ -54,6 +54,7 @@ interface Obstacle {
 }
 
 const TOO_MANY_ELEMENTS: Obstacle = { reason: 'too many elements' };
+const NOT_READ: Obstacle = { reason: 'nft monitor has not come to read all elements within ten seconds' };
 
 /** While every change is followed a look finds only what the kernel did not tell. */
 const FOLLOWED_LOOK_INTERVAL_MS = 30_000;
@@ -95,11 +96,11 @@ export class NftMonitor {
 
   /** Follows every change for as long as that can be had, and returns why it can no longer; undefined when `signal` ended it. */
   async #followAgain(signal: AbortSignal): Promise<Obstacle | undefined> {
-    if (this.#options.elements() > MOST_ELEMENTS) return TOO_MANY_ELEMENTS;
     if ((await findProgram('setpriv')) === undefined)
       return { reason: 'setpriv is missing', remedy: 'install setpriv (package util-linux)' };
     const backoff = new Backoff({ minMs: 200, maxMs: 10_000 });
     while (!signal.aborted) {
+      if (this.#options.elements() > MOST_ELEMENTS) return TOO_MANY_ELEMENTS;
       const startedMs = performance.now();
       const end = await this.#follow(signal);
       if (signal.aborted) break;
@@ -128,15 +129,16 @@ export class NftMonitor {
     });
     child.stderr.on('data', (chunk: Buffer) => (words = chunk.toString().trim()));
     const ended = new AbortController();
-    let hasTooMany = false;
+    let isUnreadable = false;
     const onUnreadable = (): void => {
-      hasTooMany = true;
+      isUnreadable = true;
       child.kill('SIGKILL');
     };
     const looking = this.#lookBeside(child.pid, onUnreadable, AbortSignal.any([signal, ended.signal]));
     try {
       await once(child, 'close');
-      if (hasTooMany || words.includes('emory')) return TOO_MANY_ELEMENTS; // "Memory allocation failure", in whatever case
+      if (isUnreadable) return NOT_READ;
+      if (words.includes('emory')) return TOO_MANY_ELEMENTS; // "Memory allocation failure", in whatever case
       return words === '' ? `it ended with ${child.signalCode ?? `status ${String(child.exitCode)}`}` : words;
     } catch (thrown) {
       return messageOf(thrown);

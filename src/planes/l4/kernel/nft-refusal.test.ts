@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodeRefusal, NftRefusedFault } from './nft-refusal.ts';
+import { decodeRefusal, NftRefusedFault, refusalOf } from './nft-refusal.ts';
 
 const lines: readonly [string, string] = [
   'add element ip sluice m { 1.2.3.4 . tcp . 81 : drop }',
@@ -32,6 +32,11 @@ describe('what nft prints', () => {
       { message: 'Could not open file "/x": Permission denied', line: undefined },
     ],
     [
+      'an error of nft itself, after a warning',
+      ['/x:1:1-4: Warning: deprecated', 'internal:0:0-0: Error: Could not process rule: No buffer space available'],
+      { message: 'Could not process rule: No buffer space available', line: undefined },
+    ],
+    [
       'an error of no place',
       ['netlink: Error: cache initialization failed: Operation not permitted'],
       { message: 'cache initialization failed: Operation not permitted', line: undefined },
@@ -57,4 +62,12 @@ test('the message shows a long line cut, the fault has all of it', () => {
   const fault = new NftRefusedFault({ message: 'File exists', line });
   expect(fault).toMatchObject({ code: 'nft-refused', line });
   expect(fault.message).toBe(`nft: File exists, at: ${line.slice(0, 200)} …`);
+});
+
+test.each([
+  [[], 'refused without a word'],
+  [['/x:1:1-4: Warning: deprecated', lines[0]], '/x:1:1-4: Warning: deprecated'],
+  [['/x:1:1-4: Warning: deprecated', '/x:1:1-4: Error: one'], 'one'],
+])('an nft that failed refused, whatever it said: %j', (printed, message) => {
+  expect(refusalOf(printed, lines)).toMatchObject({ message });
 });

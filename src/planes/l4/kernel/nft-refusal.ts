@@ -21,25 +21,32 @@ export class NftRefusedFault extends Fault {
 
 const SHOWN_CHARACTERS = 200;
 
-/** `/path/of/file:3:27-44: Error: …` of a line, `Error: …` or `netlink: Error: …` of none. */
-const ERROR_LINE = /^(?:\/.*:(?<number>\d+):[\d-]+: |netlink: )?Error: (?<message>.*)$/;
+/** `/path/of/file:3:27-44: Error: …` or `internal:0:0-0: Error: …` of a place, `Error: …` or `netlink: Error: …` of none. */
+const ERROR_LINE = /^(?:\S+:(?<number>\d+):[\d-]+: |netlink: )?Error: (?<message>.*)$/;
 
-const WARNING_LINE = /^(?:\/.*:\d+:[\d-]+: )?Warning: /;
+const WARNING_LINE = /^(?:\S+:\d+:[\d-]+: )?Warning: /;
 
 /**
  * Reads the first error in what nft printed about a file; undefined when there is none. `lines` are those of the file.
  * Where a session included it, lines that say so come first.
  */
 export function decodeRefusal(printed: readonly string[], lines: readonly string[]): Refusal | undefined {
-  const [first] = printed;
-  if (first === undefined) return undefined;
+  const hasWarning = printed.some((text) => WARNING_LINE.test(text));
+  return hasWarning || printed.length === 0 ? firstError(printed, lines) : refusalOf(printed, lines);
+}
+
+/** The same of an nft that ended with an error, whether it said so or not. */
+export function refusalOf(printed: readonly string[], lines: readonly string[]): Refusal {
+  // Such as "Operation not permitted (you must be root)", which has no form at all.
+  return firstError(printed, lines) ?? { message: printed[0] ?? 'refused without a word', line: undefined };
+}
+
+function firstError(printed: readonly string[], lines: readonly string[]): Refusal | undefined {
   for (const text of printed) {
     const groups = ERROR_LINE.exec(text)?.groups;
     if (groups !== undefined) return { message: groups['message'] ?? '', line: lines[Number(groups['number']) - 1] };
   }
-  if (printed.some((text) => WARNING_LINE.test(text))) return undefined;
-  // Such as "Operation not permitted (you must be root)", which has no form at all.
-  return { message: first, line: undefined };
+  return undefined;
 }
 
 function cut(line: string): string {

@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { open, rm, type FileHandle } from 'node:fs/promises';
-import type { Writable } from 'node:stream';
 import { crash } from '../../../lib/crash.ts';
 import { Fault, messageOf } from '../../../lib/fault.ts';
 import { invariant } from '../../../lib/invariant.ts';
@@ -21,7 +20,7 @@ const INCLUDE = 'include "/proc/self/fd/3"';
 
 /**
  * One `nft -i` that does a transaction after another. That saves the start of a process and, where elements are deleted, the grace
- * period of the kernel that its end waits for: 0.1 ms in place of 3 to 14.
+ * period of the kernel that its end waits for: a millisecond in place of 3 to 14.
  *
  * Each transaction is written to a file that nft has open, and nft is told to include it: it reads its input byte by byte, at 0.8 µs each,
  * but files in large pieces. And it does what it has read when its input ends, which is never part of a transaction in this way.
@@ -32,7 +31,6 @@ const INCLUDE = 'include "/proc/self/fd/3"';
  */
 export class NftSession {
   readonly #child: ChildProcess;
-  readonly #stdin: Writable;
   readonly #file: FileHandle;
   readonly #splitter = new LineSplitter();
   #waiting: Waiting | undefined;
@@ -45,29 +43,30 @@ export class NftSession {
       env: programEnvironment,
       stdio: ['pipe', 'ignore', 'pipe', file.fd],
     });
-    const { stdin, stderr } = this.#child;
-    invariant(stdin !== null && stderr !== null, 'a pipe was asked for');
-    this.#stdin = stdin;
-    stdin.on('error', () => undefined); // 'close' follows, and knows more
-    stderr.on('data', (chunk: Buffer) => {
-      for (const line of this.#splitter.push(chunk)) this.#take(line);
-    });
+    // Where a process cannot be started, for want of memory or of descriptors, it has no pipes either.
     this.#child.on('error', (error) => this.#end(messageOf(error)));
     this.#child.on('close', (code, signal) => this.#end(`it ended with ${signal ?? `status ${String(code)}`}`));
+    this.#child.stdin?.on('error', () => undefined); // 'close' follows, and knows more
+    this.#child.stderr?.on('data', (chunk: Buffer) => {
+      for (const line of this.#splitter.push(chunk)) this.#take(line);
+    });
   }
 
   /**
    * `path` is where its file is made, which is deleted again at once.
    *
-   * @throws Fault `nft-gone` when it can not be started, or answers nothing, as an nft that was built without `-i`; whatever the file
-   * system says when the file can not be made.
+   * @throws Fault `nft-gone` when it can not be started, answers nothing, as an nft that was built without `-i`, or can not read the file;
+   * whatever the file system says when that can not be made.
    */
   static async open(program: string, flags: readonly string[], path: string): Promise<NftSession> {
     const file = await open(path, 'w+', 0o600);
     await rm(path, { force: true });
     const session = new NftSession(program, flags, file);
-    await session.#tell('');
-    return session;
+    // Some file systems do not let a file without a name be opened anew.
+    const [complaint] = await session.run('');
+    if (complaint === undefined) return session;
+    session.close();
+    throw new Fault('nft-gone', `nft can not read what it is given: ${complaint}`);
   }
 
   /** How many lines it was given: nft keeps them all, and looks through all of them for each new one. */
@@ -86,8 +85,11 @@ export class NftSession {
    * file system says when it can not be written, as on a full disk; then nft knows nothing of it.
    */
   async run(transaction: string): Promise<readonly string[]> {
-    const { bytesWritten } = await this.#file.write(`${transaction}\n`, 0);
-    await this.#file.truncate(bytesWritten);
+    const bytes = Buffer.from(`${transaction}\n`);
+    // A disk that is about to be full takes a part, and refuses only the next: nft would be given a part of a transaction.
+    for (let written = 0; written < bytes.length;)
+      written += (await this.#file.write(bytes, written, bytes.length - written, written)).bytesWritten;
+    await this.#file.truncate(bytes.length);
     return this.#tell(INCLUDE);
   }
 
@@ -99,7 +101,7 @@ export class NftSession {
     const { promise, resolve, reject } = Promise.withResolvers<readonly string[]>();
     this.#waiting = { fence, printed: [], resolve, reject };
     const limit = setTimeout(() => this.#child.kill('SIGKILL'), LIMIT_MS);
-    this.#stdin.write(`${line}\n${fence}\n`);
+    this.#child.stdin?.write(`${line}\n${fence}\n`);
     try {
       return await promise;
     } finally {
@@ -110,7 +112,7 @@ export class NftSession {
 
   /** Lets nft end; nothing waits for it. */
   close(): void {
-    this.#stdin.end();
+    this.#child.stdin?.end();
   }
 
   #take(line: string): void {

@@ -2,7 +2,7 @@ import { mkdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promise
 import { join, resolve } from 'node:path';
 import { Fault, messageOf } from '../../../lib/fault.ts';
 import { Turns } from '../../../lib/turns.ts';
-import { decodeRefusal, NftRefusedFault } from './nft-refusal.ts';
+import { decodeRefusal, NftRefusedFault, refusalOf, type Refusal } from './nft-refusal.ts';
 import { NftSession } from './nft-session.ts';
 import { findProgram, runProgram } from './run-program.ts';
 
@@ -81,8 +81,7 @@ export class Nft {
    */
   async listJson(args: readonly string[]): Promise<unknown> {
     const { status, stdout, stderr } = await runProgram(await this.#link(), ['-j', 'list', ...args]);
-    const refusal = status === 0 ? undefined : decodeRefusal(printedAs(stderr), [`list ${args.join(' ')}`]);
-    if (refusal !== undefined) throw new NftRefusedFault(refusal);
+    if (status !== 0) throw new NftRefusedFault(refusalOf(linesOf(stderr), [`list ${args.join(' ')}`]));
     return JSON.parse(stdout) as unknown;
   }
 
@@ -97,6 +96,11 @@ export class Nft {
     this.#applying.close();
     this.#checking.close();
   }
+}
+
+/** What nft made of a transaction. */
+interface Verdict {
+  readonly refusal: Refusal | undefined;
 }
 
 /** Transactions with the same flags, one after another: small ones through a session, large ones through a process each. */
@@ -118,9 +122,8 @@ class Lane {
     await this.#turns.take(async () => {
       signal?.throwIfAborted();
       const isSmall = transaction.length <= SESSION_BYTES;
-      const printed =
-        (isSmall ? await this.#runInSession(transaction) : undefined) ?? (await this.#runAlone(transaction));
-      const refusal = decodeRefusal(printed, transaction.split('\n'));
+      const verdict = isSmall ? await this.#runInSession(transaction) : undefined;
+      const { refusal } = verdict ?? (await this.#runAlone(transaction));
       if (refusal !== undefined) throw new NftRefusedFault(refusal);
       // What comes after everything is a small change, which should not have to wait for a session to start.
       if (!isSmall) await this.#openSession();
@@ -132,11 +135,12 @@ class Lane {
     this.#session = undefined;
   }
 
-  /** Returns what nft printed; undefined when there can be no session, or nothing be written for it. */
-  async #runInSession(transaction: string): Promise<readonly string[] | undefined> {
+  /** Undefined when there can be no session, or nothing be written for it. */
+  async #runInSession(transaction: string): Promise<Verdict | undefined> {
     const session = await this.#openSession();
+    if (session === undefined) return undefined;
     try {
-      return await session?.run(transaction);
+      return { refusal: decodeRefusal(await session.run(transaction), transaction.split('\n')) };
     } catch (thrown) {
       if (thrown instanceof Fault || !isSystemError(thrown)) throw thrown;
       return undefined;
@@ -149,9 +153,8 @@ class Lane {
       return this.#session;
     this.close();
     if (this.#file === undefined) return undefined;
-    const program = await this.#link();
     try {
-      this.#session = await NftSession.open(program, this.#flags, `${this.#file}.session`);
+      this.#session = await NftSession.open(await this.#link(), this.#flags, `${this.#file}.session`);
     } catch (thrown) {
       if (!(thrown instanceof Fault) && !isSystemError(thrown)) throw thrown;
     }
@@ -162,7 +165,7 @@ class Lane {
    * From a file that is whole before nft starts: nft takes what it has read when its input ends, and from a pipe that would be any
    * part of a transaction whose author was killed while it wrote. On a full disk the pipe is still better than nothing.
    */
-  async #runAlone(transaction: string): Promise<readonly string[]> {
+  async #runAlone(transaction: string): Promise<Verdict> {
     const program = await this.#link();
     const text = `${transaction}\n`;
     const file = await this.#write(text);
@@ -173,7 +176,8 @@ class Lane {
         throw thrown instanceof Fault ? new Fault('nft-gone', messageOf(thrown), { cause: thrown }) : thrown;
       });
       if (end.status === undefined) throw new Fault('nft-gone', 'nft was ended by a signal');
-      return end.status === 0 ? [] : printedAs(end.stderr);
+      if (end.status === 0) return { refusal: undefined };
+      return { refusal: refusalOf(linesOf(end.stderr), transaction.split('\n')) };
     } finally {
       if (file !== undefined) await rm(file).catch(() => undefined); // the next one writes over it
     }
@@ -183,10 +187,13 @@ class Lane {
   async #write(text: string): Promise<string | undefined> {
     const file = this.#file;
     if (file === undefined) return undefined;
-    return writeFile(file, text, { mode: 0o600 }).then(
-      () => file,
-      () => undefined,
-    );
+    try {
+      await writeFile(file, text, { mode: 0o600 });
+      return file;
+    } catch {
+      await rm(file).catch(() => undefined); // a part of it would keep a full disk full
+      return undefined;
+    }
   }
 }
 
@@ -194,10 +201,8 @@ function isSystemError(thrown: unknown): boolean {
   return thrown instanceof Error && 'syscall' in thrown;
 }
 
-/** The lines of what nft printed when it refused. */
-function printedAs(stderr: string): readonly string[] {
-  const lines = stderr.split('\n').filter((line) => line !== '');
-  return lines.length === 0 ? ['refused without a word'] : lines;
+function linesOf(text: string): readonly string[] {
+  return text.split('\n').filter((line) => line !== '');
 }
 
 async function installedNft(): Promise<string> {

@@ -9,7 +9,7 @@ import { killGroup, Launcher } from './launcher.ts';
 
 /** How a program of the machine ended and what it said. */
 export interface ProgramEnd {
-  /** Exit status; undefined when a signal ended it. */
+  /** Exit status; undefined when a signal ended it, which a status of 128 and more is taken for. */
   readonly status: number | undefined;
   readonly stdout: string;
   readonly stderr: string;
@@ -79,15 +79,12 @@ async function launch(
   limitMs: number,
 ): Promise<ProgramEnd> {
   const launcher = idleLauncher();
-  const limit = setTimeout(() => launcher.kill(), limitMs);
+  const limit = setTimeout(() => launcher.kill(tookTooLong(limitMs)), limitMs);
   const lines: string[] = [];
   try {
     const { shellStatus, stderr } = await launcher.run(program, args, onLine ?? ((line) => void lines.push(line)));
     if (shellStatus === 126 || shellStatus === 127) throw new Error(stderr);
     return { status: shellStatus < 128 ? shellStatus : undefined, stdout: lines.join('\n'), stderr };
-  } catch (thrown) {
-    if (launcher.isGone) throw tookTooLong(limitMs);
-    throw thrown;
   } finally {
     clearTimeout(limit);
     if (!launcher.isGone) idle.push(launcher);

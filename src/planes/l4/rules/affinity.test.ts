@@ -67,6 +67,19 @@ it.each<readonly [string, LocalPods, Packet, Machine]>([
   },
 );
 
+it.each<readonly [string, string, string]>([
+  ['ours', 'cni0', ELSEWHERE],
+  ['another', 'docker0', HERE],
+])('what %s bridge passes on is remembered as the client it was when it came in', (_, bridge, endpoint) => {
+  const nft = tables(BRIDGE);
+  const machine = machineWith('192.0.2.10');
+  const bridged: Packet = { ...packet('pod', '10.244.0.5'), interface: bridge, isBridged: true };
+  // The second of all endpoints, or the only one that is here.
+  const first = connect(nft, machine, bridged, bridge === 'cni0' ? 1 : 0);
+  expect(fateText(first.fate)).toContain(endpoint);
+  expect(trace(nft, machine, bridged).map(({ fate }) => fate)).toEqual([first.fate]);
+});
+
 it('a pod here has one endpoint by whichever address it comes', () => {
   const nft = tables(BRIDGE);
   const machine = machineWith('192.0.2.10');

@@ -111,7 +111,9 @@ function eachSource(
     endpointPorts(of).map((port) => rule(match, of, port));
   const of = group.local;
   if (of === undefined) return rulesOf('', group);
-  return [...local.flatMap((match) => rulesOf(`${match} `, of)), ...rulesOf(`${others} `, group)];
+  const matching = (matches: readonly string[], whose: AffinityGroup): readonly string[] =>
+    matches.flatMap((match) => rulesOf(`${match} `, whose));
+  return [...matching(local, of), ...matching(others, group)];
 }
 
 function chainDeclarations(group: AffinityGroup, name: string, rules: readonly string[]): readonly Declaration[] {

@@ -11,7 +11,7 @@ import {
 } from './affinity.ts';
 import { balanceChain, externalLocalChain, type BalanceChain, type KeySpace } from './balance-chain.ts';
 import { declaredChain, type Declaration } from './declaration.ts';
-import { fromLocalPod, sourceMatches } from './local-sources.ts';
+import { fromLocalPod, sourceMatches, sourceMatchesPastRouting } from './local-sources.ts';
 import {
   AFFINITY_SETS,
   LOCAL_SLOTS,
@@ -184,9 +184,10 @@ function slots(
 function affinityElements(group: AffinityGroup, node: NodePlan): readonly Element[] {
   if (group.frontends.length === 0) return [];
   const table = affinityTable(group.family);
-  const sources = sourceMatches(node.localPods, group.family);
-  const recall = { value: `goto ${recallChain(group)}`, needs: recallDeclarations(group, sources) };
-  const remember = { value: `goto ${rememberChain(group)}`, needs: rememberDeclarations(group, sources) };
+  const comingIn = sourceMatches(node.localPods, group.family);
+  const pastRouting = sourceMatchesPastRouting(node.localPods, group.family);
+  const recall = { value: `goto ${recallChain(group)}`, needs: recallDeclarations(group, comingIn) };
+  const remember = { value: `goto ${rememberChain(group)}`, needs: rememberDeclarations(group, pastRouting) };
   return group.frontends.flatMap((frontend) => {
     const key = frontendKey(frontend, group.protocol);
     const isNodePort = frontend.address === undefined;

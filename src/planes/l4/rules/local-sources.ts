@@ -30,16 +30,41 @@ export function not(match: string): string {
 export interface SourceMatches {
   /** Each matches some of those on this node. */
   readonly local: readonly string[];
-  /** Matches all others. */
-  readonly others: string;
+  /** Each matches some of all others. */
+  readonly others: readonly string[];
 }
 
+/** Where packets come in. */
 export function sourceMatches(localPods: LocalPods, family: Family): SourceMatches {
   const pod = fromLocalPod(localPods, family);
   return {
     local: [...(pod === undefined ? [] : [pod]), FROM_NODE],
-    others: [...(pod === undefined ? [] : [not(pod)]), not(FROM_NODE)].join(' '),
+    others: [[...(pod === undefined ? [] : [not(pod)]), not(FROM_NODE)].join(' ')],
   };
+}
+
+/** Where they have been routed: of what a bridge passes on, only the interface that it goes out by is known then ({@link passedOn}). */
+export function sourceMatchesPastRouting(localPods: LocalPods, family: Family): SourceMatches {
+  const cameIn = sourceMatches(localPods, family);
+  const pod = fromLocalPod(localPods, family);
+  const bridged = pod === undefined ? undefined : passedOn(pod);
+  if (bridged === undefined) return cameIn;
+  return {
+    local: [...cameIn.local, bridged.match],
+    others: [...cameIn.others.map((match) => `iif != 0 ${match}`), bridged.others],
+  };
+}
+
+/**
+ * What a bridge passes on between pods of its own comes by where br_netfilter is on, which kubeadm asks for. It goes out by the
+ * interface that it came in by, but postrouting is told of the first alone (br_nf_post_routing), as with what the node itself sends.
+ *
+ * `match` is for what bridges of local pods pass on, `others` for what other bridges do. Undefined where pods are not told by interfaces.
+ */
+export function passedOn(pod: string): { readonly match: string; readonly others: string } | undefined {
+  if (!pod.startsWith('iifname ')) return undefined;
+  const out = pod.replace('iifname', 'oifname');
+  return { match: `iif 0 ${out} ${not(FROM_NODE)}`, others: `iif 0 ${not(out)} ${not(FROM_NODE)}` };
 }
 
 /** A quoted interface name; the operator's flag has been checked, and is checked again where it becomes a rule. */

@@ -8,7 +8,7 @@ import {
   type Declaration,
   type SetDeclaration,
 } from './declaration.ts';
-import { FROM_NODE, fromLocalPod, not } from './local-sources.ts';
+import { FROM_NODE, fromLocalPod, not, passedOn } from './local-sources.ts';
 import { AFFINITY_TABLE, FAMILIES, ofProtocol, PROTOCOLS, REFUSE, SETS, TABLE, WORDS, type Family } from './names.ts';
 
 /** Endpoints are found by number; the modulus here only tells nft the type of that number. */
@@ -156,14 +156,6 @@ function eachProtocol(rule: (match: string) => string): readonly string[] {
 function masqueradingForeign(localPods: LocalPods, family: Family): readonly string[] {
   const local = fromLocalPod(localPods, family);
   if (local === undefined) return [];
-  return [...pastTheNode(local), `${not(local)} ${MASQUERADE}`];
-}
-
-/**
- * What a bridge passes on between pods of its own comes by where br_netfilter is on, which kubeadm asks for. It goes out by the
- * interface that it came in by, but postrouting is told of the first alone (br_nf_post_routing), as with what the node itself sends.
- */
-function pastTheNode(local: string): readonly string[] {
-  if (!local.startsWith('iifname ')) return [];
-  return [`iif 0 ${local.replace('iifname', 'oifname')} ${not(FROM_NODE)} return`];
+  const bridged = passedOn(local);
+  return [...(bridged === undefined ? [] : [`${bridged.match} return`]), `${not(local)} ${MASQUERADE}`];
 }
