@@ -2,12 +2,10 @@ import type { Server } from 'node:net';
 import { Backoff, type BackoffBounds } from './backoff.ts';
 import { crash } from './crash.ts';
 import { messageOf } from './fault.ts';
+import type { ListenAddress } from './listen-address.ts';
 
-export interface PortListenerOptions {
+export interface PortListenerOptions extends ListenAddress {
   readonly server: Server;
-  readonly port: number;
-  /** Without one: all addresses of both families, or of IPv4 where there is no IPv6. */
-  readonly host?: string;
   /** Called once when the port cannot be had, with why, and not again for further tries. */
   readonly onTaken: (reason: string) => void;
   /** Called when it could be had after all. */
@@ -65,7 +63,7 @@ export class PortListener {
   }
 }
 
-async function listen(server: Server, where: { readonly port: number; readonly host?: string }): Promise<void> {
+async function listen(server: Server, where: ListenAddress): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject).once('listening', resolve).listen(where);
   try {
