@@ -214,7 +214,7 @@ function nodeExample(path: '/healthz' | '/livez', isEligible: boolean): string {
   return `: ${String(status)}\n\n${block(JSON.stringify(body, undefined, 2), true)}`;
 }
 
-const NODE = `## On \`--healthz-address\` (0.0.0.0:10256), with the role node
+const NODE = `## On \`--healthz-address\` (:10256, all addresses), with the role node
 
 For balancers outside, in the form of kube-proxy. \`lastUpdated\` is when the kernel last had what it should have.
 

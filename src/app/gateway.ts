@@ -92,7 +92,7 @@ export class Gateway implements Role {
   async #serveLastGood(signal: AbortSignal): Promise<void> {
     const deadlineMs = performance.now() + LAST_GOOD_AFTER_MS;
     while (!this.#hasPlan && !signal.aborted && performance.now() < deadlineMs) await sleep(5, signal);
-    if (this.#hasPlan || signal.aborted || (await findEngine(this.#paths)) !== undefined) return;
+    if (this.#hasPlan || signal.aborted || (await findEngine(this.#paths)).kind !== 'none') return;
     if (await this.#plane.serveLastGood(signal))
       this.#logger.warn('the sources are not there yet; serving what was served last');
   }

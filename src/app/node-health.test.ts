@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { freePort } from '../../test/cluster/free-port.ts';
+import { LOOPBACK } from '../../test/loopback.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { NodeHealth } from './node-health.ts';
 
@@ -15,6 +16,17 @@ it.each([
   await health.listen(false);
   try {
     for (const path of ['healthz', 'livez']) expect((await fetch(`http://${address}/${path}`)).status).toBe(status);
+  } finally {
+    await health.close();
+  }
+});
+
+it('answers on all addresses of both families where no host is given', async () => {
+  const port = String(await freePort());
+  const health = new NodeHealth(`:${port}`, { behindSinceMs: undefined }, silentLogger);
+  await health.listen(false);
+  try {
+    for (const host of LOOPBACK) expect((await fetch(`http://${host}:${port}/livez`)).status).toBe(200);
   } finally {
     await health.close();
   }

@@ -2,6 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { L4Plan, NodePlan } from '../compile/l4/l4-plan.ts';
 import type { BackoffBounds } from '../lib/backoff.ts';
 import { Fault } from '../lib/fault.ts';
+import { listenAddressOf } from '../lib/listen-address.ts';
 import type { Logger } from '../lib/logger.ts';
 import { PortListener } from '../lib/port-listener.ts';
 import type { Runner } from '../planes/runner.ts';
@@ -30,12 +31,9 @@ export class NodeHealth {
     this.#address = address;
     this.#runner = runner;
     this.#logger = logger;
-    const separator = address.lastIndexOf(':');
-    const host = address.slice(0, separator).replace(/^\[(.*)\]$/, '$1');
     this.#listener = new PortListener({
       server: this.#server,
-      host,
-      port: Number(address.slice(separator + 1)),
+      ...listenAddressOf(address),
       retryBounds: RETRY_BOUNDS,
       onTaken: (reason) => {
         this.#taken = reason;

@@ -25,10 +25,10 @@ const DRAIN_MS = 10_000;
 export async function uninstall(stateDirectory: string): Promise<readonly string[]> {
   await refuseBesideRunning();
   const removed: string[] = [];
-  const pid = await findEngine({ haproxy: '', stateDirectory, adminSocket: join(stateDirectory, 'admin.sock') });
-  if (pid !== undefined) {
-    await stopEngine(pid, DRAIN_MS);
-    removed.push(`HAProxy process ${String(pid)}`);
+  const found = await findEngine({ haproxy: '', stateDirectory, adminSocket: join(stateDirectory, 'admin.sock') });
+  if (found.kind !== 'none' && found.pid !== undefined) {
+    await stopEngine(found.pid, DRAIN_MS);
+    removed.push(`HAProxy process ${String(found.pid)}`);
   }
   removed.push(...(await removeKernelTables()));
   removed.push(...(await removeState(stateDirectory)));

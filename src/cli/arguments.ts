@@ -13,11 +13,22 @@ export function portOf(text: string): number {
 
 /** HOST:PORT as it was given; an IPv6 address stands in brackets. */
 export function hostPortOf(text: string): string {
+  if (isHostPort(text)) return text;
+  throw new InvalidArgumentError('Give it as HOST:PORT, such as 127.0.0.1:9901 or [::1]:9901.');
+}
+
+/** Where a server is to listen: the same, or :PORT for all addresses. */
+export function listenOn(text: string): string {
+  if (isHostPort(text) || (/^:\d{1,5}$/.test(text) && isPort(Number(text.slice(1))))) return text;
+  throw new InvalidArgumentError(
+    'Give it as HOST:PORT, such as 127.0.0.1:9901 or [::1]:9901, or as :PORT for all addresses.',
+  );
+}
+
+function isHostPort(text: string): boolean {
   const [, host = '', port] = /^(\[[^\]]+\]|[^:\s]+):(\d{1,5})$/.exec(text) ?? [];
   const isHost = host.startsWith('[') ? ipAddressOf(host.slice(1, -1)) !== undefined : host !== '';
-  if (!isHost || !isPort(Number(port)))
-    throw new InvalidArgumentError('Give it as HOST:PORT, such as 127.0.0.1:9901 or [::1]:9901.');
-  return text;
+  return isHost && isPort(Number(port));
 }
 
 export function countOf(text: string): number {

@@ -12,7 +12,7 @@ import {
 import { Fault } from '../lib/fault.ts';
 import type { Cidr } from '../model/cidr.ts';
 import { isDnsSubdomain } from '../model/grammar.ts';
-import { cidrsOf, hostPortOf, interfaceOf, portRangeOf } from './arguments.ts';
+import { cidrsOf, interfaceOf, listenOn, portRangeOf } from './arguments.ts';
 
 const DETECTION_MODES = ['ClusterCIDR', 'NodeCIDR', 'BridgeInterface', 'InterfaceNamePrefix'] as const;
 
@@ -54,7 +54,7 @@ export const NODE_FLAG_DEFAULTS: NodeFlags = {
   nodeportAddresses: DEFAULT_L4.nodePortAddresses,
   localhostNodeports: false,
   externalIps: DEFAULT_L4.externalIps,
-  healthzAddress: '0.0.0.0:10256',
+  healthzAddress: ':10256',
   kernelSettings: true,
   takeover: false,
 };
@@ -124,7 +124,7 @@ export function withNodeFlags(command: Command): Command {
     .option('--service-proxy-name <name>', 'serve the Services with this service.kubernetes.io/service-proxy-name')
     .option(
       '--healthz-address <host:port|none>',
-      'where balancers ask for /healthz of this node',
+      'where balancers ask for /healthz of this node; :PORT is all addresses',
       healthzAddressOf,
       defaults.healthzAddress,
     )
@@ -256,5 +256,5 @@ function clusterIpRangesOf(text: string): readonly Cidr[] {
 }
 
 function healthzAddressOf(text: string): string {
-  return text === 'none' ? text : hostPortOf(text);
+  return text === 'none' ? text : listenOn(text);
 }

@@ -9,7 +9,7 @@ import { Fault } from '../lib/fault.ts';
 import type { Cidr } from '../model/cidr.ts';
 import { ipAddressOf } from '../model/grammar.ts';
 import type { PublishedAddress } from '../model/service.ts';
-import { addressesOf, cidrsOf, countOf, hostPortOf, keyArgument, portOf, publishedOf, secondsOf } from './arguments.ts';
+import { addressesOf, cidrsOf, countOf, keyArgument, listenOn, portOf, publishedOf, secondsOf } from './arguments.ts';
 import {
   allocationOf,
   l4SettingsOf,
@@ -86,7 +86,12 @@ function withRunFlags(command: Command): Command {
       portOf,
     )
     .option('--bind-address <ip,...>', 'addresses to listen on', addressesOf, ['0.0.0.0', '::'])
-    .option('--api-address <host:port>', 'where health, metrics and the JSON API listen', hostPortOf, '127.0.0.1:9901')
+    .option(
+      '--api-address <host:port>',
+      'where health, metrics and the JSON API listen; :PORT is all addresses',
+      listenOn,
+      '127.0.0.1:9901',
+    )
     .option(
       '--state-dir <dir>',
       'where the last good state is kept (default: ~/.local/state/sluice, as root /var/lib/sluice)',

@@ -24,7 +24,7 @@ describe('Reflector where watch-list is served', { timeout: 30_000 }, () => {
   it('lists when the initial events stall, and from then on', async () => {
     lab.seed('a', 'b');
     lab.server.faults.add({ verbs: ['watch'], trouble: { kind: 'stream', afterLines: 2, then: 'freeze' }, times: 1 });
-    const { copy, reflector } = lab.start();
+    const { copy, reflector } = lab.start({ timings: { initialSilenceMs: 200 } });
     await untilNames(copy, 'a', 'b');
     expect(lab.server.requests.some(({ verb }) => verb === 'list')).toBe(true);
     await until(() => expect(lab.resumptions).toHaveLength(1));
@@ -36,7 +36,7 @@ describe('Reflector where watch-list is served', { timeout: 30_000 }, () => {
   it('lists where a server takes a watch-list for an ordinary watch', async () => {
     lab.server.watchList = 'ignored';
     lab.seed('a');
-    const { copy } = lab.start();
+    const { copy } = lab.start({ timings: { initialSilenceMs: 200 } });
     await untilNames(copy, 'a');
     expect(lab.server.requests.some(({ verb }) => verb === 'list')).toBe(true);
   });
@@ -44,7 +44,7 @@ describe('Reflector where watch-list is served', { timeout: 30_000 }, () => {
   it('lists where such a server is too busy ever to be silent', async () => {
     lab.server.watchList = 'ignored';
     lab.seed('a');
-    const { copy } = lab.start({ timings: { initialTimeoutMs: 200, initialSilenceMs: 60_000 } });
+    const { copy } = lab.start({ timings: { initialTimeoutMs: 200 } });
     const busy = setInterval(() => lab.seed('a'), 10);
     await until(() => expect(copy.replaces).toEqual([1]));
     clearInterval(busy);

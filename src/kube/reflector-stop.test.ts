@@ -67,7 +67,7 @@ describe.each(['served', 'refused'] as const)(
               trouble: { kind: 'hang' } as const,
             };
       lab.server.faults.add(halfway);
-      const run = lab.start({ timings: { initialSilenceMs: 60_000 } });
+      const run = lab.start();
       await until(() => expect(lab.server.requests.length).toBeGreaterThan(watchList === 'served' ? 0 : 2));
       await expectQuiet(run);
       expect(run.copy.replaces).toEqual([]);

@@ -1,13 +1,13 @@
-import { isIPv6, type Server } from 'node:net';
+import type { ListenOptions, Server } from 'node:net';
 import { Backoff, type BackoffBounds } from './backoff.ts';
 import { crash } from './crash.ts';
 import { messageOf } from './fault.ts';
+import type { ListenAddress } from './listen-address.ts';
 
-export interface PortListenerOptions {
+export interface PortListenerOptions extends ListenAddress {
   readonly server: Server;
-  readonly port: number;
-  /** An address, or the wildcard of one family. */
-  readonly host: string;
+  /** Where `::` is the wildcard of IPv6 alone: otherwise it would be that of IPv4 too, and keep another listener from it. */
+  readonly ipv6Only?: boolean;
   /** Called once when the port cannot be had, with why, and not again for further tries. */
   readonly onTaken: (reason: string) => void;
   /** Called when it could be had after all. */
@@ -62,9 +62,9 @@ export class PortListener {
   }
 
   async #try(): Promise<void> {
-    const { server, port, host, onTaken, onFreed } = this.#options;
+    const { server, port, host, ipv6Only = false, onTaken, onFreed } = this.#options;
     try {
-      await listen(server, port, host);
+      await listen(server, host === undefined ? { port } : { port, host, ipv6Only });
       if (this.#isTaken && !this.#isClosed) onFreed();
     } catch (thrown) {
       if (this.#isClosed) return;
@@ -78,10 +78,8 @@ export class PortListener {
   }
 }
 
-async function listen(server: Server, port: number, host: string): Promise<void> {
+async function listen(server: Server, where: ListenOptions): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  // Else "::" would be the wildcard of IPv4 too, and keep another listener from that.
-  const where = { port, host, ipv6Only: isIPv6(host) };
   server.once('error', reject).once('listening', resolve).listen(where);
   try {
     await promise;

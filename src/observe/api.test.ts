@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { changesOf, compileChanges } from '../../test/golden/compile-manifest.ts';
 import type { Plan } from '../compile/plan.ts';
+import { LOOPBACK } from '../../test/loopback.ts';
 import { createApi, startApi } from './api.ts';
 import { Metrics } from './metrics.ts';
 
@@ -91,6 +92,9 @@ describe('the API', () => {
     const running = await startApi(api, `127.0.0.1:${port}`);
     expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200);
     await running.close();
+    const everywhere = await startApi(api, `:${port}`);
+    for (const host of LOOPBACK) expect((await fetch(`http://${host}:${port}/livez`)).status).toBe(200);
+    await everywhere.close();
     await expect(fetch(`http://127.0.0.1:${port}/livez`)).rejects.toThrow('fetch failed');
   });
 });

@@ -1,6 +1,7 @@
 import { serve, type ServerType } from '@hono/node-server';
 import { Hono } from 'hono';
 import { Fault, messageOf } from '../lib/fault.ts';
+import { listenAddressOf } from '../lib/listen-address.ts';
 import type { L4Plan } from '../compile/l4/l4-plan.ts';
 import type { Plan } from '../compile/plan.ts';
 import { ipAddressOf, isPort } from '../model/grammar.ts';
@@ -93,13 +94,13 @@ export interface RunningApi {
   readonly close: () => Promise<void>;
 }
 
-/** Serves the API at `HOST:PORT`. @throws Fault `api-address` when it cannot listen there. */
+/** Serves the API at `HOST:PORT`, or at `:PORT` of all addresses. @throws Fault `api-address` when it cannot listen there. */
 export async function startApi(api: Hono, address: string): Promise<RunningApi> {
-  const separator = address.lastIndexOf(':');
-  const hostname = address.slice(0, separator).replace(/^\[(.*)\]$/, '$1');
-  const port = Number(address.slice(separator + 1));
+  const { host, port } = listenAddressOf(address);
   const server = await new Promise<ServerType>((resolve, reject) => {
-    const started = serve({ fetch: api.fetch, hostname, port }, () => resolve(started));
+    const started = serve({ fetch: api.fetch, port, ...(host === undefined ? {} : { hostname: host }) }, () =>
+      resolve(started),
+    );
     started.once('error', (cause: Error) =>
       reject(
         new Fault(

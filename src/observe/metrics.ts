@@ -69,7 +69,7 @@ export class Metrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
-    for (const reason of ['adopted', 'crashed', 'out-of-step']) this.#reloads.inc({ reason }, 0);
+    for (const reason of ['adopted', 'crashed', 'hung', 'out-of-step']) this.#reloads.inc({ reason }, 0);
   }
 
   logDropped(lines: number): void {

@@ -11,6 +11,7 @@ import { silentLogger } from '../../src/lib/logger.ts';
 import { renderCheckpoint, writeCheckpoint } from '../../src/planes/l7/checkpoint.ts';
 import { L7Plane, type ReloadReason } from '../../src/planes/l7/plane.ts';
 import { RuntimeCli } from '../../src/planes/l7/runtime-cli.ts';
+import { PATIENCE, type EnginePatience } from '../../src/planes/l7/silence.ts';
 import { selfSignedPem } from '../../src/planes/l7/self-signed.ts';
 import { FILES, renderSkeleton } from '../../src/planes/l7/skeleton.ts';
 import { freePort } from './lab.ts';
@@ -32,6 +33,7 @@ export class EngineWorld {
     ports: { readonly http: number; readonly https: number },
     skeleton: string,
     pem: string,
+    patience: EnginePatience,
   ) {
     this.#root = root;
     this.#binary = binary;
@@ -46,10 +48,11 @@ export class EngineWorld {
       onStart: (reason) => this.starts.push(reason),
       keepsServing: false,
       drainMs: 2_000,
+      patience,
     });
   }
 
-  static async create(): Promise<EngineWorld> {
+  static async create(patience: EnginePatience = PATIENCE): Promise<EngineWorld> {
     const root = await mkdtemp(join(tmpdir(), 'sluice-engine-'));
     await mkdir(join(root, 'check'));
     const ports = { http: await freePort(), https: await freePort() };
@@ -70,7 +73,7 @@ export class EngineWorld {
       { admin: join(root, 'admin.sock'), accessLog: 'unused' },
     );
     const binary = await findHaproxy(undefined, process.env);
-    const world = new EngineWorld(root, binary, ports, skeleton, await selfSignedPem(root));
+    const world = new EngineWorld(root, binary, ports, skeleton, await selfSignedPem(root), patience);
     await world.installBinary();
     return world;
   }
@@ -105,8 +108,24 @@ export class EngineWorld {
     }
   }
 
+  /** The process that was started last. */
+  async pid(): Promise<number> {
+    return Number(await readFile(join(this.#root, 'haproxy.pid'), 'utf8'));
+  }
+
   async kill(): Promise<void> {
-    process.kill(Number(await readFile(join(this.#root, 'haproxy.pid'), 'utf8')), 'SIGKILL');
+    process.kill(await this.pid(), 'SIGKILL');
+  }
+
+  /** Takes all connections that the runtime CLI lets in; the one that is made next waits until one of them ends. */
+  async crowdCli(): Promise<readonly RuntimeCli[]> {
+    const crowd: RuntimeCli[] = [];
+    try {
+      for (;;) crowd.push(await RuntimeCli.open(this.#adminSocket, 200));
+    } catch {
+      // No more are let in.
+      return crowd;
+    }
   }
 
   /** What HAProxy itself says of the checkpoint of a plan; empty when it would start on it. */
@@ -135,7 +154,7 @@ export class EngineWorld {
     for (const [host, plan] of want.hosts.sorted()) {
       const name = host.replace('*', 'any');
       seen.push(`${host} ${await this.#certificate(name)}`);
-      for (const { match } of plan.routes) seen.push(`${host}${match.value} ${await this.#get(name, match.value)}`);
+      for (const { match } of plan.routes) seen.push(`${host}${match.value} ${await this.get(name, match.value)}`);
     }
     return { seen, held: await this.held(want) };
   }
@@ -145,7 +164,8 @@ export class EngineWorld {
     return Promise.all(hosts.map((host) => this.#certificate(host)));
   }
 
-  #get(host: string, path: string): Promise<string> {
+  /** What a client gets by HTTP: the status and the name of the backend that answers. */
+  get(host: string, path: string): Promise<string> {
     return new Promise((resolve) => {
       const outgoing = request({ host: '127.0.0.1', port: this.#ports.http, path, headers: { host }, agent: false });
       outgoing.on('response', (response) => {

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { mkdir, rename, rmdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -11,15 +10,7 @@ import { spawnBound } from '../cluster/bound-process.ts';
 import { makeCertificate } from './certificate.ts';
 import { Backend, freePort, Lab, Load, SLUICE } from './lab.ts';
 import { ingress, service, tlsSecret } from './manifest.ts';
-
-/** Whether a process runs; one that has ended and that nobody has asked after (state Z) does not. */
-function isRunning(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${String(pid)}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-}
+import { isRunning } from './process-state.ts';
 
 describe('faults and changes under load', () => {
   let one: Backend;
@@ -93,6 +84,21 @@ describe('faults and changes under load', () => {
     await lab.until('it to be counted', async () => {
       return (await lab.metric('sluice_haproxy_reloads_total{reason="crashed"}')) === 1;
     });
+  });
+
+  it('says that HAProxy stands still, though nothing changes, and has another take over when it goes on', async () => {
+    const engine = await lab.enginePid();
+    process.kill(engine, 'SIGSTOP');
+    const reason = `l7: HAProxy (process ${String(engine)}) does not answer on its runtime CLI`;
+    await lab.until('the reason', async () => (await lab.api('/readyz')).body.includes(reason), 60_000);
+    expect(lab.output).toContain('HAProxy does not answer');
+    expect(await lab.enginePid()).toBe(engine);
+    await lab.write('late.yaml', ingress('late', 'late.test', { '/': 'steady' }));
+    process.kill(engine, 'SIGCONT');
+    await lab.until('ready', async () => (await lab.api('/readyz')).status === 200);
+    expect((await lab.get('http://late.test/')).status).toBe(200);
+    expect(await lab.metric('sluice_haproxy_reloads_total{reason="out-of-step"}')).toBe(1);
+    expect(await lab.reloads()).toBe(1);
   });
 
   it('serves the last checkpoint when HAProxy crashes and no new one can be written', async () => {

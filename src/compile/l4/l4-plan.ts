@@ -20,7 +20,7 @@ export interface NodePlan {
   /** Addresses on which NodePorts answer, sorted. */
   readonly nodePortAddresses: readonly IpAddress[];
   /** Where healthCheckNodePorts answer: there too, or on the wildcard of a family whose addresses all are among them. */
-  readonly healthCheckAddresses: readonly ListenAddress[];
+  readonly healthCheckAddresses: readonly ListenHost[];
   readonly localPods: LocalPods;
   /** What is not there of this node's object: all of it (and pods would be told by it, or not), or the podCIDRs that pods are told by. */
   readonly lacks: 'node' | 'node-that-tells-pods' | 'pod-cidrs' | undefined;
@@ -31,7 +31,7 @@ export interface NodePlan {
 }
 
 /** An address to listen on, or the wildcard of a family. */
-export type ListenAddress = IpAddress | '0.0.0.0' | '::';
+export type ListenHost = IpAddress | '0.0.0.0' | '::';
 
 /** How a pod of this node is told from everything else. */
 export type LocalPods =

@@ -2,7 +2,7 @@ import { cidrHas, withoutNested, type Cidr } from '../../model/cidr.ts';
 import { isIpv6Address, type IpAddress } from '../../model/grammar.ts';
 import type { Node } from '../../model/node.ts';
 import type { NodeFacts } from '../settings.ts';
-import type { ListenAddress, LocalPods, NodePlan } from './l4-plan.ts';
+import type { ListenHost, LocalPods, NodePlan } from './l4-plan.ts';
 import type { L4Settings, LocalDetection } from './l4-settings.ts';
 
 /** What holds for the node, from its object (if there is one), its interfaces, and what the operator decided. Pure. */
@@ -51,9 +51,9 @@ function nodePortAddresses(
 function healthCheckAddresses(
   answering: readonly IpAddress[],
   wanted: L4Settings['nodePortAddresses'],
-): readonly ListenAddress[] {
+): readonly ListenHost[] {
   if (wanted === 'primary') return answering;
-  return ([4, 6] as const).flatMap((family): readonly ListenAddress[] => {
+  return ([4, 6] as const).flatMap((family): readonly ListenHost[] => {
     const own = answering.filter((address) => isIpv6Address(address) === (family === 6));
     const ranges = wanted.filter((range) => range.family === family);
     const isAll = ranges.length === 0 || ranges.some(({ prefix }) => prefix === 0);

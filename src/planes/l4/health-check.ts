@@ -3,14 +3,14 @@ import type { BackoffBounds } from '../../lib/backoff.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { PortListener } from '../../lib/port-listener.ts';
-import type { ListenAddress, ServicePlan } from '../../compile/l4/l4-plan.ts';
+import type { ListenHost, ServicePlan } from '../../compile/l4/l4-plan.ts';
 
 /** What answers for one Service. */
 interface Check {
   readonly key: string;
   readonly port: number;
   /** By the address that each listens on. */
-  readonly servers: Map<ListenAddress, CheckServer>;
+  readonly servers: Map<ListenHost, CheckServer>;
   service: ServicePlan;
 }
 
@@ -38,7 +38,7 @@ export class HealthChecks {
   readonly #checks = new Map<string, Check>();
   readonly #options: HealthChecksOptions;
   #services = PersistentMap.empty<ServicePlan>();
-  #addresses: readonly ListenAddress[] = [];
+  #addresses: readonly ListenHost[] = [];
 
   constructor(options: HealthChecksOptions) {
     this.#options = options;
@@ -48,7 +48,7 @@ export class HealthChecks {
    * Starts, stops and updates what differs from the last call. A port that is taken, or an address that is not there, is told, and had
    * as soon as it can be.
    */
-  async update(services: PersistentMap<ServicePlan>, addresses: readonly ListenAddress[]): Promise<void> {
+  async update(services: PersistentMap<ServicePlan>, addresses: readonly ListenHost[]): Promise<void> {
     const changed: (readonly [string, ServicePlan | undefined])[] = [];
     PersistentMap.diff(this.#services, services, (key, _, after) => changed.push([key, after]));
     const gone = this.#addresses.filter((address) => !addresses.includes(address));
@@ -84,7 +84,7 @@ export class HealthChecks {
     await stop(check, [...check.servers.keys()]);
   }
 
-  async #start(check: Check, addresses: readonly ListenAddress[]): Promise<void> {
+  async #start(check: Check, addresses: readonly ListenHost[]): Promise<void> {
     const { logger, onTaken, retryBounds } = this.#options;
     const { port } = check;
     const listeners = addresses.map((address) => {
@@ -94,6 +94,7 @@ export class HealthChecks {
         server,
         port,
         host: address,
+        ipv6Only: true,
         onTaken: (error) => {
           logger.error('cannot listen on a healthCheckNodePort; balancers will not send traffic for it here', {
             ...fields,
@@ -130,7 +131,7 @@ export class HealthChecks {
   }
 }
 
-async function stop({ servers }: Check, addresses: readonly ListenAddress[]): Promise<void> {
+async function stop({ servers }: Check, addresses: readonly ListenHost[]): Promise<void> {
   for (const address of addresses) {
     const running = servers.get(address);
     servers.delete(address);

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crash } from '../../lib/crash.ts';
 import { Fault, messageOf } from '../../lib/fault.ts';
+import { orAborted } from '../../lib/or-aborted.ts';
 import { Turns } from '../../lib/turns.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { L7Plan } from '../../compile/plan.ts';
@@ -9,12 +11,22 @@ import { renderCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import type { Command } from './command.ts';
 import { renderChange, replaceRegexes, REPLACE_REGEXES } from './commands.ts';
 import { Collector } from './collector.ts';
-import { startEngine, stopEngine, type EnginePaths, type EngineProcess } from './process.ts';
+import {
+  endSilentEngine,
+  findEngine,
+  startEngine,
+  stopEngine,
+  type EnginePaths,
+  type EngineProcess,
+  type FoundEngine,
+} from './process.ts';
 import { isSuccess } from './reply.ts';
+import { SILENT } from './runtime-cli.ts';
+import { PATIENCE, Silence, type EnginePatience } from './silence.ts';
 import { FILES } from './skeleton.ts';
 
 /** Why a HAProxy process was replaced by another. The count of each is a metric whose goal is 0. */
-export type ReloadReason = 'started' | 'crashed' | 'out-of-step' | 'adopted';
+export type ReloadReason = 'started' | 'crashed' | 'hung' | 'out-of-step' | 'adopted';
 
 export interface L7PlaneOptions {
   readonly paths: EnginePaths;
@@ -27,7 +39,16 @@ export interface L7PlaneOptions {
   /** Whether HAProxy goes on serving after {@link L7Plane.release}. */
   readonly keepsServing: boolean;
   readonly drainMs: number;
+  /** Less in tests. */
+  readonly patience?: EnginePatience;
 }
+
+/** What a new process takes the place of; a silent one is ended for that. */
+type Predecessor =
+  Exclude<FoundEngine, { readonly kind: 'silent' }> | { readonly kind: 'silent'; readonly pid: number };
+
+/** How often HAProxy is asked for a sign of life, in milliseconds: one that stands still is noticed where nothing changes, too. */
+const PULSE_MS = 5_000;
 
 /** How long after a change the checkpoint on disk is brought up to it, in milliseconds. */
 const CHECKPOINT_DELAY_MS = 1_000;
@@ -48,7 +69,12 @@ export class L7Plane implements Plane<L7Plan> {
   readonly #options: L7PlaneOptions;
   readonly #logger: Logger;
   readonly #collector = new Collector();
+  readonly #patience: EnginePatience;
+  readonly #silence: Silence;
   #engine: EngineProcess | undefined;
+  /** Whether the HAProxy on the state directory is ours to end. */
+  #hasStarted = false;
+  #pulse: NodeJS.Timeout | undefined;
   /** What the running process has; undefined when that is not known. */
   #applied: L7Plan | undefined;
   #nextStart: ReloadReason = 'started';
@@ -62,6 +88,8 @@ export class L7Plane implements Plane<L7Plan> {
   constructor(options: L7PlaneOptions) {
     this.#options = options;
     this.#logger = options.logger.with({ plane: 'l7' });
+    this.#patience = options.patience ?? PATIENCE;
+    this.#silence = new Silence(this.#patience);
   }
 
   onDisturbed(listener: (reason: string) => void): void {
@@ -73,6 +101,10 @@ export class L7Plane implements Plane<L7Plan> {
    * server. Does nothing when there is none, or when flags have changed since.
    */
   async serveLastGood(signal: AbortSignal): Promise<boolean> {
+    return this.#serveLastGood(await this.#findPredecessor(signal), signal);
+  }
+
+  async #serveLastGood(predecessor: Predecessor, signal: AbortSignal): Promise<boolean> {
     const folder = join(this.#options.paths.stateDirectory, 'current');
     const config = await readFile(join(folder, FILES.config), 'utf8').catch(() => '');
     if (config === '') return false;
@@ -83,7 +115,7 @@ export class L7Plane implements Plane<L7Plan> {
       );
       return false;
     }
-    await this.#start(folder, this.#nextStart, signal);
+    await this.#start(folder, predecessor, signal);
     this.#applied = undefined;
     this.#nextStart = 'adopted';
     return true;
@@ -95,8 +127,9 @@ export class L7Plane implements Plane<L7Plan> {
 
   async #apply(want: L7Plan, signal: AbortSignal): Promise<Applied> {
     if (this.#engine === undefined || this.#applied === undefined) {
-      const folder = await this.#checkpointToStart(want, signal);
-      await this.#start(folder, this.#nextStart, signal);
+      const predecessor = await this.#findPredecessor(signal);
+      const folder = await this.#checkpointToStart(want, predecessor, signal);
+      await this.#start(folder, predecessor, signal);
       this.#applied = want;
       this.#nextStart = 'out-of-step';
       return { changes: want.hosts.size + want.backends.size };
@@ -105,17 +138,17 @@ export class L7Plane implements Plane<L7Plan> {
     await this.#run(this.#engine, change.commands);
     this.#applied = want;
     this.#collector.add(want, change);
-    this.#collector.schedule((commands) => this.#collect(commands), this.#turns);
+    this.#collector.schedule((commands) => this.#ask(commands), this.#turns);
     this.#scheduleCheckpoint();
     return { changes: change.commands.length };
   }
 
   /** When nothing serves and the disk takes nothing, what is on it is served until it does. */
-  async #checkpointToStart(want: L7Plan, signal: AbortSignal): Promise<string> {
+  async #checkpointToStart(want: L7Plan, predecessor: Predecessor, signal: AbortSignal): Promise<string> {
     try {
       return await this.#writeCheckpoint(want);
     } catch (thrown) {
-      if (this.#engine === undefined && (await this.serveLastGood(signal)))
+      if (predecessor.kind !== 'answers' && (await this.#serveLastGood(predecessor, signal)))
         this.#logger.warn('the plan cannot be written to disk; serving what was served last');
       throw thrown;
     }
@@ -127,29 +160,71 @@ export class L7Plane implements Plane<L7Plan> {
     this.#collector.stop();
     await this.#checkpointing;
     if (this.#applied !== undefined) await this.#writeCheckpoint(this.#applied);
+    clearInterval(this.#pulse);
+    const pid = this.#options.keepsServing ? undefined : await this.#ownPid();
+    this.#disconnect();
+    if (pid !== undefined) await stopEngine(pid, this.#options.drainMs, cut);
+  }
+
+  /** Also of a HAProxy that no connection leads to any more. */
+  async #ownPid(): Promise<number | undefined> {
+    if (!this.#hasStarted) return undefined;
+    const known = this.#engine?.pid ?? this.#silence.pid;
+    if (known !== undefined) return known;
+    const found = await findEngine(this.#options.paths, this.#patience.answerMs);
+    return found.kind === 'none' ? undefined : found.pid;
+  }
+
+  /**
+   * The HAProxy to take over from. Beside a silent one none is started: it would not get the ports, but take the place of its runtime CLI
+   * before it notices, and what still works could not hand over any more. @throws Fault while a silent one is waited for
+   */
+  async #findPredecessor(signal: AbortSignal): Promise<Predecessor> {
+    this.#disconnect();
+    const found = await orAborted(findEngine(this.#options.paths, this.#patience.answerMs), signal);
+    if (found.kind === 'silent') return { kind: 'silent', pid: this.#silence.processToEnd(found.pid) };
+    this.#silence.over();
+    return found;
+  }
+
+  #disconnect(): void {
     const engine = this.#engine;
     this.#engine = undefined;
     engine?.cli.close();
-    if (engine !== undefined && !this.#options.keepsServing) await stopEngine(engine.pid, this.#options.drainMs, cut);
   }
 
-  async #start(folder: string, reason: ReloadReason, signal: AbortSignal): Promise<void> {
-    this.#engine?.cli.close();
-    const engine = await startEngine(this.#options.paths, folder, signal).catch((thrown: unknown) => {
+  async #start(folder: string, predecessor: Predecessor, signal: AbortSignal): Promise<void> {
+    const { paths } = this.#options;
+    if (predecessor.kind === 'silent') {
+      this.#logger.warn('HAProxy has not answered for too long, and is ended', { pid: predecessor.pid });
+      await endSilentEngine(paths, predecessor.pid, this.#patience);
+      this.#nextStart = 'hung';
+    } else if (predecessor.kind === 'none' && this.#nextStart === 'out-of-step') {
+      // Nobody was told of its end, because no connection led to it.
+      this.#nextStart = 'crashed';
+    }
+    const reason = this.#nextStart;
+    const handsOver = predecessor.kind === 'answers' ? predecessor.pid : undefined;
+    const start = { checkpoint: folder, handsOver, patience: this.#patience, signal };
+    const engine = await startEngine(paths, start).catch((thrown: unknown) => {
       throw thrown instanceof Fault ? thrown : this.#diskFault(thrown);
     });
     this.#engine = engine;
+    this.#hasStarted = true;
+    this.#silence.over();
     this.#collector.reset();
-    engine.cli.onClose(() => this.#lost(engine));
+    engine.cli.onClose((wasSilent) => this.#lost(engine, wasSilent));
+    this.#pulse ??= setInterval(() => void this.#ask(['show version']).catch(crash), PULSE_MS).unref();
     this.#options.onStart(reason);
     this.#logger.info('HAProxy serves', { pid: engine.pid, reason });
   }
 
-  #lost(engine: EngineProcess): void {
+  #lost(engine: EngineProcess, wasSilent: boolean): void {
     if (this.#engine !== engine) return;
     this.#engine = undefined;
-    this.#nextStart = 'crashed';
-    this.#disturbed('HAProxy ended or closed its runtime CLI');
+    if (wasSilent) this.#silence.noticed(engine.pid);
+    this.#nextStart = wasSilent ? 'out-of-step' : 'crashed';
+    this.#disturbed(wasSilent ? 'HAProxy does not answer' : 'HAProxy ended or closed its runtime CLI');
   }
 
   async #run(engine: EngineProcess, commands: readonly Command[]): Promise<void> {
@@ -162,7 +237,7 @@ export class L7Plane implements Plane<L7Plan> {
     } catch (thrown) {
       this.#applied = undefined;
       if (this.#nextStart !== 'crashed') this.#nextStart = 'out-of-step';
-      throw thrown;
+      throw thrown instanceof Fault && thrown.code === SILENT ? this.#silence.fault(engine.pid) : thrown;
     }
   }
 
@@ -175,15 +250,14 @@ export class L7Plane implements Plane<L7Plan> {
     commands.forEach((sent, index) => expectSuccess(sent, replies[index] ?? ''));
   }
 
-  /** Deletes what is idle by now; returns the answers. */
-  async #collect(commands: readonly Command[]): Promise<readonly string[]> {
+  /** Returns the answers; none when HAProxy gives none, of which #lost is told. */
+  async #ask(commands: readonly Command[]): Promise<readonly string[]> {
     const engine = this.#engine;
     if (engine === undefined) return [];
     try {
       return await engine.cli.send(commands);
     } catch (thrown) {
       if (!(thrown instanceof Fault)) throw thrown;
-      // The process has gone, and its leftovers with it; #lost has been told.
       return [];
     }
   }

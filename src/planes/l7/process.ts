@@ -3,7 +3,8 @@ import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault } from '../../lib/fault.ts';
 import { sleep } from '../../lib/sleep.ts';
-import { RuntimeCli } from './runtime-cli.ts';
+import { RuntimeCli, SILENT } from './runtime-cli.ts';
+import { PATIENCE, type EnginePatience } from './silence.ts';
 import { FILES } from './skeleton.ts';
 
 /** Where the engine of one state directory lives. */
@@ -20,19 +21,36 @@ export interface EngineProcess {
   readonly cli: RuntimeCli;
 }
 
+/** What there is on a state directory: no HAProxy, one that answers, or one that does not, whose process may not be known. */
+export type FoundEngine =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'answers'; readonly pid: number }
+  | { readonly kind: 'silent'; readonly pid: number | undefined };
+
+/** How a HAProxy is started. */
+export interface EngineStart {
+  readonly checkpoint: string;
+  /** The process that hands over to it; undefined when nobody has the ports. */
+  readonly handsOver: number | undefined;
+  readonly patience: EnginePatience;
+  readonly signal: AbortSignal;
+}
+
 const START_DEADLINE_MS = 60_000;
 
 /**
- * Starts HAProxy on a checkpoint. When one is running it hands its listening sockets over and
- * finishes what it has (`-x`, `-sf`): no connection is refused in between.
+ * Starts HAProxy on a checkpoint. One that is running hands its listening sockets over
+ * and finishes what it has (`-x`, `-sf`): no connection is refused in between.
  *
  * The process is detached and outlives Sluice, so that a crash or upgrade of Sluice cuts nothing.
  *
  * @throws Fault `haproxy-start` with what HAProxy printed, when it does not come up.
  */
-export async function startEngine(paths: EnginePaths, checkpoint: string, signal: AbortSignal): Promise<EngineProcess> {
-  const running = await findEngine(paths);
-  const handOver = running === undefined ? [] : ['-x', paths.adminSocket, '-sf', String(running)];
+export async function startEngine(
+  paths: EnginePaths,
+  { checkpoint, handsOver, patience, signal }: EngineStart,
+): Promise<EngineProcess> {
+  const handOver = handsOver === undefined ? [] : ['-x', paths.adminSocket, '-sf', String(handsOver)];
   const logPath = join(paths.stateDirectory, 'haproxy.log');
   const log = await open(logPath, 'w', 0o600);
   const child = spawn(paths.haproxy, ['-db', '-f', join(checkpoint, FILES.config), ...handOver], {
@@ -49,7 +67,7 @@ export async function startEngine(paths: EnginePaths, checkpoint: string, signal
   await log.close();
   const deadlineMs = performance.now() + START_DEADLINE_MS;
   while (ended === undefined && performance.now() < deadlineMs && !signal.aborted) {
-    const cli = await tryOpen(paths.adminSocket, child.pid);
+    const cli = await tryOpen(paths.adminSocket, child.pid, patience.answerMs);
     if (cli !== undefined && child.pid !== undefined) {
       await writeFile(pidPath(paths), `${String(child.pid)}\n`, { mode: 0o600 });
       return { pid: child.pid, cli };
@@ -77,11 +95,14 @@ async function startFailure(paths: EnginePaths, logPath: string, ended: string |
 }
 
 /** A CLI that is the one of process `pid`; undefined while another process or none answers there. */
-async function tryOpen(adminSocket: string, pid: number | undefined): Promise<RuntimeCli | undefined> {
+async function tryOpen(
+  adminSocket: string,
+  pid: number | undefined,
+  answerMs: number,
+): Promise<RuntimeCli | undefined> {
   try {
-    const cli = await RuntimeCli.open(adminSocket);
-    const [info = ''] = await cli.send(['show info']);
-    if (/^Pid: (\d+)$/m.exec(info)?.[1] === String(pid)) return cli;
+    const cli = await RuntimeCli.open(adminSocket, answerMs);
+    if ((await pidOf(cli)) === pid) return cli;
     cli.close();
   } catch (thrown) {
     if (!(thrown instanceof Fault)) throw thrown;
@@ -89,18 +110,50 @@ async function tryOpen(adminSocket: string, pid: number | undefined): Promise<Ru
   return undefined;
 }
 
-/** The pid of the HAProxy that an earlier Sluice left running on this state directory, if it still answers. */
-export async function findEngine(paths: EnginePaths): Promise<number | undefined> {
+/** The HAProxy on a state directory, which an earlier Sluice may have left running. */
+export async function findEngine(paths: EnginePaths, answerMs: number = PATIENCE.answerMs): Promise<FoundEngine> {
   try {
-    const cli = await RuntimeCli.open(paths.adminSocket);
-    const [info = ''] = await cli.send(['show info']);
+    const cli = await RuntimeCli.open(paths.adminSocket, answerMs);
+    const pid = await pidOf(cli);
     cli.close();
-    const pid = /^Pid: (\d+)$/m.exec(info)?.[1];
-    return pid === undefined ? undefined : Number(pid);
+    return pid === undefined ? { kind: 'none' } : { kind: 'answers', pid };
   } catch (thrown) {
     if (!(thrown instanceof Fault)) throw thrown;
-    return undefined;
+    return thrown.code === SILENT ? { kind: 'silent', pid: await recordedPid(paths) } : { kind: 'none' };
   }
+}
+
+async function pidOf(cli: RuntimeCli): Promise<number | undefined> {
+  const [info = ''] = await cli.send(['show info']);
+  const pid = /^Pid: (\d+)$/m.exec(info)?.[1];
+  return pid === undefined ? undefined : Number(pid);
+}
+
+/** The process that was started last; undefined when it has ended, and another program may be called by its number. */
+async function recordedPid(paths: EnginePaths): Promise<number | undefined> {
+  const pid = Number(await readFile(pidPath(paths), 'utf8').catch(() => ''));
+  if (!Number.isInteger(pid) || pid <= 0) return undefined;
+  const commandLine = await readFile(`/proc/${String(pid)}/cmdline`, 'utf8').catch(() => '');
+  return commandLine.includes(`${paths.stateDirectory}/`) ? pid : undefined;
+}
+
+/**
+ * Ends a process that does not answer, and returns when it has let go of its ports: only then can another one have them. One that still
+ * heeds signals finishes the requests that it has (SIGUSR1); any other is killed.
+ *
+ * @throws Fault when it does not end, as one that waits for a disk
+ */
+export async function endSilentEngine(paths: EnginePaths, pid: number, { letGoMs }: EnginePatience): Promise<void> {
+  for (const signal of ['SIGUSR1', 'SIGKILL'] as const) {
+    signalProcess(pid, signal);
+    const deadlineMs = performance.now() + letGoMs;
+    while (performance.now() < deadlineMs) {
+      if ((await findEngine(paths, letGoMs / 10)).kind === 'none') return;
+      await sleep(20);
+    }
+  }
+  const message = `HAProxy (process ${String(pid)}) neither answers nor ends when it is killed, and nothing can be served in its place: the machine does not let go of it, as when a disk is gone. Mend that, or start the machine anew.`;
+  throw new Fault(SILENT, message);
 }
 
 /** Asks the engine to finish its connections and end (SIGUSR1); after `graceMs`, or once `cut` is aborted, it is killed. */

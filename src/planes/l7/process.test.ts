@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FakeHaproxyCli } from '../../../test/fakes/haproxy-cli.ts';
+import { endSilentEngine, findEngine, type EnginePaths } from './process.ts';
+
+describe('findEngine', () => {
+  let paths: EnginePaths;
+  beforeEach(async () => {
+    const stateDirectory = await mkdtemp(join(tmpdir(), 'sluice-process-'));
+    paths = { haproxy: 'unused', stateDirectory, adminSocket: join(stateDirectory, 'admin.sock') };
+  });
+  afterEach(() => rm(paths.stateDirectory, { recursive: true }));
+
+  it('tells none from one that answers', async () => {
+    expect(await findEngine(paths)).toEqual({ kind: 'none' });
+    const haproxy = await FakeHaproxyCli.listen(paths.adminSocket, 123);
+    expect(await findEngine(paths)).toEqual({ kind: 'answers', pid: 123 });
+    await haproxy.close();
+    expect(await findEngine(paths)).toEqual({ kind: 'none' });
+  });
+
+  it('tells one that does not answer, and which process it is unless that number is of another program by now', async () => {
+    const haproxy = await FakeHaproxyCli.listen(paths.adminSocket, 123);
+    haproxy.standStill();
+    expect(await findEngine(paths, 100)).toEqual({ kind: 'silent', pid: undefined });
+    const record = join(paths.stateDirectory, 'haproxy.pid');
+    await writeFile(record, `${String(process.pid)}\n`);
+    expect(await findEngine(paths, 100)).toEqual({ kind: 'silent', pid: undefined });
+    const config = join(paths.stateDirectory, 'checkpoint-0', 'haproxy.cfg');
+    const child = spawn('sh', ['-c', 'read wait', config], { stdio: ['pipe', 'ignore', 'ignore'] });
+    await once(child, 'spawn');
+    await writeFile(record, `${String(child.pid)}\n`);
+    expect(await findEngine(paths, 100)).toEqual({ kind: 'silent', pid: child.pid });
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(await findEngine(paths, 100)).toEqual({ kind: 'silent', pid: undefined });
+    await haproxy.close();
+  });
+
+  it('says that the machine does not let go of a process whose ports stay taken when it is killed', async () => {
+    const haproxy = await FakeHaproxyCli.listen(paths.adminSocket, 123);
+    haproxy.standStill();
+    const child = spawn('sleep', ['60']);
+    const patience = { answerMs: 100, endAfterMs: 0, letGoMs: 100 };
+    await expect(endSilentEngine(paths, child.pid ?? 0, patience)).rejects.toMatchObject({
+      code: 'haproxy-silent',
+      message: expect.stringContaining('neither answers nor ends') as string,
+    });
+    await haproxy.close();
+  });
+});
