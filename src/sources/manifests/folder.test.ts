@@ -80,7 +80,7 @@ describe('Folder', () => {
     await write('a.yaml', service('a'));
     await folder.scan();
     await truncate(join(root, 'a.yaml'), 0);
-    for (let n = 0; n < 20; n += 1) expect(keys(await folder.scan())).toEqual(['a']);
+    for (let n = 0; n < 40; n += 1) expect(keys(await folder.scan())).toEqual(['a']);
     expect(keys(await settled())).toEqual([]);
   });
 
