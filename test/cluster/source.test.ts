@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { KubeClient } from '../../src/kube/client.ts';
 import { loadKubeconfig } from '../../src/kube/kubeconfig.ts';
 import { collectionPath, objectPath, type Resource } from '../../src/kube/resource.ts';
+import { PersistentMap } from '../../src/lib/persistent-map.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { ClusterSource } from '../../src/sources/cluster/cluster-source.ts';
 import type { Store } from '../../src/sources/store.ts';
@@ -40,8 +41,10 @@ describe('a real kube-apiserver', () => {
         );
       }
     };
+    const source = new ClusterSource({ client, store, timings, interest: { hasRouting: true, nodeName: undefined } });
+    source.want({ secrets: PersistentMap.empty(), names: PersistentMap.empty() });
     return {
-      source: new ClusterSource({ client, store, timings, interest: { hasRouting: true, nodeName: undefined } }),
+      source,
       silences: {
         'the server is killed': {
           begin: () => controlPlane.killApiServer(),
