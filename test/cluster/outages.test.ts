@@ -29,7 +29,11 @@ describe('traffic while the API server has troubles', () => {
 
   afterAll(() => shop.close());
 
-  beforeEach(() => shop.expectSynced());
+  beforeEach(async () => {
+    await shop.expectSynced();
+    // Watches that have just been opened again still count the failures of the test before, and would be tried again the later.
+    await sleep(SETTLED_MS);
+  });
 
   afterEach(() => {
     shop.proxy.trouble = undefined;
@@ -97,8 +101,6 @@ describe('traffic while the API server has troubles', () => {
     { name: '429 with Retry-After', trouble: { status: 429, retryAfterSeconds: 2 }, leastGapMs: 2_000 },
     { name: '500', trouble: { status: 500 }, leastGapMs: 0 },
   ])('answers of $name are met with patience and not with lists', async ({ trouble, leastGapMs }) => {
-    // Watches that have just been opened again still count the failures before, and would be tried again the later.
-    await sleep(SETTLED_MS);
     const failures = await shop.failuresDuring(async () => {
       const mark = shop.proxy.requests.length;
       const output = shop.lab.output.length;
