@@ -43,6 +43,21 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
     return run('nft', ['list', 'table', 'ip', 'sluice']);
   }
 
+  /** An nft whose folder is a disk with room for 12 KiB. */
+  async function onSmallDisk(use: (crowded: Nft, disk: string) => Promise<void>): Promise<void> {
+    const disk = join(folder, 'disk');
+    await mkdir(disk);
+    run('mount', ['-t', 'tmpfs', '-o', 'size=12k', 'tmpfs', disk]);
+    const crowded = await Nft.open(disk, path);
+    try {
+      await use(crowded, disk);
+    } finally {
+      crowded.close();
+      await vi.waitFor(() => run('umount', [disk]));
+      await rmdir(disk);
+    }
+  }
+
   describe.for([
     ['through a session', ''],
     ['in a process of its own', many],
@@ -88,21 +103,21 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
       expect(table()).toContain('10.0.0.1');
     });
 
-    test('is applied whole on a disk that is all but full', async () => {
-      const disk = join(folder, 'disk');
-      await mkdir(disk);
-      run('mount', ['-t', 'tmpfs', '-o', 'size=12k', 'tmpfs', disk]);
-      const crowded = await Nft.open(disk, path);
-      try {
+    test('is applied whole on a disk that is all but full', () =>
+      onSmallDisk(async (crowded) => {
         const some = Array.from({ length: 300 }, (_, host) => element(host));
         await crowded.apply(transaction(...some));
         expect(table().match(/ : drop/g)).toHaveLength(300 + (padding === '' ? 0 : padding.split('\n').length));
-      } finally {
-        crowded.close();
-        await vi.waitFor(() => run('umount', [disk]));
-        await rmdir(disk);
-      }
-    });
+      }));
+
+    test('is applied on a full disk, and leaves no session behind that it could not use', () =>
+      onSmallDisk(async (crowded, disk) => {
+        await writeFile(join(disk, 'filling'), Buffer.alloc(12 * 1024));
+        await crowded.apply(transaction(element(1)));
+        await crowded.apply(element(2));
+        expect(table()).toContain('10.0.0.2');
+        await vi.waitFor(() => expect(sessions()).toEqual([]));
+      }));
 
     test('that is only checked changes nothing', async () => {
       await nft.apply(element(1));

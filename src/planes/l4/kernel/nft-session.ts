@@ -62,11 +62,15 @@ export class NftSession {
     const file = await open(path, 'w+', 0o600);
     await rm(path, { force: true });
     const session = new NftSession(program, flags, file);
-    // Some file systems do not let a file without a name be opened anew.
-    const [complaint] = await session.run('');
-    if (complaint === undefined) return session;
-    session.close();
-    throw new Fault('nft-gone', `nft can not read what it is given: ${complaint}`);
+    try {
+      // Some file systems do not let a file without a name be opened anew.
+      const [complaint] = await session.run('');
+      if (complaint === undefined) return session;
+      throw new Fault('nft-gone', `nft can not read what it is given: ${complaint}`);
+    } catch (thrown) {
+      session.close();
+      throw thrown;
+    }
   }
 
   /** How many lines it was given: nft keeps them all, and looks through all of them for each new one. */
