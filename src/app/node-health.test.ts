@@ -31,3 +31,9 @@ it('answers on all addresses of both families where no host is given', async () 
     await health.close();
   }
 });
+
+it('is refused at the start where the address is none of this machine', async () => {
+  // For documentation alone (RFC 5737): no machine has it.
+  const health = new NodeHealth('192.0.2.1:10256', { behindSinceMs: undefined }, silentLogger);
+  await expect(health.listen(false)).rejects.toMatchObject({ code: 'healthz-address', retryable: false });
+});

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { afterEach, expect, it, vi } from 'vitest';
-import { PortListener } from './port-listener.ts';
+import { PortListener, type PortListenerOptions } from './port-listener.ts';
 
 const host = '127.0.0.1';
 const servers: Server[] = [];
@@ -16,7 +16,10 @@ async function takenPort(): Promise<{ readonly port: number; readonly other: Ser
   return { port: (other.address() as AddressInfo).port, other };
 }
 
-function listenerOn(port: number): {
+function listenerOn(
+  port: number,
+  given: Partial<PortListenerOptions> = {},
+): {
   readonly listener: PortListener;
   readonly server: Server;
   readonly told: string[];
@@ -30,6 +33,7 @@ function listenerOn(port: number): {
     onTaken: (reason) => told.push(reason),
     onFreed: () => told.push('freed'),
     retryBounds: { minMs: 1, maxMs: 5 },
+    ...given,
   });
   return { listener, server, told };
 }
@@ -73,4 +77,22 @@ it('leaves alone what it was told to let go of, listening or not', async () => {
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(next.server.listening).toBe(false);
   expect(tries).not.toHaveBeenCalled();
+});
+
+// For documentation alone (RFC 5737): no machine has it.
+const AWAY = '192.0.2.1';
+
+it('tells at once of an address that is not there', async () => {
+  const { listener, told } = listenerOn(9, { host: AWAY });
+  await listener.open();
+  expect(told).toEqual([expect.stringContaining('EADDRNOTAVAIL')]);
+  await listener.close();
+});
+
+it('tells of an address that may be away only when it stays away', async () => {
+  const { listener, told } = listenerOn(9, { host: AWAY, mayBeAway: true });
+  await listener.open();
+  expect(told).toEqual([]);
+  await vi.waitFor(() => expect(told).toEqual([expect.stringContaining('EADDRNOTAVAIL')]));
+  await listener.close();
 });

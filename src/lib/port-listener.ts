@@ -8,6 +8,11 @@ export interface PortListenerOptions extends ListenAddress {
   readonly server: Server;
   /** Where `::` is the wildcard of IPv6 alone: otherwise it would be that of IPv4 too, and keep another listener from it. */
   readonly ipv6Only?: boolean;
+  /**
+   * Whether its address may be away in passing, and is told only when it stays so: an IPv6 address that has just come is not to be had for a
+   * second or two, while the kernel looks for another that has it (RFC 4862).
+   */
+  readonly mayBeAway?: boolean;
   /** Called once when the port cannot be had, with why, and not again for further tries. */
   readonly onTaken: (reason: string) => void;
   /** Called when it could be had after all. */
@@ -55,10 +60,9 @@ export class PortListener {
     await new Promise<void>((resolve) => server.close(() => resolve()));
   }
 
-  /** An IPv6 address that has just come is not to be had for a second or two, while the kernel looks for another that has it (RFC 4862). */
   #mayPass(thrown: unknown): boolean {
     const isAway = thrown instanceof Error && 'code' in thrown && thrown.code === 'EADDRNOTAVAIL';
-    return isAway && this.#failures <= FAILURES_IN_PASSING;
+    return this.#options.mayBeAway === true && isAway && this.#failures <= FAILURES_IN_PASSING;
   }
 
   async #try(): Promise<void> {

@@ -95,6 +95,7 @@ export class HealthChecks {
         port,
         host: address,
         ipv6Only: true,
+        mayBeAway: true,
         onTaken: (error) => {
           logger.error('cannot listen on a healthCheckNodePort; balancers will not send traffic for it here', {
             ...fields,
