@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { Fault } from '../../../lib/fault.ts';
 import { isRecord } from '../../../lib/is-record.ts';
 import { cleanUps, tablesOfKubeProxy } from './iptables-rules.ts';
 import { FAMILIES, WORDS } from '../rules/names.ts';
+import { hasInterface } from '../kernel/interfaces.ts';
 import { findProgram, runProgram, type ProgramInput } from '../kernel/run-program.ts';
 
 /** kube-proxy's table in its nftables mode, one for each family. */
@@ -27,7 +27,7 @@ export async function findKubeProxy(): Promise<readonly string[]> {
     const tables = tablesOfKubeProxy(await run(`${program}-save`, []));
     found.push(...tables.map((table) => `${program} table ${table}`));
   }
-  if (await hasIpvsInterface()) found.push(`interface ${IPVS_INTERFACE}`);
+  if (await hasInterface(IPVS_INTERFACE)) found.push(`interface ${IPVS_INTERFACE}`);
   return found;
 }
 
@@ -52,7 +52,7 @@ export async function removeKubeProxy(): Promise<readonly string[]> {
     }
   }
   removed.push(...(await removeIpSets()));
-  if (await hasIpvsInterface()) {
+  if (await hasInterface(IPVS_INTERFACE)) {
     await run('ip', ['link', 'delete', IPVS_INTERFACE]);
     removed.push(`interface ${IPVS_INTERFACE}`);
   }
@@ -85,11 +85,6 @@ async function iptablesPrograms(): Promise<readonly string[]> {
 async function present(programs: readonly string[]): Promise<readonly string[]> {
   const paths = await Promise.all(programs.map((program) => findProgram(`${program}-save`)));
   return programs.filter((_, index) => paths[index] !== undefined);
-}
-
-async function hasIpvsInterface(): Promise<boolean> {
-  const interfaces = await readFile('/proc/net/dev', 'utf8').catch(() => '');
-  return interfaces.split('\n').some((line) => line.trimStart().startsWith(`${IPVS_INTERFACE}:`));
 }
 
 async function removeIpSets(): Promise<readonly string[]> {
