@@ -10,11 +10,11 @@ import { NO_NODE_FACTS, type CompileSettings } from '../src/compile/settings.ts'
 import { MOST_ENDPOINTS } from '../src/compile/l4/l4-plan.ts';
 import { cidrOf } from '../src/model/cidr.ts';
 import { ipAddressOf } from '../src/model/grammar.ts';
+import { resourceOf } from '../src/model/kinds.ts';
 import { NO_PLACE } from '../src/model/service.ts';
 import { FINDING_CODES, type FindingReason } from '../src/model/codes.ts';
 import { findingsOf } from '../src/observe/views.ts';
 import { Mirror } from '../src/sources/cluster/mirror.ts';
-import { SECRETS } from '../src/sources/cluster/resources.ts';
 import { readManifests } from '../src/sources/manifests/manifest-source.ts';
 import { Store } from '../src/sources/store.ts';
 import { ApiFault } from '../src/kube/api-fault.ts';
@@ -182,7 +182,7 @@ const cases: Readonly<Record<FindingReason, Case>> = {
   ExternalIpDenied: services('externalIPs: [192.0.2.1], ports: [{ port: 80 }]'),
   SourceForbidden: {
     meanwhile: (store) => {
-      const mirror = new Mirror(store, { resource: SECRETS, namespace: 'a' }, () => {});
+      const mirror = new Mirror(store, { resource: resourceOf('Secret'), namespace: 'a' }, () => {});
       const cause = new ApiFault('LIST', {
         status: 403,
         reason: 'Forbidden',

@@ -10,7 +10,7 @@ import { KubeClient } from '../kube/client.ts';
 import { loadKubeconfig } from '../kube/kubeconfig.ts';
 import type { Finding } from '../model/finding.ts';
 import { keyOf } from '../model/object.ts';
-import type { Snapshot } from '../model/snapshot.ts';
+import { OBJECT_TABLES, type Snapshot } from '../model/snapshot.ts';
 import { findingsOf, routeRows } from '../observe/views.ts';
 import { ClusterSource } from '../sources/cluster/cluster-source.ts';
 import { NameSource } from '../sources/dns/name-source.ts';
@@ -18,6 +18,7 @@ import type { Source } from '../sources/source.ts';
 import { readManifests } from '../sources/manifests/manifest-source.ts';
 import type { FileLine, ManifestPlaces } from '../sources/manifests/places.ts';
 import { Store } from '../sources/store.ts';
+import { ROLE_INTERESTS } from './role.ts';
 import { programVersion } from './version.ts';
 
 /** What `sluice check` found. */
@@ -105,7 +106,7 @@ export async function checkCluster(kubeconfig: string, options: CheckOptions): P
   const config = await loadKubeconfig(kubeconfig);
   const client = new KubeClient({ config, logger: silentLogger, userAgent: `sluice/${programVersion()}` });
   const sources = [
-    new ClusterSource({ client, store, interest: { hasRouting: true, nodeName: undefined } }),
+    new ClusterSource({ client, store, interests: ROLE_INTERESTS.gateway(undefined) }),
     new NameSource({ store, logger: silentLogger }),
   ];
   try {
@@ -173,6 +174,5 @@ function reportOf(snapshot: Snapshot, plan: Plan, findings: readonly PlacedFindi
 }
 
 function countObjects(snapshot: Snapshot): number {
-  const { ingresses, ingressClasses, services, endpointSlices, secrets } = snapshot;
-  return [ingresses, ingressClasses, services, endpointSlices, secrets].reduce((sum, table) => sum + table.size, 0);
+  return OBJECT_TABLES.reduce((sum, table) => sum + snapshot[table].size, 0);
 }

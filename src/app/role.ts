@@ -1,11 +1,33 @@
 import type { PlaneState } from '../planes/runner.ts';
 import type { L4Plan } from '../compile/l4/l4-plan.ts';
 import type { Plan } from '../compile/plan.ts';
+import type { Interest } from '../sources/cluster/interest.ts';
 
 /** The parts of the program that can run apart: on other machines, with other rights. */
 export type RoleName = 'node' | 'gateway' | 'controller';
 
 export const ROLES: readonly RoleName[] = ['node', 'gateway', 'controller'];
+
+const SERVICES: readonly Interest[] = [
+  { kind: 'Service', objects: 'all' },
+  { kind: 'EndpointSlice', objects: 'all' },
+];
+
+const ROUTING: readonly Interest[] = [
+  { kind: 'Ingress', objects: 'all' },
+  { kind: 'IngressClass', objects: 'all' },
+  { kind: 'Secret', objects: 'wanted' },
+  ...SERVICES,
+];
+
+/** What each role reads of a cluster, where this machine is the Node `nodeName`. `deploy/` grants exactly that, held to it by a test. */
+export const ROLE_INTERESTS: Readonly<Record<RoleName, (nodeName: string | undefined) => readonly Interest[]>> = {
+  gateway: () => ROUTING,
+  // It says what is wrong with what the gateways serve.
+  controller: () => ROUTING,
+  node: (nodeName) =>
+    nodeName === undefined ? SERVICES : [...SERVICES, { kind: 'Node', objects: { named: nodeName } }],
+};
 
 /** One part of the program: it brings its share of every plan about. */
 export interface Role {

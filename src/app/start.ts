@@ -3,6 +3,7 @@ import { KubeClient } from '../kube/client.ts';
 import { loadInClusterConfig } from '../kube/config.ts';
 import { loadKubeconfig } from '../kube/kubeconfig.ts';
 import type { Finding } from '../model/finding.ts';
+import { KINDS } from '../model/kinds.ts';
 import { keyOf } from '../model/object.ts';
 import { LogOutput } from '../observe/log-output.ts';
 import { createLogger } from '../observe/logger.ts';
@@ -21,7 +22,7 @@ import { whyNoNode } from './node-possible.ts';
 import { NodeRole } from './node.ts';
 import type { RunOptions } from './options.ts';
 import { Program } from './program.ts';
-import type { Role } from './role.ts';
+import { ROLE_INTERESTS, type Role } from './role.ts';
 import { programVersion } from './version.ts';
 
 /**
@@ -109,9 +110,9 @@ async function createSources(options: RunOptions, store: Store, logger: Logger):
     source.kubeconfig === undefined ? await loadInClusterConfig() : await loadKubeconfig(source.kubeconfig);
   const client = new KubeClient({ config, logger, userAgent: `sluice/${programVersion()}` });
   logger.info('following the API server', { server: config.server.href, credentials: config.origin });
-  const interest = { hasRouting: roles.has('gateway') || roles.has('controller'), nodeName: compile.l4?.nodeName };
+  const interests = [...roles].flatMap((role) => ROLE_INTERESTS[role](compile.l4?.nodeName));
   return {
-    sources: [new ClusterSource({ client, store, interest }), names],
+    sources: [new ClusterSource({ client, store, interests }), names],
     cluster: { client, namespace: options.leaseNamespace ?? config.namespace },
   };
 }
@@ -165,22 +166,6 @@ function roleFactories(
 }
 
 function uidIn({ object }: Finding, store: Store): string | undefined {
-  const { ingresses, ingressClasses, services, secrets, nodes } = store.snapshot;
-  const key = keyOf(object);
-  switch (object.kind) {
-    case 'Ingress':
-      return ingresses.get(key)?.meta.uid;
-    case 'IngressClass':
-      return ingressClasses.get(key)?.meta.uid;
-    case 'Service':
-      return services.get(key)?.meta.uid;
-    case 'Secret':
-      return secrets.get(key)?.meta.uid;
-    case 'Node':
-      return nodes.get(key)?.meta.uid;
-    case 'EndpointSlice':
-    case 'Endpoints':
-    case 'Manifest':
-      return undefined;
-  }
+  if (object.kind === 'Manifest') return undefined;
+  return store.snapshot[KINDS[object.kind].table].get(keyOf(object))?.meta.uid;
 }

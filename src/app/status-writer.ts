@@ -1,31 +1,15 @@
 import type { KubeClient } from '../kube/client.ts';
 import type { EventRecorder } from '../kube/events.ts';
-import type { Resource } from '../kube/resource.ts';
 import { ApiFault } from '../kube/api-fault.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { IngressStatus } from '../compile/plan.ts';
 import type { Finding } from '../model/finding.ts';
-import { keyOf, type ObjectKind } from '../model/object.ts';
+import { apiVersionOfKind, resourceOf } from '../model/kinds.ts';
+import { keyOf } from '../model/object.ts';
 import type { StatusWriter } from '../planes/status/plane.ts';
 
 /** Our name in `managedFields`. */
 const FIELD_MANAGER = 'sluice';
-
-const INGRESSES: Resource = {
-  group: 'networking.k8s.io',
-  version: 'v1',
-  plural: 'ingresses',
-  kind: 'Ingress',
-  isNamespaced: true,
-};
-
-/** Objects that Events can be about; Findings on others are only shown by `get` and the API. */
-const API_VERSIONS: Partial<Readonly<Record<ObjectKind, string>>> = {
-  Ingress: 'networking.k8s.io/v1',
-  IngressClass: 'networking.k8s.io/v1',
-  Service: 'v1',
-  Secret: 'v1',
-};
 
 /** Writes status through the Kubernetes API. */
 export class KubeStatusWriter implements StatusWriter {
@@ -43,7 +27,7 @@ export class KubeStatusWriter implements StatusWriter {
   }
 
   async writeIngress({ ref, addresses }: IngressStatus, signal: AbortSignal): Promise<void> {
-    const target = { resource: INGRESSES, namespace: ref.namespace, name: ref.name };
+    const target = { resource: resourceOf('Ingress'), namespace: ref.namespace, name: ref.name };
     const ingress = addresses.map((address) => ('ip' in address ? { ip: address.ip } : { hostname: address.hostname }));
     // Forced: an Ingress of our class is ours, also when the controller that it comes from still owns the field.
     const options = { fieldManager: FIELD_MANAGER, isForced: true, signal };
@@ -53,13 +37,13 @@ export class KubeStatusWriter implements StatusWriter {
   }
 
   async recordFinding(finding: Finding, signal: AbortSignal): Promise<void> {
-    const apiVersion = API_VERSIONS[finding.object.kind];
-    const uid = this.#uidOf(finding);
-    if (apiVersion === undefined || uid === undefined) return;
     const { kind, namespace, name } = finding.object;
+    const uid = this.#uidOf(finding);
+    // A file is no object that an Event could be about.
+    if (kind === 'Manifest' || uid === undefined) return;
     const field = finding.field === '' ? '' : `${finding.field}: `;
     const note = {
-      subject: { apiVersion, kind, name, uid, ...(namespace === '' ? {} : { namespace }) },
+      subject: { apiVersion: apiVersionOfKind(kind), kind, name, uid, ...(namespace === '' ? {} : { namespace }) },
       type: 'Warning' as const,
       reason: finding.reason,
       message: `${field}${finding.message}. ${finding.remedy} (${finding.code})`,

@@ -1,6 +1,7 @@
-/** Kinds of Kubernetes objects that Sluice reads; `Manifest` is a file that could not be read as objects. */
-export type ObjectKind =
-  'EndpointSlice' | 'Endpoints' | 'Ingress' | 'IngressClass' | 'Manifest' | 'Node' | 'Secret' | 'Service';
+import type { Kind } from './kinds.ts';
+
+/** What a Finding can be about: an object of a kind that Sluice reads, or `Manifest`, a file that could not be read as objects. */
+export type ObjectKind = Kind | 'Manifest';
 
 /** Names one object. `namespace` is empty for objects that live in the cluster scope. */
 export interface ObjectRef {

@@ -1,13 +1,14 @@
+import type { PersistentMap } from '../lib/persistent-map.ts';
 import { EMPTY_SNAPSHOT, type Snapshot, type Tables } from '../model/snapshot.ts';
 
 /** One change of one object; `value` undefined removes it. */
-export type Change = {
-  readonly [Name in keyof Tables]: {
-    readonly table: Name;
+export type Change<Name extends keyof Tables = keyof Tables> = {
+  readonly [Each in Name]: {
+    readonly table: Each;
     readonly key: string;
-    readonly value: Tables[Name] | undefined;
+    readonly value: Tables[Each] | undefined;
   };
-}[keyof Tables];
+}[Name];
 
 /**
  * The one place where desired state is gathered. Sources write changes; whoever subscribed is told
@@ -37,34 +38,8 @@ export class Store {
   }
 }
 
-function applied(snapshot: Snapshot, change: Change): Snapshot {
-  switch (change.table) {
-    case 'ingresses':
-      return withTable(snapshot, change.table, change.key, change.value);
-    case 'ingressClasses':
-      return withTable(snapshot, change.table, change.key, change.value);
-    case 'services':
-      return withTable(snapshot, change.table, change.key, change.value);
-    case 'endpointSlices':
-      return withTable(snapshot, change.table, change.key, change.value);
-    case 'nodes':
-      return withTable(snapshot, change.table, change.key, change.value);
-    case 'secrets':
-      return withTable(snapshot, change.table, change.key, change.value);
-    case 'resolvedNames':
-      return withTable(snapshot, change.table, change.key, change.value);
-    case 'findings':
-      return withTable(snapshot, change.table, change.key, change.value);
-  }
-}
-
-function withTable<Name extends keyof Tables>(
-  snapshot: Snapshot,
-  table: Name,
-  key: string,
-  value: Tables[Name] | undefined,
-): Snapshot {
-  const before = snapshot[table];
+function applied<Name extends keyof Tables>(snapshot: Snapshot, { table, key, value }: Change<Name>): Snapshot {
+  const before: PersistentMap<Tables[Name]> = snapshot[table];
   const after = value === undefined ? before.delete(key) : before.set(key, value);
   return after === before ? snapshot : { ...snapshot, [table]: after };
 }

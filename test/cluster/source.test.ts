@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe } from 'vitest';
+import { ROLE_INTERESTS } from '../../src/app/role.ts';
 import { KubeClient } from '../../src/kube/client.ts';
 import { loadKubeconfig } from '../../src/kube/kubeconfig.ts';
 import { collectionPath, objectPath, type Resource } from '../../src/kube/resource.ts';
@@ -41,7 +42,7 @@ describe('a real kube-apiserver', () => {
         );
       }
     };
-    const source = new ClusterSource({ client, store, timings, interest: { hasRouting: true, nodeName: undefined } });
+    const source = new ClusterSource({ client, store, timings, interests: ROLE_INTERESTS.gateway(undefined) });
     source.want({ secrets: PersistentMap.empty(), names: PersistentMap.empty() });
     return {
       source,

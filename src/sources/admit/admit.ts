@@ -1,6 +1,7 @@
 import { isDnsLabel, isDnsSubdomain } from '../../model/grammar.ts';
 import type { Finding } from '../../model/finding.ts';
-import { keyOf, type ObjectKind, type ObjectMeta, type ObjectRef } from '../../model/object.ts';
+import { ALL_KINDS, apiVersionOfKind, groupVersionOf, isKind, rowOf, type Kind } from '../../model/kinds.ts';
+import { keyOf, type ObjectMeta, type ObjectRef } from '../../model/object.ts';
 import type { Change } from '../store.ts';
 import { admitEndpoints, admitEndpointSlice } from './endpoints.ts';
 import { Field, Findings, isRecord, shown } from './field.ts';
@@ -20,37 +21,15 @@ export interface Admission {
 /** Admits one object of one kind: never throws, whatever is in it. */
 type Admit = (raw: Field, meta: ObjectMeta) => Change | undefined;
 
-interface KindEntry {
-  readonly kind: ObjectKind;
-  readonly apiVersions: readonly string[];
-  readonly isNamespaced: boolean;
-  readonly admit: Admit;
-}
-
-const KINDS: readonly KindEntry[] = [
-  {
-    kind: 'Ingress',
-    apiVersions: ['networking.k8s.io/v1', 'networking.k8s.io/v1beta1', 'extensions/v1beta1'],
-    isNamespaced: true,
-    admit: admitIngress,
-  },
-  {
-    kind: 'IngressClass',
-    apiVersions: ['networking.k8s.io/v1', 'networking.k8s.io/v1beta1'],
-    isNamespaced: false,
-    admit: admitIngressClass,
-  },
-  { kind: 'Service', apiVersions: ['v1'], isNamespaced: true, admit: admitService },
-  {
-    kind: 'EndpointSlice',
-    apiVersions: ['discovery.k8s.io/v1', 'discovery.k8s.io/v1beta1'],
-    isNamespaced: true,
-    admit: admitEndpointSlice,
-  },
-  { kind: 'Endpoints', apiVersions: ['v1'], isNamespaced: true, admit: admitEndpoints },
-  { kind: 'Node', apiVersions: ['v1'], isNamespaced: false, admit: admitNode },
-  { kind: 'Secret', apiVersions: ['v1'], isNamespaced: true, admit: admitSecret },
-];
+const ADMIT: Readonly<Record<Kind, Admit>> = {
+  Ingress: admitIngress,
+  IngressClass: admitIngressClass,
+  Service: admitService,
+  EndpointSlice: admitEndpointSlice,
+  Endpoints: admitEndpoints,
+  Node: admitNode,
+  Secret: admitSecret,
+};
 
 /**
  * Turns a raw Kubernetes object into the model. Undefined for kinds that Sluice does not read.
@@ -61,16 +40,17 @@ const KINDS: readonly KindEntry[] = [
 export function admitObject(raw: unknown): Admission | undefined {
   if (!isRecord(raw)) return undefined;
   const { apiVersion, kind } = raw;
-  const entry = KINDS.find((item) => item.kind === kind && item.apiVersions.some((version) => version === apiVersion));
-  if (entry === undefined) return undefined;
+  if (!isKind(kind) || typeof apiVersion !== 'string') return undefined;
+  const { apiVersions, scope } = rowOf(kind);
+  if (!apiVersions.includes(apiVersion)) return undefined;
   const metadata = isRecord(raw['metadata']) ? raw['metadata'] : {};
   const name = typeof metadata['name'] === 'string' ? metadata['name'] : '';
   const given =
     typeof metadata['namespace'] === 'string' && metadata['namespace'] !== '' ? metadata['namespace'] : 'default';
-  const namespace = entry.isNamespaced ? given : '';
+  const namespace = scope === 'namespace' ? given : '';
   const isNameable = isDnsSubdomain(name) && (namespace === '' || isDnsLabel(namespace));
   const ref: ObjectRef = {
-    kind: entry.kind,
+    kind,
     namespace: isNameable ? namespace : '',
     name: isNameable ? name : safeName(name),
   };
@@ -80,12 +60,14 @@ export function admitObject(raw: unknown): Admission | undefined {
     findings.add('NameInvalid', field, `${shown(field === 'metadata.name' ? name : namespace)} is not a valid name`);
     return { ref, change: undefined, findings: findings.list };
   }
-  const change = entry.admit(new Field(raw, '', findings), metaOf(metadata, ref));
+  const change = ADMIT[kind](new Field(raw, '', findings), metaOf(metadata, ref));
   return { ref, change, findings: findings.list };
 }
 
-/** API groups of Kubernetes itself in which people look for the kinds that Sluice reads. */
-const GROUPS: ReadonlySet<string> = new Set(['', 'discovery.k8s.io', 'extensions', 'networking.k8s.io']);
+/** API groups in which people look for the kinds that Sluice reads. */
+const GROUPS: ReadonlySet<string> = new Set(
+  ALL_KINDS.flatMap((kind) => rowOf(kind).apiVersions.map((apiVersion) => groupVersionOf(apiVersion).group)),
+);
 
 /**
  * The apiVersion to write instead, of an object that has a kind which Sluice reads in a version of Kubernetes which has no such kind.
@@ -94,10 +76,8 @@ const GROUPS: ReadonlySet<string> = new Set(['', 'discovery.k8s.io', 'extensions
 export function apiVersionMeant(raw: unknown): string | undefined {
   if (!isRecord(raw) || typeof raw['apiVersion'] !== 'string') return undefined;
   const { apiVersion, kind } = raw;
-  const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
-  const entry = KINDS.find((item) => item.kind === kind);
-  if (entry === undefined || entry.apiVersions.includes(apiVersion) || !GROUPS.has(group)) return undefined;
-  return entry.apiVersions[0];
+  if (!isKind(kind) || !GROUPS.has(groupVersionOf(apiVersion).group)) return undefined;
+  return rowOf(kind).apiVersions.includes(apiVersion) ? undefined : apiVersionOfKind(kind);
 }
 
 /** The key of an object's Findings in the Store. */

@@ -3,15 +3,17 @@ import type { ReflectionTimings } from '../../kube/reflection.ts';
 import type { Selection } from '../../kube/resource.ts';
 import { crash } from '../../lib/crash.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
+import { resourceOf } from '../../model/kinds.ts';
 import type { Source, SourceState, Wants } from '../source.ts';
 import type { Store } from '../store.ts';
 import { Mirror } from './mirror.ts';
-import { followedFor, SECRETS, type Interest } from './resources.ts';
+import { readsWanted, selectionsOf, type Interest } from './interest.ts';
 
 export interface ClusterSourceOptions {
   readonly client: KubeClient;
   readonly store: Store;
-  readonly interest: Interest;
+  /** What the parts of the program read, together; two may read the same. */
+  readonly interests: readonly Interest[];
   /** The patience of the reflectors; tests shorten it. */
   readonly timings?: Partial<ReflectionTimings>;
   /** In place of {@link FORBIDDEN_CONFIRM_MS}. */
@@ -48,7 +50,7 @@ export class ClusterSource implements Source {
 
   constructor(options: ClusterSourceOptions) {
     this.#options = options;
-    this.#followed = followedFor(options.interest);
+    this.#followed = selectionsOf(options.interests);
   }
 
   get state(): SourceState {
@@ -56,7 +58,8 @@ export class ClusterSource implements Source {
   }
 
   /** Follows exactly the Secrets that the plan refers to, each by its name. */
-  want({ secrets }: Wants): void {
+  want(wants: Wants): void {
+    const secrets = readsWanted(this.#options.interests, 'Secret') ? wants.secrets : PersistentMap.empty<true>();
     PersistentMap.diff(this.#wantedSecrets, secrets, (key, _, wanted) => {
       if (wanted === undefined) this.#unfollowSecret(key);
       else if (this.#signal !== undefined) this.#followSecret(key);
@@ -90,7 +93,10 @@ export class ClusterSource implements Source {
 
   #followSecret(key: string): void {
     const [namespace = '', name = ''] = key.split('/');
-    this.#secrets.set(key, this.#follow({ resource: SECRETS, namespace, fieldSelector: `metadata.name=${name}` }));
+    this.#secrets.set(
+      key,
+      this.#follow({ resource: resourceOf('Secret'), namespace, fieldSelector: `metadata.name=${name}` }),
+    );
   }
 
   #unfollowSecret(key: string): void {

@@ -2,7 +2,8 @@ import type { RawObject } from '../../kube/raw-object.ts';
 import type { ReflectionConsumer, ReflectionState } from '../../kube/reflection.ts';
 import { qualifiedName, type Resource, type Selection } from '../../kube/resource.ts';
 import { finding, type Finding } from '../../model/finding.ts';
-import { keyOf, type ObjectKind } from '../../model/object.ts';
+import type { Kind } from '../../model/kinds.ts';
+import { keyOf } from '../../model/object.ts';
 import { admitObject, findingsKey, type Admission } from '../admit/admit.ts';
 import type { Change, Store } from '../store.ts';
 
@@ -110,8 +111,8 @@ function isSame(a: Admission, b: Admission): boolean {
 }
 
 function forbidden(resource: Resource, verbs: readonly string[]): Finding {
-  // The resources that are followed are those whose kinds the model names.
-  const ref = { kind: resource.kind as ObjectKind, namespace: '', name: qualifiedName(resource) };
+  // The resources that are followed are those of the register of kinds.
+  const ref = { kind: resource.kind as Kind, namespace: '', name: qualifiedName(resource) };
   const message = `RBAC does not let Sluice ${verbs.join(', ')} ${qualifiedName(resource)}`;
   return finding('SourceForbidden', ref, '', message);
 }

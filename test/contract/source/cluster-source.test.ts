@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ROLE_INTERESTS } from '../../../src/app/role.ts';
 import { KubeClient } from '../../../src/kube/client.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
 import { PersistentMap } from '../../../src/lib/persistent-map.ts';
@@ -17,7 +18,7 @@ const allButServices = everything.map((rule) => ({
 
 const NOTHING: Wants = { secrets: PersistentMap.empty(), names: PersistentMap.empty() };
 
-const interest = { interest: { hasRouting: true, nodeName: undefined } };
+const interests = ROLE_INTERESTS.gateway(undefined);
 
 async function makeFake(store: Store, options: FakeApiServerOptions): Promise<SourceWorld> {
   const server = await FakeApiServer.start({ bookmarkIntervalMs: 50, ...options });
@@ -30,7 +31,7 @@ async function makeFake(store: Store, options: FakeApiServerOptions): Promise<So
     absentBackoff: { minMs: 5, maxMs: 40 },
   };
   let endOfErrors = (): unknown => undefined;
-  const source = new ClusterSource({ client, store, timings, ...interest });
+  const source = new ClusterSource({ client, store, timings, interests });
   source.want(NOTHING);
   return {
     source,
@@ -122,7 +123,7 @@ describe('ClusterSource on an API server that refuses at the start', { timeout: 
   /** Starts the source, and returns the kinds of state that it tells, with what the Store holds then. */
   function start(forbiddenConfirmMs: number): readonly string[] {
     const timings = { settleMs: 30, backoff: { minMs: 5, maxMs: 40 } };
-    const source = new ClusterSource({ client, store, timings, forbiddenConfirmMs, ...interest });
+    const source = new ClusterSource({ client, store, timings, forbiddenConfirmMs, interests });
     source.want(NOTHING);
     const told: string[] = [];
     const controller = new AbortController();
@@ -165,7 +166,7 @@ describe('ClusterSource at the start', () => {
     server = await FakeApiServer.start({ bookmarkIntervalMs: 50 });
     server.seed('secrets', [{ metadata: { namespace: 'default', name: 'tls' } }]);
     client = new KubeClient({ config: server.config(), logger: silentLogger, userAgent: 'contract/1' });
-    source = new ClusterSource({ client, store: new Store(), timings: { settleMs: 30 }, ...interest });
+    source = new ClusterSource({ client, store: new Store(), timings: { settleMs: 30 }, interests });
     stop = new AbortController();
     told = [];
     running = source.run(stop.signal, () => told.push(source.state));

@@ -1,0 +1,83 @@
+/** What `deploy/` lets each workload read, held to what its roles read. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { ROLE_INTERESTS, ROLES } from '../src/app/role.ts';
+import { resourceOf } from '../src/model/kinds.ts';
+
+const FOLDER = join(import.meta.dirname, '..', 'deploy');
+
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+/** The fields that this test reads of ClusterRoles, their bindings and workloads. */
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly rules?: readonly Rule[];
+  readonly roleRef?: { readonly kind: string; readonly name: string };
+  readonly subjects?: readonly { readonly name: string }[];
+  readonly spec?: { readonly template?: { readonly spec: PodSpec } };
+}
+
+interface PodSpec {
+  readonly serviceAccountName: string;
+  readonly containers: readonly { readonly args?: readonly string[] }[];
+}
+
+const manifests: readonly Manifest[] = readdirSync(FOLDER)
+  .filter((name) => name.endsWith('.yaml'))
+  .flatMap((name) => parseAllDocuments(readFileSync(join(FOLDER, name), 'utf8')))
+  .map((document) => document.toJS() as Manifest | null)
+  .filter((manifest) => manifest !== null);
+
+/** `group/resource verb` for everything that a ServiceAccount may list or watch in all namespaces. */
+function readable(serviceAccount: string): readonly string[] {
+  const bindings = manifests.filter(
+    ({ kind, subjects }) => kind === 'ClusterRoleBinding' && subjects?.some(({ name }) => name === serviceAccount),
+  );
+  const bound = new Set(bindings.map(({ roleRef }) => roleRef?.name));
+  return manifests
+    .filter(({ kind, metadata }) => kind === 'ClusterRole' && bound.has(metadata.name))
+    .flatMap(({ rules = [] }) => rules)
+    .flatMap(({ apiGroups, resources, verbs }) =>
+      apiGroups.flatMap((group) =>
+        resources.flatMap((resource) => verbs.map((verb) => ({ text: `${group}/${resource} ${verb}`, verb }))),
+      ),
+    )
+    .flatMap(({ text, verb }) => (verb === 'list' || verb === 'watch' || verb === 'get' ? [text] : []))
+    .toSorted();
+}
+
+/** The same for what these roles read. */
+function read(roles: readonly string[]): readonly string[] {
+  const kinds = ROLES.filter((role) => roles.includes(role)).flatMap((role) =>
+    ROLE_INTERESTS[role]('node').map(({ kind }) => kind),
+  );
+  return [...new Set(kinds)]
+    .map(resourceOf)
+    .flatMap(({ group, plural }) => ['list', 'watch'].map((verb) => `${group}/${plural} ${verb}`))
+    .toSorted();
+}
+
+describe('deploy/', () => {
+  const workloads = manifests.flatMap(({ kind, metadata, spec }) => {
+    const pod = spec?.template?.spec;
+    const flag = pod?.containers.flatMap(({ args = [] }) => args).find((arg) => arg.startsWith('--role='));
+    if (pod === undefined || flag === undefined) return [];
+    const roles = flag.slice('--role='.length).split(',');
+    return [{ name: `${kind} ${metadata.name}`, serviceAccount: pod.serviceAccountName, roles }];
+  });
+
+  it('starts every role', () => {
+    expect([...new Set(workloads.flatMap(({ roles }) => roles))].toSorted()).toEqual(ROLES.toSorted());
+  });
+
+  it.each(workloads)('lets $name read what $roles read, and nothing else', ({ serviceAccount, roles }) => {
+    expect(readable(serviceAccount)).toEqual(read(roles));
+  });
+});
