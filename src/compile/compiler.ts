@@ -1,20 +1,19 @@
 import { PersistentMap } from '../lib/persistent-map.ts';
-import { finding, type Finding } from '../model/finding.ts';
+import type { Finding } from '../model/finding.ts';
 import { byAge, keyOf } from '../model/object.ts';
 import type { EndpointSlice } from '../model/service.ts';
 import { EMPTY_SNAPSHOT, type Snapshot } from '../model/snapshot.ts';
 import { DependencyIndex } from './dependency-index.ts';
-import { claimIngress } from './ingress-class.ts';
 import { Allocator, type Held } from './l4/allocation.ts';
 import { L4Compiler } from './l4/l4-compiler.ts';
 import type { L4Plan } from './l4/l4-plan.ts';
 import { L7Compiler } from './l7/l7-compiler.ts';
-import { programOfIngress, type IngressProgram } from './l7/ingress-route.ts';
+import { RouteSetTable } from './l7/route-set-table.ts';
 import type { Plan, StatusPlan } from './plan.ts';
 import type { CompileSettings, Facts } from './settings.ts';
 import { ingressAddresses, sameAddresses } from './status.ts';
 
-/** Begins the key of an Ingress in `Snapshot.findings`. */
+/** Begins the keys of the RouteSets that are made from Ingresses. */
 const INGRESS_PREFIX = 'Ingress/';
 
 /**
@@ -28,9 +27,7 @@ export class Compiler {
   readonly #l4: L4Compiler | undefined;
   readonly #allocator: Allocator | undefined;
   #snapshot: Snapshot = EMPTY_SNAPSHOT;
-  /** Programs of the Ingresses that are ours. */
-  readonly #programs = new Map<string, IngressProgram>();
-  readonly #servicesOfIngress = new DependencyIndex();
+  readonly #routeSets: RouteSetTable;
   readonly #slicesOfService = new DependencyIndex();
   #findings = PersistentMap.empty<readonly Finding[]>();
   #status: StatusPlan = { ingresses: PersistentMap.empty() };
@@ -38,6 +35,7 @@ export class Compiler {
   /** `held` is what an earlier run allocated to Services, which keep it. */
   constructor(settings: CompileSettings, held: Held = PersistentMap.empty()) {
     this.#settings = settings;
+    this.#routeSets = new RouteSetTable(settings);
     this.#l7 = new L7Compiler(settings);
     const { l4, allocation } = settings;
     this.#l4 = l4 === undefined ? undefined : new L4Compiler(l4, allocation);
@@ -47,23 +45,22 @@ export class Compiler {
   compile(snapshot: Snapshot, facts: Facts): Plan {
     const before = this.#snapshot;
     const dirtyServices = this.#changedServices(before, snapshot);
-    const dirtyIngresses = this.#changedIngresses(before, snapshot);
-    for (const key of dirtyIngresses) this.#compileIngress(key, snapshot);
+    const routeSets = this.#routeSets.update(before, snapshot);
     const l7 = this.#l7.compile({
       snapshot,
       before,
       facts,
-      programs: this.#programs,
-      changedIngresses: dirtyIngresses,
+      routeSets: this.#routeSets,
+      changedRouteSets: routeSets.changed,
       changedServices: dirtyServices,
       slicesOf: (service) => slicesOf(this.#slicesOfService, service, snapshot),
     });
-    const admitted = new Set([...dirtyIngresses].map((key) => `${INGRESS_PREFIX}${key}`));
+    const admitted = new Set(routeSets.changed);
     PersistentMap.diff(before.findings, snapshot.findings, (key) => admitted.add(key));
     for (const key of admitted) this.#setFindings(`admit:${key}`, this.#admissionFindings(key, snapshot));
-    for (const [producer, findings] of l7.findings) this.#setFindings(producer, findings);
+    for (const [producer, findings] of [...routeSets.findings, ...l7.findings]) this.#setFindings(producer, findings);
     const l4 = this.#compileL4(dirtyServices, snapshot, facts);
-    this.#compileStatus(dirtyIngresses, before, snapshot);
+    this.#compileStatus(routeSets.changed, before, snapshot);
     this.#snapshot = snapshot;
     return {
       l7: l7.plan,
@@ -105,47 +102,21 @@ export class Compiler {
     return changed;
   }
 
-  #changedIngresses(before: Snapshot, after: Snapshot): ReadonlySet<string> {
-    const changed = new Set<string>();
-    PersistentMap.diff(before.ingresses, after.ingresses, (key) => changed.add(key));
-    PersistentMap.diff(before.services, after.services, (key) => {
-      for (const owner of this.#servicesOfIngress.ownersOf(key)) changed.add(owner);
-    });
-    // A class decides over any number of Ingresses and changes about never: all are looked at again.
-    if (before.ingressClasses !== after.ingressClasses) for (const key of after.ingresses.keys()) changed.add(key);
-    return changed;
-  }
-
-  #compileIngress(key: string, snapshot: Snapshot): void {
-    const ingress = snapshot.ingresses.get(key);
-    const claim = ingress === undefined ? undefined : claimIngress(ingress, snapshot.ingressClasses, this.#settings);
-    if (ingress === undefined || claim?.isOurs !== true) {
-      this.#programs.delete(key);
-      this.#servicesOfIngress.set(key, []);
-      this.#setFindings(`ingress:${key}`, claim?.finding === undefined ? [] : [claim.finding]);
-      return;
-    }
-    const program = programOfIngress(ingress, snapshot.services, this.#settings);
-    this.#programs.set(key, program);
-    this.#servicesOfIngress.set(key, program.services);
-    this.#setFindings(`ingress:${key}`, [...program.findings, ...emptyFinding(program)]);
-  }
-
-  /** What was found when an object was read; of an Ingress that is another controller's, it is not for us to say. */
+  /** What was found when an object was read; of one that is another controller's, it is not for us to say. */
   #admissionFindings(key: string, snapshot: Snapshot): readonly Finding[] {
-    const ingress = key.startsWith(INGRESS_PREFIX) ? key.slice(INGRESS_PREFIX.length) : undefined;
-    const isOthers = ingress !== undefined && snapshot.ingresses.has(ingress) && !this.#programs.has(ingress);
-    return isOthers ? [] : (snapshot.findings.get(key) ?? []);
+    return this.#routeSets.isForeign(key) ? [] : (snapshot.findings.get(key) ?? []);
   }
 
-  #compileStatus(dirty: ReadonlySet<string>, before: Snapshot, snapshot: Snapshot): void {
+  #compileStatus(changed: ReadonlySet<string>, before: Snapshot, snapshot: Snapshot): void {
     const addresses = ingressAddresses(snapshot, this.#settings);
     const isSame = sameAddresses(addresses, ingressAddresses(before, this.#settings));
     let { ingresses } = this.#status;
-    for (const key of isSame ? dirty : new Set([...dirty, ...this.#programs.keys()])) {
-      const program = this.#programs.get(key);
-      if (program === undefined) ingresses = ingresses.delete(key);
-      else if (!isSame || !ingresses.has(key)) ingresses = ingresses.set(key, { ref: program.ref, addresses });
+    for (const id of isSame ? changed : new Set([...changed, ...this.#routeSets.keys()])) {
+      if (!id.startsWith(INGRESS_PREFIX)) continue;
+      const key = id.slice(INGRESS_PREFIX.length);
+      const routeSet = this.#routeSets.get(id);
+      if (routeSet === undefined) ingresses = ingresses.delete(key);
+      else if (!isSame || !ingresses.has(key)) ingresses = ingresses.set(key, { ref: routeSet.ref, addresses });
     }
     if (ingresses !== this.#status.ingresses) this.#status = { ingresses };
   }
@@ -153,11 +124,6 @@ export class Compiler {
   #setFindings(producer: string, findings: readonly Finding[]): void {
     this.#findings = findings.length === 0 ? this.#findings.delete(producer) : this.#findings.set(producer, findings);
   }
-}
-
-function emptyFinding(program: IngressProgram): readonly Finding[] {
-  if (program.routes.some((route) => route.rules.length > 0)) return [];
-  return [finding('IngressEmpty', program.ref, 'spec', 'there are no paths and no default backend')];
 }
 
 function serviceOf(slice: EndpointSlice): string {

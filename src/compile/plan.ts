@@ -1,7 +1,8 @@
 import type { PersistentMap } from '../lib/persistent-map.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Hostname, IpAddress } from '../model/grammar.ts';
-import type { HttpFilter, PathMatch } from '../model/http-route.ts';
+import type { HttpFilter } from '../model/http/filter.ts';
+import type { PathMatch } from '../model/http/match.ts';
 import type { ObjectRef } from '../model/object.ts';
 import type { Certificate } from '../model/secret.ts';
 import type { PublishedAddress } from '../model/service.ts';

@@ -1,6 +1,6 @@
 import type { Hostname } from './grammar.ts';
 import type { ObjectMeta } from './object.ts';
-import type { PathMatch } from './http-route.ts';
+import type { PathMatch } from './http/match.ts';
 
 /** A port of a Service as a route names it: by number or by name. */
 export type ServicePortRef = { readonly number: number } | { readonly name: string };

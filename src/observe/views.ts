@@ -49,7 +49,7 @@ export function routeRows(plan: Plan): readonly RouteRow[] {
           route.action.kind === 'refuse' ? `${String(route.action.status)} ${route.action.reason}` : targetOf(backend),
         readyEndpoints: backend === undefined ? 0 : backend.servers.filter(({ state }) => state === 'ready').length,
         tls: host.certificate !== undefined,
-        redirectsToHttps: route.filters.some((filter) => filter.type === 'RequestRedirect'),
+        redirectsToHttps: route.filters.some((filter) => filter.type === 'HttpsRedirect'),
         owner: route.owner,
       };
     }),

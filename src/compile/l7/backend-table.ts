@@ -1,6 +1,6 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import { finding, type Finding } from '../../model/finding.ts';
-import type { HttpRoute } from '../../model/http-route.ts';
+import type { RuleTarget } from '../../model/http/route-set.ts';
 import { keyOf, type ObjectRef } from '../../model/object.ts';
 import type { Service } from '../../model/service.ts';
 import { DependencyIndex } from '../dependency-index.ts';
@@ -26,10 +26,10 @@ export class BackendTable {
   wantedNames = PersistentMap.empty<true>();
 
   /** Says which Service ports a host forwards to, in place of what was said before. */
-  use(host: string, routes: readonly HttpRoute[]): void {
+  use(host: string, targets: readonly RuleTarget[]): void {
     const before = this.#portsOfHost.inputsOf(host);
     const after = new Set<string>();
-    for (const { target } of routes.flatMap((route) => route.rules)) {
+    for (const target of targets) {
       if (target.kind !== 'forward') continue;
       const { namespace, service: name, port } = target.backend;
       const used = { service: keyOf({ namespace, name }), port };

@@ -4,7 +4,7 @@ import type { ObjectRef } from '../../model/object.ts';
 import type { Certificate, Secret } from '../../model/secret.ts';
 import type { CertificateId } from '../plan.ts';
 import type { Facts } from '../settings.ts';
-import type { TlsClaim } from './ingress-route.ts';
+import type { TlsClaim } from '../../model/http/route-set.ts';
 
 /** The id of the certificate in a Secret; unique because `_` cannot stand in the names of objects. */
 export function certificateId(secretKey: string): CertificateId {

@@ -1,19 +1,24 @@
 import { finding, type Finding } from '../../model/finding.ts';
 import { hostCovers, type Hostname } from '../../model/grammar.ts';
-import type { HttpRoute, HttpRule, PathMatch } from '../../model/http-route.ts';
+import { EVERY_PATH, type PathMatch } from '../../model/http/match.ts';
+import type { HttpRule, Precedence, RouteSet } from '../../model/http/route-set.ts';
 import { byAge, keyOf, nameOf } from '../../model/object.ts';
 import type { ANY_HOST, BackendId, CertificateId, HostPlan, RouteAction, RoutePlan } from '../plan.ts';
-import { EVERY_PATH } from './ingress-route.ts';
+import { effectiveFilters } from './filters.ts';
 
 /** What is known about TLS on one host. */
 export interface HostTls {
-  /** Whether HTTPS is meant to be used: a claim exists for the host or for the wildcard above it. */
-  readonly isSecure: boolean;
+  /**
+   * Namespaces that mean HTTPS to be used: those with a claim for the host or for the wildcard above it. What one namespace says of
+   * a host changes nothing for the routes of another, whose clients it would send to a certificate that is not theirs.
+   */
+  readonly securedBy: ReadonlySet<string>;
   readonly certificate: CertificateId | undefined;
 }
 
-interface Candidate {
-  readonly route: HttpRoute;
+/** A rule for a host, and whose it is. */
+export interface OwnedRule {
+  readonly owner: RouteSet;
   readonly rule: HttpRule;
 }
 
@@ -29,28 +34,21 @@ export type BackendLookup = (namespace: string, service: string, port: number) =
  */
 export function hostPlan(
   host: Hostname | typeof ANY_HOST,
-  routes: readonly HttpRoute[],
+  rules: readonly OwnedRule[],
   tls: HostTls,
   backends: BackendLookup,
 ): { readonly plan: HostPlan; readonly findings: readonly Finding[] } {
   const findings: Finding[] = [];
-  const taken = new Map<string, Candidate>();
-  const ordered = routes
-    .toSorted((a, b) => byAge(a.ownerMeta, b.ownerMeta))
-    .flatMap((route) => route.rules.map((rule) => ({ route, rule })));
-  for (const candidate of [
-    ...ordered.filter((item) => !item.rule.isFallback),
-    ...ordered.filter((item) => item.rule.isFallback),
-  ]) {
+  const taken = new Map<string, OwnedRule>();
+  for (const candidate of rules.toSorted(byPrecedence)) {
     const key = matchKey(candidate.rule.match);
     const winner = taken.get(key);
     if (winner === undefined) taken.set(key, candidate);
-    else if (isConflict(candidate, winner))
-      findings.push(conflict(host, candidate.route, candidate.rule, winner.route));
+    else if (isConflict(candidate.rule, winner.rule)) findings.push(conflict(host, candidate, winner));
   }
-  const plans = [...taken.values()].map(({ route, rule }) => routePlan(route, rule, tls.isSecure, backends));
+  const plans = [...taken.values()].map((winner) => routePlan(winner, tls, backends));
   // A host that only a TLS entry names has no rules of its own that could refuse anything.
-  const isRouted = routes.length > 0;
+  const isRouted = rules.length > 0;
   // A regular expression is tried where a plain entry of its host was found, so that there must be one on any host too.
   const hasRegex = plans.some((plan) => plan.match.type === 'RegularExpression');
   if (!taken.has(matchKey(EVERY_PATH)) && (host === '*' ? hasRegex : isRouted)) plans.push(NOT_FOUND);
@@ -64,27 +62,35 @@ const NOT_FOUND: RoutePlan = {
   owner: '',
 };
 
-function routePlan(route: HttpRoute, rule: HttpRule, isSecure: boolean, backends: BackendLookup): RoutePlan {
+function routePlan({ owner, rule }: OwnedRule, tls: HostTls, backends: BackendLookup): RoutePlan {
   const { target } = rule;
   const action: RouteAction =
     target.kind === 'forward'
       ? { kind: 'forward', backend: backends(target.backend.namespace, target.backend.service, target.backend.port) }
       : { kind: 'refuse', status: 503, reason: target.reason };
-  const filters = isSecure ? rule.filters : rule.filters.filter((filter) => filter.type !== 'RequestRedirect');
-  return { match: rule.match, filters, action, owner: keyOf(route.owner) };
+  const filters = effectiveFilters(rule.filters, { isSecured: tls.securedBy.has(owner.ref.namespace) });
+  return { match: rule.match, filters, action, owner: keyOf(owner.ref) };
 }
 
-/** A default backend yields to rules, as it is meant to, and that of --default-backend-service to every other. */
-function isConflict(loser: Candidate, winner: Candidate): boolean {
-  return !loser.rule.isFallback || (winner.rule.isFallback && loser.route.owner.kind === 'Ingress');
+const PRECEDENCE: Readonly<Record<Precedence, number>> = { rule: 0, fallback: 1, 'last-resort': 2 };
+
+/** Stable: the rules of one object keep their order. */
+function byPrecedence(a: OwnedRule, b: OwnedRule): number {
+  return PRECEDENCE[a.rule.precedence] - PRECEDENCE[b.rule.precedence] || byAge(a.owner.meta, b.owner.meta);
 }
 
-function conflict(host: string, route: HttpRoute, rule: HttpRule, winner: HttpRoute): Finding {
+/** To yield is what a default backend is meant for, but not to another one; what flags name yields to everybody. */
+function isConflict(loser: HttpRule, winner: HttpRule): boolean {
+  return loser.precedence === 'rule' || (loser.precedence === 'fallback' && winner.precedence === 'fallback');
+}
+
+function conflict(host: string, loser: OwnedRule, winner: OwnedRule): Finding {
+  const { match, field, precedence } = loser.rule;
   const shown = host === '*' ? 'any host' : host;
-  const owner = keyOf(winner.owner) === keyOf(route.owner) ? 'an earlier rule of this object' : nameOf(winner.owner);
-  const message = `${rule.match.type} ${rule.match.value} on ${shown} is already routed by ${owner}`;
-  const remedy = rule.isFallback ? 'Keep spec.defaultBackend in one of the two.' : undefined;
-  return finding('PathConflict', route.owner, rule.field, message, remedy);
+  const owner = winner.owner === loser.owner ? 'an earlier rule of this object' : nameOf(winner.owner.ref);
+  const message = `${match.type} ${match.value} on ${shown} is already routed by ${owner}`;
+  const remedy = precedence === 'fallback' ? 'Keep spec.defaultBackend in one of the two.' : undefined;
+  return finding('PathConflict', loser.owner.ref, field, message, remedy);
 }
 
 function matchKey(match: PathMatch): string {

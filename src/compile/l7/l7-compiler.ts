@@ -2,7 +2,7 @@ import { PersistentMap } from '../../lib/persistent-map.ts';
 import { invariant } from '../../lib/invariant.ts';
 import { finding, type Finding } from '../../model/finding.ts';
 import { hostCovers, hostnameOf, isWildcard, type Hostname } from '../../model/grammar.ts';
-import type { HttpRoute } from '../../model/http-route.ts';
+import type { RouteSet, TlsClaim } from '../../model/http/route-set.ts';
 import { byAge, nameOf, type ObjectRef } from '../../model/object.ts';
 import { DependencyIndex } from '../dependency-index.ts';
 import { ANY_HOST, HOST_PREFIX, type CertificateId, type HostPlan, type L7Plan } from '../plan.ts';
@@ -11,9 +11,7 @@ import { BackendTable } from './backend-table.ts';
 import { backendId, protocolOf } from './backend.ts';
 import { CertificateTable } from './certificate-table.ts';
 import { certificateFor, certificateId } from './certificate.ts';
-import { defaultBackendRoute } from './default-backend.ts';
-import { hostPlan, wildcardAbove, type HostTls } from './host.ts';
-import type { IngressProgram, TlsClaim } from './ingress-route.ts';
+import { hostPlan, wildcardAbove, type HostTls, type OwnedRule } from './host.ts';
 import type { L7Input } from './l7-input.ts';
 import { ValidityTable } from './validity.ts';
 
@@ -28,21 +26,20 @@ export interface L7Output {
 type HostKey = Hostname | typeof ANY_HOST;
 
 /**
- * The incremental part of L7: keeps which Ingress stands on which host, which host uses which
+ * The incremental part of L7: keeps which RouteSet stands on which host, which host uses which
  * Service port, which certificate serves which host, and computes again what a change reaches.
  */
 export class L7Compiler {
   readonly #settings: CompileSettings;
-  /** Ingress -> hosts that it routes or claims TLS for. */
-  readonly #hostsOfIngress = new DependencyIndex();
-  /** Ingress -> Secrets that it names. */
-  readonly #secretsOfIngress = new DependencyIndex();
+  /** RouteSet -> hosts that it routes or claims TLS for. */
+  readonly #hostsOfRouteSet = new DependencyIndex();
+  /** RouteSet -> Secrets that it names. */
+  readonly #secretsOfRouteSet = new DependencyIndex();
   readonly #backends = new BackendTable();
   readonly #certificates = new CertificateTable();
   readonly #validity = new ValidityTable();
   /** Hosts that TLS entries name and no rule, by the hosts whose routes they may have. */
   readonly #tlsOnlyBelow = new DependencyIndex();
-  #isFirst = true;
   #hosts = PersistentMap.empty<HostPlan>();
   #wantedSecrets = PersistentMap.empty<true>();
 
@@ -69,50 +66,47 @@ export class L7Compiler {
     };
   }
 
-  /** Hosts touched by changed Ingresses, Services (their protocol), Secrets, or time. */
+  /** Hosts touched by changed RouteSets, Services (their protocol), Secrets, or time. */
   #dirtyHosts(input: L7Input): ReadonlySet<HostKey> {
     const dirty = new Set<HostKey>();
-    for (const key of input.changedIngresses) {
-      const program = input.programs.get(key);
-      for (const host of this.#hostsOfIngress.inputsOf(key)) addHost(dirty, host, this.#hosts);
-      this.#hostsOfIngress.set(key, program === undefined ? [] : hostsOf(program));
-      this.#setSecrets(key, program);
-      for (const host of this.#hostsOfIngress.inputsOf(key)) addHost(dirty, host, this.#hosts);
+    for (const key of input.changedRouteSets) {
+      const routeSet = input.routeSets.get(key);
+      for (const host of this.#hostsOfRouteSet.inputsOf(key)) addHost(dirty, host, this.#hosts);
+      this.#hostsOfRouteSet.set(key, routeSet === undefined ? [] : hostsOf(routeSet));
+      this.#setSecrets(key, routeSet);
+      for (const host of this.#hostsOfRouteSet.inputsOf(key)) addHost(dirty, host, this.#hosts);
     }
     const { secrets } = input.snapshot;
     const changed = new Set(this.#validity.advance(input.before.secrets, secrets, input.facts.nowMs));
     PersistentMap.diff(input.before.secrets, secrets, (secret) => changed.add(secret));
     for (const secret of changed) {
-      for (const key of this.#secretsOfIngress.ownersOf(secret)) {
-        for (const host of this.#hostsOfIngress.inputsOf(key)) addHost(dirty, host, this.#hosts);
+      for (const key of this.#secretsOfRouteSet.ownersOf(secret)) {
+        for (const host of this.#hostsOfRouteSet.inputsOf(key)) addHost(dirty, host, this.#hosts);
       }
     }
-    const fallback = this.#settings.defaultBackendService;
-    if (fallback !== undefined && (this.#isFirst || input.changedServices.has(fallback))) dirty.add(ANY_HOST);
-    this.#isFirst = false;
     for (const above of dirty) for (const host of this.#tlsOnlyBelow.ownersOf(above)) addHost(dirty, host, this.#hosts);
     return dirty;
   }
 
-  #setSecrets(key: string, program: IngressProgram | undefined): void {
-    const before = this.#secretsOfIngress.inputsOf(key);
-    const wanted = new Set(program?.tls.flatMap((claim) => (claim.secret === undefined ? [] : [claim.secret])));
-    this.#secretsOfIngress.set(key, [...wanted]);
+  #setSecrets(key: string, routeSet: RouteSet | undefined): void {
+    const before = this.#secretsOfRouteSet.inputsOf(key);
+    const wanted = new Set(routeSet?.tls.flatMap((claim) => (claim.secret === undefined ? [] : [claim.secret])));
+    this.#secretsOfRouteSet.set(key, [...wanted]);
     for (const secret of before) {
-      if (this.#secretsOfIngress.ownersOf(secret).size === 0) this.#wantedSecrets = this.#wantedSecrets.delete(secret);
+      if (this.#secretsOfRouteSet.ownersOf(secret).size === 0) this.#wantedSecrets = this.#wantedSecrets.delete(secret);
     }
     for (const secret of wanted) this.#wantedSecrets = this.#wantedSecrets.set(secret, true);
   }
 
   #compileHost(host: HostKey, input: L7Input, findings: Map<string, readonly Finding[]>): void {
-    const { routes: own, findings: fallbackFindings } = this.#routesOf(host, input);
+    const own = this.#rulesOf(host, input);
     const tls = this.#tlsOf(host, input);
     this.#certificates.use(host, tls.certificate);
     const isTlsOnly = host !== ANY_HOST && own.length === 0 && tls.isClaimed;
     const above = isTlsOnly ? wildcardAbove(host) : undefined;
     const hostsAbove = above === undefined ? [ANY_HOST] : [ANY_HOST, above];
     this.#tlsOnlyBelow.set(host, isTlsOnly ? hostsAbove : []);
-    const all = isTlsOnly ? this.#redirectedRoutesAbove(host, input) : own;
+    const all = isTlsOnly ? this.#redirectedRulesAbove(host, tls, input) : own;
     const { plan, findings: conflicts } = hostPlan(host, all, tls, (namespace, service, port) => {
       const object = input.snapshot.services.get(`${namespace}/${service}`);
       const declared = object?.ports.find((item) => item.port === port && item.protocol === 'TCP');
@@ -121,46 +115,42 @@ export class L7Compiler {
     const isEmpty = all.length === 0;
     this.#hosts = isEmpty && tls.certificate === undefined ? this.#hosts.delete(host) : this.#hosts.set(host, plan);
     // Conflicts among routes of the host above are told there.
-    findings.set(`${HOST_PREFIX}${host}`, [...(isTlsOnly ? [] : conflicts), ...tls.findings, ...fallbackFindings]);
-    this.#backends.use(host, all);
+    findings.set(`${HOST_PREFIX}${host}`, [...(isTlsOnly ? [] : conflicts), ...tls.findings]);
+    this.#backends.use(
+      host,
+      all.map(({ rule }) => rule.target),
+    );
   }
 
-  #routesOf(
-    host: HostKey,
-    input: L7Input,
-  ): { readonly routes: readonly HttpRoute[]; readonly findings: readonly Finding[] } {
-    const routes: HttpRoute[] = [];
-    for (const key of this.#hostsOfIngress.ownersOf(host)) {
-      const program = input.programs.get(key);
-      const route = program?.routes.find((item) => (item.host ?? ANY_HOST) === host);
-      if (route !== undefined && route.rules.length > 0) routes.push(route);
-    }
-    if (host !== ANY_HOST) return { routes, findings: [] };
-    const fallback = defaultBackendRoute(input.snapshot.services, this.#settings);
-    return { routes: fallback.route === undefined ? routes : [...routes, fallback.route], findings: fallback.findings };
+  #rulesOf(host: HostKey, input: L7Input): readonly OwnedRule[] {
+    return [...this.#hostsOfRouteSet.ownersOf(host)].flatMap((key) => {
+      const owner = input.routeSets.get(key);
+      const route = owner?.routes.find((item) => (item.host ?? ANY_HOST) === host);
+      return owner === undefined || route === undefined ? [] : route.rules.map((rule) => ({ owner, rule }));
+    });
   }
 
   /**
-   * The routes that requests for a host without rules fall to, as the host's own: there they redirect to HTTPS, which they
+   * The rules that requests for a host without rules fall to, as the host's own: there they redirect to HTTPS, which they
    * do not for other hosts. None when they would not redirect either: then the requests fall to them anyway.
    */
-  #redirectedRoutesAbove(host: Hostname, input: L7Input): readonly HttpRoute[] {
+  #redirectedRulesAbove(host: Hostname, { securedBy }: HostTls, input: L7Input): readonly OwnedRule[] {
     const wildcard = wildcardAbove(host);
-    const below = wildcard === undefined ? [] : this.#routesOf(wildcard, input).routes;
-    const routes = below.length > 0 ? below : this.#routesOf(ANY_HOST, input).routes;
-    return routes.some((route) => route.rules.some((rule) => rule.filters.length > 0)) ? routes : [];
+    const below = wildcard === undefined ? [] : this.#rulesOf(wildcard, input);
+    const rules = below.length > 0 ? below : this.#rulesOf(ANY_HOST, input);
+    const isSecuredByOwner = ({ owner }: OwnedRule): boolean => securedBy.has(owner.ref.namespace);
+    return rules.some((item) => item.rule.filters.length > 0 && isSecuredByOwner(item)) ? rules : [];
   }
 
-  /** The certificate of a host: the oldest claim that yields one. A wildcard claim makes the hosts below it secure. */
+  /** The certificate of a host: the oldest claim that yields one. A wildcard claim secures the hosts below it, too. */
   #tlsOf(
     host: HostKey,
     input: L7Input,
   ): HostTls & { readonly isClaimed: boolean; readonly findings: readonly Finding[] } {
-    if (host === ANY_HOST) return { isClaimed: false, isSecure: false, certificate: undefined, findings: [] };
+    if (host === ANY_HOST) return { isClaimed: false, securedBy: new Set(), certificate: undefined, findings: [] };
     const claims = this.#claimsOf(host, input);
     const above = wildcardAbove(host);
-    const isClaimed = claims.length > 0;
-    const isSecure = isClaimed || (above !== undefined && this.#claimsOf(above, input).length > 0);
+    const claimsAbove = above === undefined ? [] : this.#claimsOf(above, input);
     const findings: Finding[] = [];
     let winner: { readonly owner: ObjectRef; readonly secret: string } | undefined;
     for (const { claim, owner } of claims) {
@@ -175,23 +165,21 @@ export class L7Compiler {
       if (found.certificate !== undefined) winner ??= { owner, secret: claim.secret };
     }
     return {
-      isClaimed,
-      isSecure,
+      isClaimed: claims.length > 0,
+      securedBy: new Set([...claims, ...claimsAbove].map(({ owner }) => owner.namespace)),
       certificate: winner === undefined ? undefined : certificateId(winner.secret),
       findings,
     };
   }
 
   #claimsOf(host: Hostname, input: L7Input): readonly { readonly claim: TlsClaim; readonly owner: ObjectRef }[] {
-    return [...this.#hostsOfIngress.ownersOf(host)]
-      .flatMap((key) => input.programs.get(key) ?? [])
-      .sort((a, b) => byAge(a.ingress.meta, b.ingress.meta))
-      .flatMap((program) =>
-        program.tls.filter((claim) => claim.host === host).map((claim) => ({ claim, owner: program.ref })),
-      );
+    return [...this.#hostsOfRouteSet.ownersOf(host)]
+      .flatMap((key) => input.routeSets.get(key) ?? [])
+      .sort((a, b) => byAge(a.meta, b.meta))
+      .flatMap(({ ref, tls }) => tls.filter((claim) => claim.host === host).map((claim) => ({ claim, owner: ref })));
   }
 
-  /** `--default-ssl-certificate`: wanted whether or not an Ingress names it. */
+  /** `--default-ssl-certificate`: wanted whether or not an object names it. */
   #defaultCertificate(input: L7Input, findings: Map<string, readonly Finding[]>): CertificateId | undefined {
     const key = this.#settings.defaultCertificateSecret;
     if (key === undefined) return undefined;
@@ -212,9 +200,9 @@ export class L7Compiler {
   }
 }
 
-function hostsOf(program: IngressProgram): readonly string[] {
-  const hosts = new Set<string>(program.routes.map((route) => route.host ?? ANY_HOST));
-  for (const claim of program.tls) hosts.add(claim.host);
+function hostsOf({ routes, tls }: RouteSet): readonly string[] {
+  const hosts = new Set<string>(routes.map((route) => route.host ?? ANY_HOST));
+  for (const claim of tls) hosts.add(claim.host);
   return [...hosts];
 }
 

@@ -1,5 +1,5 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
-import type { PathMatch } from '../../model/http-route.ts';
+import type { PathMatch } from '../../model/http/match.ts';
 import { pathRegexOf, type PathRegex } from '../../model/path-regex.ts';
 import type { BackendPlan, HostPlan, L7Plan, RoutePlan, ServerPlan } from '../../compile/plan.ts';
 import { renderCertificates, renderDefaultCertificate } from './certificates.ts';

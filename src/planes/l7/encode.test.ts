@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ANY_HOST, type BackendId, type CertificateId, type RoutePlan } from '../../compile/plan.ts';
 import { hostnameOf, ipAddressOf, urlPathOf, type IpAddress, type UrlPath } from '../../model/grammar.ts';
 import { pathRegexOf, type PathRegex } from '../../model/path-regex.ts';
+import { FILTER_FLAG } from './filters.ts';
 import {
   FLAG,
   backendName,
@@ -149,9 +150,9 @@ describe('route values', () => {
     [{}, false, ['ns_a_80', '', 'ns/i', '']],
     [{}, true, ['ns_a_80', FLAG.hostHasRegex, 'ns/i', '']],
     [
-      { filters: [{ type: 'RequestRedirect', scheme: 'https', statusCode: 308 }] },
+      { filters: [{ type: 'HttpsRedirect' }] },
       true,
-      ['ns_a_80', FLAG.redirectToHttps + FLAG.hostHasRegex, 'ns/i', ''],
+      ['ns_a_80', FILTER_FLAG.HttpsRedirect + FLAG.hostHasRegex, 'ns/i', ''],
     ],
     [
       { action: { kind: 'refuse', status: 404, reason: 'no-route' }, owner: '' },

@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
 import { invariant } from '../../lib/invariant.ts';
 import { isIpv6Address, type Hostname } from '../../model/grammar.ts';
-import type { PathMatch } from '../../model/http-route.ts';
+import type { PathMatch } from '../../model/http/match.ts';
 import { pathRegexOf, type PathRegex } from '../../model/path-regex.ts';
 import { ANY_HOST, type BackendId, type CertificateId, type RoutePlan, type ServerPlan } from '../../compile/plan.ts';
+import { FILTER_FLAG } from './filters.ts';
 
 /**
  * The encoders of HAProxy's sinks: configuration words, map keys and values, runtime CLI arguments.
@@ -97,8 +98,8 @@ export function keyArgument(key: string): string {
   return checked(MAP_KEY, key, 'map key').replaceAll(';', String.raw`\;`);
 }
 
-/** Letters that switch rules of the skeleton on for a route, and the sign that it needs none of them. */
-export const FLAG = { redirectToHttps: 'S', hostHasRegex: 'R', none: '-' } as const;
+/** A letter that switches rules of the skeleton on for a route, beside those of its filters, and the sign that it needs none. */
+export const FLAG = { hostHasRegex: 'R', none: '-' } as const;
 
 /** Backends of the skeleton that answer themselves. A `-` right after `sluice` and no `_`: no BackendId can be equal. */
 export const REFUSAL_BACKEND = { 404: 'sluice-404', 503: 'sluice-503' } as const;
@@ -107,8 +108,7 @@ export const REFUSAL_BACKEND = { 404: 'sluice-404', 503: 'sluice-503' } as const
 export function routeValue(route: RoutePlan, hostHasRegex: boolean): string {
   const { action } = route;
   const backend = action.kind === 'forward' ? backendName(action.backend) : REFUSAL_BACKEND[action.status];
-  const isRedirected = route.filters.some((filter) => filter.type === 'RequestRedirect');
-  const flags = `${isRedirected ? FLAG.redirectToHttps : ''}${hostHasRegex ? FLAG.hostHasRegex : ''}`;
+  const flags = [...route.filters.map(({ type }) => FILTER_FLAG[type]), hostHasRegex ? FLAG.hostHasRegex : ''].join('');
   const reason = action.kind === 'forward' ? '' : action.reason;
   return checked(MAP_VALUE, `${backend}|${flags || FLAG.none}|${route.owner}|${reason}`, 'route value');
 }

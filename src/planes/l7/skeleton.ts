@@ -1,4 +1,5 @@
 import { invariant } from '../../lib/invariant.ts';
+import { FILTER_FLAG } from './filters.ts';
 import { FLAG, REFUSAL_BACKEND } from './encode.ts';
 import type { EngineSettings } from './engine-settings.ts';
 
@@ -225,7 +226,7 @@ function altSvc(settings: EngineSettings): string {
 /** Hosts with TLS redirect plain HTTP, but never what a trusted balancer already took over HTTPS. */
 function redirect(settings: EngineSettings): string {
   const port = settings.publicHttpsPort === 443 ? '' : `:${String(settings.publicHttpsPort)}`;
-  const wanted = `{ var(txn.route),field(2,|) -m sub ${FLAG.redirectToHttps} }`;
+  const wanted = `{ var(txn.route),field(2,|) -m sub ${FILTER_FLAG.HttpsRedirect} }`;
   // What an untrusted client says in this header has been replaced by now.
   const condition =
     settings.trustedProxies.length === 0 ? wanted : `${wanted} !{ req.hdr(x-forwarded-proto) -m str -i https }`;

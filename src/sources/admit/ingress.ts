@@ -1,6 +1,6 @@
 import { domainToASCII } from 'node:url';
 import { hostnameOf, isDnsLabel, isDnsSubdomain, isPort, urlPathOf, type Hostname } from '../../model/grammar.ts';
-import type { PathMatch } from '../../model/http-route.ts';
+import type { PathMatch } from '../../model/http/match.ts';
 import type { IngressBackend, IngressPath, IngressRule, IngressTls, ServicePortRef } from '../../model/ingress.ts';
 import { keyOf, type ObjectMeta } from '../../model/object.ts';
 import { pathRegexOf } from '../../model/path-regex.ts';

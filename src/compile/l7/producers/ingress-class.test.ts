@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { PersistentMap } from '../lib/persistent-map.ts';
-import type { Ingress, IngressClass } from '../model/ingress.ts';
+import { PersistentMap } from '../../../lib/persistent-map.ts';
+import type { Ingress, IngressClass } from '../../../model/ingress.ts';
 import { claimIngress } from './ingress-class.ts';
-import { CONTROLLER_NAME, type CompileSettings } from './settings.ts';
+import { CONTROLLER_NAME, type CompileSettings } from '../../settings.ts';
 
 function meta(name: string) {
   return { namespace: '', name, uid: '', createdMs: 0 };

@@ -1,8 +1,8 @@
-import type { PersistentMap } from '../lib/persistent-map.ts';
-import { finding, type Finding } from '../model/finding.ts';
-import type { Ingress, IngressClass } from '../model/ingress.ts';
-import type { ObjectRef } from '../model/object.ts';
-import { CONTROLLER_NAME, type CompileSettings } from './settings.ts';
+import type { PersistentMap } from '../../../lib/persistent-map.ts';
+import { finding, type Finding } from '../../../model/finding.ts';
+import type { Ingress, IngressClass } from '../../../model/ingress.ts';
+import type { ObjectRef } from '../../../model/object.ts';
+import { CONTROLLER_NAME, type CompileSettings } from '../../settings.ts';
 
 /** Whether an Ingress is ours to serve; when it is not, perhaps a Finding why. */
 export type Claim =

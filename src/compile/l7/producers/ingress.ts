@@ -1,47 +1,44 @@
-import type { PersistentMap } from '../../lib/persistent-map.ts';
-import { finding, type Finding } from '../../model/finding.ts';
-import type { Hostname } from '../../model/grammar.ts';
-import { urlPathOf } from '../../model/grammar.ts';
-import type { HttpFilter, HttpRoute, HttpRule, PathMatch, RuleTarget } from '../../model/http-route.ts';
-import type { Ingress, IngressBackend, ServicePortRef } from '../../model/ingress.ts';
-import { keyOf, type ObjectRef } from '../../model/object.ts';
-import type { Service, ServicePort } from '../../model/service.ts';
-import { invariant } from '../../lib/invariant.ts';
-import type { CompileSettings } from '../settings.ts';
+import { PersistentMap } from '../../../lib/persistent-map.ts';
+import { finding, type Finding } from '../../../model/finding.ts';
+import type { Hostname } from '../../../model/grammar.ts';
+import type { HttpFilter } from '../../../model/http/filter.ts';
+import { EVERY_PATH, type PathMatch } from '../../../model/http/match.ts';
+import type { HttpRule, RouteSet, RuleTarget, TlsClaim } from '../../../model/http/route-set.ts';
+import type { Ingress, IngressBackend, ServicePortRef } from '../../../model/ingress.ts';
+import { keyOf, type ObjectRef } from '../../../model/object.ts';
+import type { Service, ServicePort } from '../../../model/service.ts';
+import type { CompileSettings } from '../../settings.ts';
+import { claimIngress } from './ingress-class.ts';
+import type { RouteProducer } from './producer.ts';
 
-/** An Ingress in the vocabulary of Gateway API, with the Services it reads. */
-export interface IngressProgram {
-  readonly ingress: Ingress;
-  readonly ref: ObjectRef;
-  /** At most one per host. */
-  readonly routes: readonly HttpRoute[];
-  readonly tls: readonly TlsClaim[];
-  /** `namespace/name` of every Service named, whether it exists or not. */
-  readonly services: readonly string[];
-  readonly findings: readonly Finding[];
-}
+/** Ingress (networking.k8s.io/v1) and its older versions. */
+export const ingressProducer: RouteProducer = {
+  kind: 'Ingress',
 
-/** That an Ingress wants TLS for a host. */
-export interface TlsClaim {
-  readonly host: Hostname;
-  /** `namespace/name`; undefined: the default certificate. */
-  readonly secret: string | undefined;
-  readonly field: string;
-}
+  changed(before, after) {
+    const changed = new Set<string>();
+    PersistentMap.diff(before.ingresses, after.ingresses, (key) => changed.add(key));
+    // A class decides over any number of Ingresses and changes about never: all are looked at again.
+    if (before.ingressClasses !== after.ingressClasses) for (const key of after.ingresses.keys()) changed.add(key);
+    return changed;
+  },
 
-const REDIRECT_TO_HTTPS: readonly HttpFilter[] = [{ type: 'RequestRedirect', scheme: 'https', statusCode: 308 }];
+  produce(key, { ingresses, ingressClasses, services }, settings) {
+    const ingress = ingresses.get(key);
+    if (ingress === undefined) return undefined;
+    const claim = claimIngress(ingress, ingressClasses, settings);
+    if (!claim.isOurs) return { isOurs: false, findings: claim.finding === undefined ? [] : [claim.finding] };
+    return { isOurs: true, routeSet: routeSetOf(ingress, services, settings) };
+  },
+};
 
 /**
- * Decodes an Ingress into routes. Pure: reads only the Ingress, the Services it names and the settings.
+ * Pure: reads only the Ingress, the Services it names and the settings.
  *
  * A path whose backend is broken still takes its requests and answers 503: were it left out, they
  * would fall to a less specific rule of somebody else.
  */
-export function programOfIngress(
-  ingress: Ingress,
-  services: PersistentMap<Service>,
-  settings: CompileSettings,
-): IngressProgram {
+export function routeSetOf(ingress: Ingress, services: PersistentMap<Service>, settings: CompileSettings): RouteSet {
   const ref: ObjectRef = { kind: 'Ingress', namespace: ingress.meta.namespace, name: ingress.meta.name };
   const findings: Finding[] = [];
   const named = new Set<string>();
@@ -52,47 +49,43 @@ export function programOfIngress(
     if (resolved.finding !== undefined) findings.push(resolved.finding);
     return resolved.target;
   };
-  // Which hosts really have TLS is known only when all Ingresses of the host are merged (host.ts): the filter
-  // stands on every rule that does not opt out and is dropped there for hosts without TLS.
-  const filters = (ingress.sslRedirect ?? settings.sslRedirect) ? REDIRECT_TO_HTTPS : [];
+  const isRedirected = ingress.sslRedirect ?? settings.sslRedirect;
   const byHost = new Map<Hostname | undefined, HttpRule[]>();
   for (const rule of ingress.rules) {
     const rules = byHost.get(rule.host) ?? [];
     byHost.set(rule.host, rules);
-    for (const path of rule.paths) {
-      const { field, match } = path;
-      rules.push({
-        match,
-        filters,
-        field,
-        target: target(path.backend, `${field}.backend.service`),
-        isFallback: false,
-      });
+    for (const { field, match, backend } of rule.paths) {
+      const filters = isRedirected && !isAcmeChallenge(match) ? REDIRECT_TO_HTTPS : [];
+      rules.push({ match, filters, field, target: target(backend, `${field}.backend.service`), precedence: 'rule' });
     }
   }
   if (ingress.defaultBackend !== undefined) {
     const field = 'spec.defaultBackend';
     const fallback: HttpRule = {
       match: EVERY_PATH,
-      filters,
+      filters: isRedirected ? REDIRECT_TO_HTTPS : [],
       field,
       target: target(ingress.defaultBackend, `${field}.service`),
-      isFallback: true,
+      precedence: 'fallback',
     };
     for (const rules of byHost.values()) rules.push(fallback);
     byHost.set(undefined, byHost.get(undefined) ?? [fallback]);
   }
-  const routes = [...byHost].map(([host, rules]) => ({ owner: ref, ownerMeta: ingress.meta, host, rules }));
-  return { ingress, ref, routes, tls: tlsClaims(ingress), services: [...named].sort(), findings };
+  const routes = [...byHost].map(([host, rules]) => ({ host, rules }));
+  if (routes.every(({ rules }) => rules.length === 0))
+    findings.push(finding('IngressEmpty', ref, 'spec', 'there are no paths and no default backend'));
+  return { ref, meta: ingress.meta, routes, tls: tlsClaims(ingress), services: [...named].sort(), findings };
 }
 
-/** Matches every path. */
-export const EVERY_PATH: PathMatch = { type: 'PathPrefix', value: rootPath() };
+const REDIRECT_TO_HTTPS: readonly HttpFilter[] = [{ type: 'HttpsRedirect' }];
 
-function rootPath(): NonNullable<ReturnType<typeof urlPathOf>> {
-  const root = urlPathOf('/');
-  invariant(root !== undefined, '"/" is a path');
-  return root;
+/**
+ * Whether it is a path at which an ACME server asks for the proof of a domain (RFC 8555 §8.3). It asks over plain HTTP, and follows a
+ * redirect to port 443 alone, where this host may have no valid certificate before the proof is given. ingress-nginx leaves the same
+ * paths alone (`no-tls-redirect-locations`).
+ */
+function isAcmeChallenge({ value }: PathMatch): boolean {
+  return value.startsWith('/.well-known/acme-challenge');
 }
 
 function tlsClaims(ingress: Ingress): readonly TlsClaim[] {

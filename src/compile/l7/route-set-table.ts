@@ -1,0 +1,86 @@
+import type { Finding } from '../../model/finding.ts';
+import type { RouteSet } from '../../model/http/route-set.ts';
+import { PersistentMap } from '../../lib/persistent-map.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import { DependencyIndex } from '../dependency-index.ts';
+import type { CompileSettings } from '../settings.ts';
+import { defaultBackendProducer } from './producers/default-backend.ts';
+import { ingressProducer } from './producers/ingress.ts';
+import type { RouteProducer } from './producers/producer.ts';
+
+/** One a kind of object that routes. Their kinds begin their keys, so that no two are equal. */
+const PRODUCERS: readonly RouteProducer[] = [ingressProducer, defaultBackendProducer];
+
+/** What a change of the Snapshot did to the RouteSets. */
+export interface RouteSetChange {
+  /** Keys of the RouteSets that were made anew, or are gone. */
+  readonly changed: ReadonlySet<string>;
+  /** By producer of Findings: those of every object that was looked at, empty ones to clear. */
+  readonly findings: ReadonlyMap<string, readonly Finding[]>;
+}
+
+/** The RouteSets of all objects that are ours, by `kind/namespace/name`, made again only when what they are made of changes. */
+export class RouteSetTable {
+  readonly #settings: CompileSettings;
+  readonly #sets = new Map<string, RouteSet>();
+  /** Objects that are another controller's. */
+  readonly #foreign = new Set<string>();
+  readonly #servicesOf = new DependencyIndex();
+
+  constructor(settings: CompileSettings) {
+    this.#settings = settings;
+  }
+
+  get(key: string): RouteSet | undefined {
+    return this.#sets.get(key);
+  }
+
+  keys(): Iterable<string> {
+    return this.#sets.keys();
+  }
+
+  /** Whether there is such an object, and it is another controller's. */
+  isForeign(key: string): boolean {
+    return this.#foreign.has(key);
+  }
+
+  update(before: Snapshot, after: Snapshot): RouteSetChange {
+    const findings = new Map<string, readonly Finding[]>();
+    const changed = new Set<string>();
+    const users = this.#usersOfChangedServices(before, after);
+    for (const producer of PRODUCERS) {
+      const prefix = `${producer.kind}/`;
+      const keys = new Set(producer.changed(before, after, this.#settings));
+      for (const user of users) if (user.startsWith(prefix)) keys.add(user.slice(prefix.length));
+      for (const key of keys) {
+        changed.add(`${prefix}${key}`);
+        findings.set(`routes:${prefix}${key}`, this.#produce(producer, key, after));
+      }
+    }
+    return { changed, findings };
+  }
+
+  #usersOfChangedServices(before: Snapshot, after: Snapshot): ReadonlySet<string> {
+    const users = new Set<string>();
+    PersistentMap.diff(before.services, after.services, (service) => {
+      for (const user of this.#servicesOf.ownersOf(service)) users.add(user);
+    });
+    return users;
+  }
+
+  #produce(producer: RouteProducer, key: string, snapshot: Snapshot): readonly Finding[] {
+    const id = `${producer.kind}/${key}`;
+    const production = producer.produce(key, snapshot, this.#settings);
+    if (production?.isOurs === false) this.#foreign.add(id);
+    else this.#foreign.delete(id);
+    if (production?.isOurs !== true) {
+      this.#sets.delete(id);
+      this.#servicesOf.set(id, []);
+      return production?.findings ?? [];
+    }
+    const { routeSet } = production;
+    this.#sets.set(id, routeSet);
+    this.#servicesOf.set(id, routeSet.services);
+    return routeSet.findings;
+  }
+}

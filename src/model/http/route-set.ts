@@ -1,0 +1,64 @@
+import type { Finding } from '../finding.ts';
+import type { Hostname } from '../grammar.ts';
+import type { ObjectMeta, ObjectRef } from '../object.ts';
+import type { HttpFilter } from './filter.ts';
+import type { PathMatch } from './match.ts';
+
+/**
+ * What one object asks of the L7 plane, in the vocabulary of Gateway API (HTTPRoute, gateway.networking.k8s.io/v1), which is the superset.
+ * `compile/l7/producers/` makes one from each kind of object; nothing behind them knows which kind it was.
+ */
+export interface RouteSet {
+  /** The object: whom Findings are about, whom the access log names, and of which age the routes are. */
+  readonly ref: ObjectRef;
+  readonly meta: ObjectMeta;
+  /** At most one a host. */
+  readonly routes: readonly HttpRoute[];
+  readonly tls: readonly TlsClaim[];
+  /** `namespace/name` of every Service that is named, whether it exists or not. */
+  readonly services: readonly string[];
+  readonly findings: readonly Finding[];
+}
+
+/** All that one object routes on one host. `host` undefined: every host that no other route names. */
+export interface HttpRoute {
+  readonly host: Hostname | undefined;
+  readonly rules: readonly HttpRule[];
+}
+
+/** One match with its target. */
+export interface HttpRule {
+  readonly match: PathMatch;
+  readonly filters: readonly HttpFilter[];
+  readonly target: RuleTarget;
+  /** JSON path in the object, for Findings. */
+  readonly field: string;
+  readonly precedence: Precedence;
+}
+
+/**
+ * Which of two rules for one match wins, before their age is asked: an object's rule over any object's default backend (`fallback`), and
+ * both over what the program's flags name (`last-resort`).
+ */
+export type Precedence = 'rule' | 'fallback' | 'last-resort';
+
+/** Where requests of a rule go. `unavailable`: the reference is broken, so the rule fails closed with 503. */
+export type RuleTarget =
+  | { readonly kind: 'forward'; readonly backend: BackendRef }
+  | { readonly kind: 'unavailable'; readonly reason: 'service-missing' | 'port-missing' | 'backend-invalid' };
+
+/** A port of a Service, resolved to the number that the Service declares. */
+export interface BackendRef {
+  readonly namespace: string;
+  readonly service: string;
+  readonly port: number;
+}
+
+/** That an object wants TLS for a host. */
+export interface TlsClaim {
+  readonly host: Hostname;
+  /** `namespace/name`; undefined: the default certificate. */
+  readonly secret: string | undefined;
+  /** JSON path in the object, for Findings. */
+  readonly field: string;
+}
