@@ -149,6 +149,10 @@ const cases: Readonly<Record<FindingReason, Case>> = {
   },
   ServicePortUnusable: { files: { 'a.yaml': service('ports: [{ port: 80, protocol: UDP }]') + ingress(use) } },
   ExternalNameUnresolved: { files: { 'a.yaml': service('type: ExternalName, externalName: x.test') + ingress(use) } },
+  ExternalNameLocal: {
+    files: { 'a.yaml': service('type: ExternalName, externalName: 127.0.0.1') + ingress(use) },
+    settings: { allowsLocalExternalNames: false },
+  },
   AddressInvalid: { files: { 'a.yaml': service('ports: [{ port: 80 }], externalIPs: [1.2.3]') } },
   PortInvalid: { files: { 'a.yaml': service('ports: [{ port: 0 }]') } },
   VirtualAddressConflict: services(

@@ -8,6 +8,7 @@ import { checkManifests, type CheckOptions } from './check.ts';
 const OPTIONS: CheckOptions = {
   ingressClass: undefined,
   l4: { ...DEFAULT_L4, nodeName: 'here' },
+  allowsLocalExternalNames: true,
   allocation: { clusterIpRanges: [], nodePorts: { first: 30_000, last: 32_767 } },
   onWait() {},
 };

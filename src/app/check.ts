@@ -42,6 +42,7 @@ export const STANDALONE_SETTINGS: CompileSettings = {
   watchIngressWithoutClass: false,
   defaultBackendService: undefined,
   defaultCertificateSecret: undefined,
+  allowsLocalExternalNames: true,
   sslRedirect: true,
   publishService: undefined,
   publishAddresses: [],
@@ -54,6 +55,7 @@ export interface CheckOptions {
   readonly ingressClass: string | undefined;
   readonly l4: L4Settings;
   readonly allocation: AllocationSettings;
+  readonly allowsLocalExternalNames: boolean;
   /** Told what is waited for, when that takes more than a second and whenever it is something else. */
   readonly onWait: (what: string) => void;
 }
@@ -164,8 +166,15 @@ function describe(sources: readonly Source[]): string {
     .join(', ');
 }
 
-function settingsFor(mode: CompileSettings['mode'], { ingressClass, l4, allocation }: CheckOptions): CompileSettings {
-  const settings = { ...STANDALONE_SETTINGS, mode, l4, allocation: mode === 'standalone' ? allocation : undefined };
+function settingsFor(mode: CompileSettings['mode'], options: CheckOptions): CompileSettings {
+  const { ingressClass, l4, allocation, allowsLocalExternalNames } = options;
+  const settings: CompileSettings = {
+    ...STANDALONE_SETTINGS,
+    mode,
+    l4,
+    allocation: mode === 'standalone' ? allocation : undefined,
+    allowsLocalExternalNames,
+  };
   return ingressClass === undefined ? settings : { ...settings, ingressClass, isIngressClassExplicit: true };
 }
 

@@ -5,6 +5,7 @@ import type { Finding } from '../model/finding.ts';
 import { nameOf } from '../model/object.ts';
 import {
   allocationOf,
+  allowsLocalExternalNames,
   l4SettingsOf,
   NODE_FLAG_DEFAULTS,
   refuseBesideApiServer,
@@ -49,7 +50,13 @@ export function checkCommand(): Command {
 function check(directory: string | undefined, flags: CheckFlags): Promise<CheckReport> {
   const { kubeconfig, ingressClass } = flags;
   const l4 = l4SettingsOf({ ...NODE_FLAG_DEFAULTS, ...flags });
-  const options = { ingressClass, l4, allocation: allocationOf(flags), onWait: tellWait };
+  const options = {
+    ingressClass,
+    l4,
+    allocation: allocationOf(flags),
+    allowsLocalExternalNames: allowsLocalExternalNames(flags, directory !== undefined),
+    onWait: tellWait,
+  };
   if (directory !== undefined && kubeconfig === undefined) return checkManifests(directory, options);
   if (directory === undefined && kubeconfig !== undefined) {
     refuseBesideApiServer(flags);

@@ -25,6 +25,8 @@ interface AllocationFlags {
 /** Flags on which depends whether an object is right. */
 export interface ServiceFlags extends AllocationFlags {
   readonly externalIps: ExternalIpPolicy;
+  /** Undefined: allowed in a folder of manifests, denied in a cluster. */
+  readonly localExternalNames?: 'allow' | 'deny';
 }
 
 /** Flags about Service traffic in the kernel, named as kube-proxy names its own where it has them. */
@@ -62,6 +64,7 @@ export const NODE_FLAG_DEFAULTS: NodeFlags = {
 /** Flags of {@link withNodeFlags} that other roles look at too, by what they set. */
 const NOT_OF_NODE_ALONE: ReadonlySet<string> = new Set<keyof NodeFlags>([
   'role',
+  'localExternalNames',
   'serviceClusterIpRange',
   'serviceNodePortRange',
 ]);
@@ -80,6 +83,12 @@ export function withServiceFlags(command: Command): Command {
       'which spec.externalIPs are served: any user could take over an address by them',
       externalIpsOf,
       NODE_FLAG_DEFAULTS.externalIps,
+    )
+    .addOption(
+      new Option(
+        '--local-external-names <allow|deny>',
+        'whether ExternalName Services may lead to this machine itself, or to link-local addresses (default: allow with --manifests, else deny)',
+      ).choices(['allow', 'deny']),
     )
     .option(
       '--service-cluster-ip-range <cidr[,cidr]>',
@@ -166,6 +175,11 @@ export function refuseBesideApiServer(flags: AllocationFlags): void {
   const flag = serviceClusterIpRange === undefined ? '--service-node-port-range' : '--service-cluster-ip-range';
   const message = `${flag} is for a folder of manifests: with an API server, give it to kube-apiserver and leave it out here`;
   throw new Fault('usage', message, { retryable: false });
+}
+
+/** Whoever writes a folder of manifests runs Sluice; in a cluster it is anybody who may create a Service. */
+export function allowsLocalExternalNames({ localExternalNames }: ServiceFlags, isStandalone: boolean): boolean {
+  return localExternalNames === undefined ? isStandalone : localExternalNames === 'allow';
 }
 
 /** Where addresses and ports come from that no API server has allocated. */

@@ -12,6 +12,7 @@ import type { PublishedAddress } from '../model/service.ts';
 import { addressesOf, cidrsOf, countOf, keyArgument, listenOn, portOf, publishedOf, secondsOf } from './arguments.ts';
 import {
   allocationOf,
+  allowsLocalExternalNames,
   l4SettingsOf,
   nodeOptionsOf,
   refuseBesideApiServer,
@@ -168,6 +169,7 @@ export function runOptions(flags: RunFlags): RunOptions {
       watchIngressWithoutClass: flags.watchIngressWithoutClass,
       defaultBackendService: flags.defaultBackendService,
       defaultCertificateSecret: flags.defaultSslCertificate,
+      allowsLocalExternalNames: allowsLocalExternalNames(flags, source.kind === 'manifests'),
       sslRedirect: flags.sslRedirect === 'true',
       publishService: flags.publishService,
       publishAddresses: flags.publishStatusAddress ?? (source.kind === 'cluster' ? nodeAddresses() : []),

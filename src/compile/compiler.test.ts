@@ -9,7 +9,7 @@ import type { Secret } from '../model/secret.ts';
 import { DEFAULT_TRAFFIC, NO_PLACE, type EndpointSlice, type Service } from '../model/service.ts';
 import { Compiler } from './compiler.ts';
 import type { Plan } from './plan.ts';
-import { CONTROLLER_NAME, NO_NODE_FACTS, type CompileSettings } from './settings.ts';
+import { CONTROLLER_NAME, NO_NODE_FACTS, type CompileSettings, type NodeFacts } from './settings.ts';
 
 const SETTINGS: CompileSettings = {
   mode: 'cluster',
@@ -18,6 +18,7 @@ const SETTINGS: CompileSettings = {
   watchIngressWithoutClass: false,
   defaultBackendService: 'ns/a',
   defaultCertificateSecret: 'ns/s1',
+  allowsLocalExternalNames: false,
   sslRedirect: true,
   publishService: 'ns/b',
   publishAddresses: [],
@@ -190,9 +191,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       ...snapshot,
       resolvedNames: snapshot.resolvedNames.set('name.test', { addresses: [defined(ipAddressOf('192.0.2.9'))] }),
     }),
+    (snapshot) => ({
+      ...snapshot,
+      resolvedNames: snapshot.resolvedNames.set('name.test', { addresses: [defined(ipAddressOf('127.0.0.1'))] }),
+    }),
     (snapshot) => ({ ...snapshot, resolvedNames: snapshot.resolvedNames.delete('name.test') }),
   ),
 );
+
+/** The machine that name.test may lead to. */
+const AT_THE_NAME: NodeFacts = { addresses: [defined(ipAddressOf('192.0.2.9'))] };
 
 function printed(plan: Plan): unknown {
   return {
@@ -211,18 +219,21 @@ describe('Compiler', () => {
   it('gives the plan of a compile from nothing after any sequence of changes', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(fc.array(step, { minLength: 1, maxLength: 4 }), fc.constantFrom(49, 50, 99, 100, 200, 201)), {
-          maxLength: 12,
-        }),
+        fc.array(
+          fc.tuple(
+            fc.array(step, { minLength: 1, maxLength: 4 }),
+            fc.constantFrom(49, 50, 99, 100, 200, 201),
+            fc.constantFrom(NO_NODE_FACTS, AT_THE_NAME),
+          ),
+          { maxLength: 12 },
+        ),
         (batches) => {
           const compiler = new Compiler(SETTINGS);
           let snapshot = EMPTY_SNAPSHOT;
-          for (const [steps, nowMs] of batches) {
+          for (const [steps, nowMs, node] of batches) {
             snapshot = steps.reduce((current, apply) => apply(current), snapshot);
-            const plan = compiler.compile(snapshot, { nowMs, node: NO_NODE_FACTS });
-            expect(printed(plan)).toEqual(
-              printed(new Compiler(SETTINGS).compile(snapshot, { nowMs, node: NO_NODE_FACTS })),
-            );
+            const plan = compiler.compile(snapshot, { nowMs, node });
+            expect(printed(plan)).toEqual(printed(new Compiler(SETTINGS).compile(snapshot, { nowMs, node })));
           }
         },
       ),

@@ -18,6 +18,8 @@ export interface CompileSettings {
   readonly defaultBackendService: string | undefined;
   /** `namespace/name` of the Secret for clients without a certificate of their own. */
   readonly defaultCertificateSecret: string | undefined;
+  /** Whether ExternalName Services may lead to this machine itself and to link-local addresses. */
+  readonly allowsLocalExternalNames: boolean;
   /** Whether hosts with TLS redirect HTTP to HTTPS where the Ingress does not say. */
   readonly sslRedirect: boolean;
   /** `namespace/name` of the Service whose addresses are published on Ingresses; before `publishAddresses`. */

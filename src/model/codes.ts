@@ -262,6 +262,13 @@ export const FINDING_CODES = {
     title: 'A ClusterIP is not in the valid range; it is not served.',
     remedy: 'Choose one in the range, leave clusterIP out, or run with another --service-cluster-ip-range.',
   },
+  ExternalNameLocal: {
+    code: 'SLU413',
+    severity: 'error',
+    title:
+      'An ExternalName Service leads to the machine that Sluice runs on, or to an address reserved for what surrounds it; no request is sent there.',
+    remedy: 'Name a host elsewhere, or ask the operator to run Sluice with --local-external-names allow.',
+  },
   SourceForbidden: {
     code: 'SLU501',
     severity: 'error',

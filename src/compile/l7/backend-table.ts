@@ -1,11 +1,12 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
-import { finding, type Finding } from '../../model/finding.ts';
+import type { Finding } from '../../model/finding.ts';
 import type { RuleTarget } from '../../model/http/route-set.ts';
-import { keyOf, type ObjectRef } from '../../model/object.ts';
-import type { Service } from '../../model/service.ts';
+import { keyOf } from '../../model/object.ts';
 import { DependencyIndex } from '../dependency-index.ts';
 import type { BackendId, BackendPlan, ServerPlan } from '../plan.ts';
+import type { CompileSettings, NodeFacts } from '../settings.ts';
 import { backendOf } from './backend.ts';
+import { externalTarget } from './external-name.ts';
 import type { L7Input } from './l7-input.ts';
 
 /** A Service port that some host forwards to. */
@@ -22,8 +23,14 @@ export class BackendTable {
   readonly #used = new Map<string, UsedPort>();
   readonly #idOfPort = new Map<string, BackendId>();
   readonly #dirty = new Set<string>();
+  readonly #settings: Pick<CompileSettings, 'allowsLocalExternalNames'>;
+  #node: NodeFacts | undefined;
   plans = PersistentMap.empty<BackendPlan>();
   wantedNames = PersistentMap.empty<true>();
+
+  constructor(settings: Pick<CompileSettings, 'allowsLocalExternalNames'>) {
+    this.#settings = settings;
+  }
 
   /** Says which Service ports a host forwards to, in place of what was said before. */
   use(host: string, targets: readonly RuleTarget[]): void {
@@ -50,10 +57,19 @@ export class BackendTable {
     PersistentMap.diff(input.before.resolvedNames, input.snapshot.resolvedNames, (name) => {
       for (const key of this.#namesOfPort.ownersOf(name)) this.#dirty.add(key);
     });
+    this.#lookAtNode(input.facts.node);
     const findings = new Map<string, readonly Finding[]>();
     for (const key of this.#dirty) findings.set(`backend:${key}`, this.#compilePort(key, input));
     this.#dirty.clear();
     return findings;
+  }
+
+  /** Which names lead to this machine changes with its addresses. */
+  #lookAtNode(node: NodeFacts): void {
+    if (node === this.#node) return;
+    this.#node = node;
+    for (const name of this.wantedNames.keys())
+      for (const key of this.#namesOfPort.ownersOf(name)) this.#dirty.add(key);
   }
 
   #compilePort(key: string, input: L7Input): readonly Finding[] {
@@ -68,13 +84,14 @@ export class BackendTable {
     this.#want(key, name);
     this.#portsOfService.set(key, [used.service]);
     const resolved = name === undefined ? undefined : input.snapshot.resolvedNames.get(name);
-    const plan = backendOf(service, used.port, input.slicesOf(used.service), resolved);
+    const external = externalTarget(service, resolved, this.#settings.allowsLocalExternalNames, input.facts);
+    const plan = backendOf(service, used.port, input.slicesOf(used.service), external.addresses);
     const before = this.#idOfPort.get(key);
     if (before !== undefined && before !== plan.id) this.plans = this.plans.delete(before);
     this.#idOfPort.set(key, plan.id);
     const known = this.plans.get(plan.id);
     if (known === undefined || !sameServers(known.servers, plan.servers)) this.plans = this.plans.set(plan.id, plan);
-    return name !== undefined && plan.servers.length === 0 ? [unresolved(service, name)] : [];
+    return external.findings;
   }
 
   #forget(key: string, isUsed: boolean): void {
@@ -95,11 +112,6 @@ export class BackendTable {
       if (this.#namesOfPort.ownersOf(old).size === 0) this.wantedNames = this.wantedNames.delete(old);
     if (name !== undefined) this.wantedNames = this.wantedNames.set(name, true);
   }
-}
-
-function unresolved(service: Service, name: string): Finding {
-  const ref: ObjectRef = { kind: 'Service', namespace: service.meta.namespace, name: service.meta.name };
-  return finding('ExternalNameUnresolved', ref, 'spec.externalName', `"${name}" has no address`);
 }
 
 function sameServers(a: readonly ServerPlan[], b: readonly ServerPlan[]): boolean {

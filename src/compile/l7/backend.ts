@@ -1,6 +1,5 @@
-import { ipAddressOf } from '../../model/grammar.ts';
+import type { IpAddress } from '../../model/grammar.ts';
 import type { EndpointSlice, Service, ServicePort } from '../../model/service.ts';
-import type { ResolvedName } from '../../model/snapshot.ts';
 import { endpointsOf } from '../endpoints.ts';
 import type { BackendId, BackendPlan, BackendProtocol, ServerPlan } from '../plan.ts';
 
@@ -22,19 +21,19 @@ export function backendId(namespace: string, service: string, port: number, prot
   return [namespace, service, `${String(port)}${suffix}`].join('_') as BackendId;
 }
 
-/** What a Service port looks like from a route. Pure. */
+/** What a Service port looks like from a route; `external` is where an ExternalName Service leads. Pure. */
 export function backendOf(
   service: Service,
   portNumber: number,
   slices: readonly EndpointSlice[],
-  resolvedName: ResolvedName | undefined,
+  external: readonly IpAddress[],
 ): BackendPlan {
   const { namespace, name } = service.meta;
   const port = service.ports.find((item) => item.port === portNumber && item.protocol === 'TCP');
   const protocol = protocolOf(port);
   const servers =
     service.type === 'ExternalName'
-      ? externalServers(service, portNumber, port, resolvedName)
+      ? externalServers(portNumber, port, external)
       : port === undefined
         ? []
         : sliceServers(port, slices);
@@ -49,14 +48,11 @@ export function backendOf(
 }
 
 function externalServers(
-  service: Service,
   portNumber: number,
   port: ServicePort | undefined,
-  resolvedName: ResolvedName | undefined,
+  addresses: readonly IpAddress[],
 ): readonly ServerPlan[] {
   const target = typeof port?.targetPort === 'number' ? port.targetPort : portNumber;
-  const literal = service.externalName === undefined ? undefined : ipAddressOf(service.externalName);
-  const addresses = literal === undefined ? (resolvedName?.addresses ?? []) : [literal];
   return addresses.map((address) => ({ address, port: target, state: 'ready' as const }));
 }
 

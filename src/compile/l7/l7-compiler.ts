@@ -35,7 +35,7 @@ export class L7Compiler {
   readonly #hostsOfRouteSet = new DependencyIndex();
   /** RouteSet -> Secrets that it names. */
   readonly #secretsOfRouteSet = new DependencyIndex();
-  readonly #backends = new BackendTable();
+  readonly #backends: BackendTable;
   readonly #certificates = new CertificateTable();
   readonly #validity = new ValidityTable();
   /** Hosts that TLS entries name and no rule, by the hosts whose routes they may have. */
@@ -45,6 +45,7 @@ export class L7Compiler {
 
   constructor(settings: CompileSettings) {
     this.#settings = settings;
+    this.#backends = new BackendTable(settings);
   }
 
   compile(input: L7Input): L7Output {

@@ -1,4 +1,5 @@
 import { ipAddressOf, type IpAddress } from '../../model/grammar.ts';
+import { specialAddressOf, type SpecialAddress } from '../../model/special-address.ts';
 import { shown, type Field } from './field.ts';
 
 /** The address in a field, or nothing: absent, or a Finding. */
@@ -28,20 +29,13 @@ export function admitServiceAddress(field: Field): readonly IpAddress[] {
   return admitIpAddress(field).filter((address) => !isSpecial(address, NO_SERVICES, field, 'where no Service can be'));
 }
 
-/** A kind of address by its text: addresses are canonical here, and there may be a hundred thousand of them. */
-type SpecialKind = readonly [kind: string, text: RegExp];
+const NO_ENDPOINTS: ReadonlySet<SpecialAddress> = new Set(['unspecified', 'link-local', 'multicast', 'broadcast']);
 
-const NO_ENDPOINTS: readonly SpecialKind[] = [
-  ['an unspecified', /^(?:0\.0\.0\.0|::)$/],
-  ['a link-local', /^(?:169\.254\.|fe[89ab][0-9a-f]:)/],
-  ['a multicast', /^(?:22[4-9]\.|23\d\.|ff[0-9a-f]{2}:)/],
-  ['a broadcast', /^255\.255\.255\.255$/],
-];
+const NO_SERVICES: ReadonlySet<SpecialAddress> = new Set([...NO_ENDPOINTS, 'loopback']);
 
-const NO_SERVICES: readonly SpecialKind[] = [...NO_ENDPOINTS, ['a loopback', /^(?:127\.|::1$)/]];
-
-function isSpecial(address: IpAddress, kinds: readonly SpecialKind[], field: Field, why: string): boolean {
-  const found = kinds.find(([, text]) => text.test(address));
-  if (found !== undefined) field.add('AddressInvalid', `${address} is ${found[0]} address, ${why}`);
-  return found !== undefined;
+function isSpecial(address: IpAddress, kinds: ReadonlySet<SpecialAddress>, field: Field, why: string): boolean {
+  const kind = specialAddressOf(address);
+  if (kind === undefined || !kinds.has(kind)) return false;
+  field.add('AddressInvalid', `${address} is ${/^[aeiou]/.test(kind) ? 'an' : 'a'} ${kind} address, ${why}`);
+  return true;
 }

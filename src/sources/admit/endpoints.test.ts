@@ -88,20 +88,26 @@ describe('admitEndpointSlice', () => {
   });
 });
 
-it.each(['0.0.0.0', '::', '169.254.169.254', 'fe80::1', '224.0.0.1', 'ff02::1', '255.255.255.255'])(
-  'leaves out an address at which no endpoint can be, and tells of it: %s',
-  (address) => {
-    const { slice: found, told } = slice(
-      `ports: [{ port: 8 }], endpoints: [{ addresses: ["${address}"] }, { addresses: [127.0.0.1, "::1", 192.0.2.1] }]`,
-    );
-    expect(told).toEqual(['AddressInvalid endpoints[0].addresses[0]']);
-    // Programs of a machine without a cluster listen on loopback addresses, as those of the quick start do.
-    expect(found?.subsets[0]?.endpoints.map((item) => item.address)).toEqual(['127.0.0.1', '::1', '192.0.2.1']);
-    expect(endpoints(`[{ addresses: [{ ip: "${address}" }] }]`).told).toEqual([
-      'AddressInvalid subsets[0].addresses[0].ip',
-    ]);
-  },
-);
+it.each([
+  '0.0.0.0',
+  '::',
+  '169.254.169.254',
+  '::ffff:169.254.169.254',
+  'fe80::1',
+  '224.0.0.1',
+  'ff02::1',
+  '255.255.255.255',
+])('leaves out an address at which no endpoint can be, and tells of it: %s', (address) => {
+  const { slice: found, told } = slice(
+    `ports: [{ port: 8 }], endpoints: [{ addresses: ["${address}"] }, { addresses: [127.0.0.1, "::1", 192.0.2.1] }]`,
+  );
+  expect(told).toEqual(['AddressInvalid endpoints[0].addresses[0]']);
+  // Programs of a machine without a cluster listen on loopback addresses, as those of the quick start do.
+  expect(found?.subsets[0]?.endpoints.map((item) => item.address)).toEqual(['127.0.0.1', '::1', '192.0.2.1']);
+  expect(endpoints(`[{ addresses: [{ ip: "${address}" }] }]`).told).toEqual([
+    'AddressInvalid subsets[0].addresses[0].ip',
+  ]);
+});
 
 describe('admitEndpoints', () => {
   it('reads subsets, ready and not ready, under the name of the Service', () => {
