@@ -165,15 +165,34 @@ export class EngineWorld {
   }
 
   /** What a client gets by HTTP: the status and the name of the backend that answers. */
-  get(host: string, path: string): Promise<string> {
+  async get(host: string, path: string): Promise<string> {
+    const { status, backend } = await this.#request('GET', host, path);
+    return `${status} ${backend?.name ?? ''}`;
+  }
+
+  /** What a client is answered by HTTP, as a person reads it: status, then where it is sent, or who answers and what that was asked for. */
+  async ask(method: string, { host, pathname, search }: URL): Promise<string> {
+    const { status, location, backend } = await this.#request(method, host, `${pathname}${search}`);
+    if (location !== undefined) return `${status} to ${location.replace(`:${String(this.#ports.https)}`, '')}`;
+    return backend === undefined ? status : `${status} by ${backend.name}, asked for ${backend.url}`;
+  }
+
+  #request(method: string, host: string, path: string): Promise<Answer> {
     return new Promise((resolve) => {
-      const outgoing = request({ host: '127.0.0.1', port: this.#ports.http, path, headers: { host }, agent: false });
+      const port = this.#ports.http;
+      const outgoing = request({ host: '127.0.0.1', port, method, path, headers: { host }, agent: false });
       outgoing.on('response', (response) => {
         let body = '';
         response.on('data', (chunk: Buffer) => (body += chunk.toString()));
-        response.on('end', () => resolve(`${String(response.statusCode)} ${/"name":"(\w+)"/.exec(body)?.[1] ?? ''}`));
+        response.on('end', () =>
+          resolve({
+            status: String(response.statusCode),
+            location: response.headers.location,
+            backend: body.startsWith('{') ? (JSON.parse(body) as Answer['backend']) : undefined,
+          }),
+        );
       });
-      outgoing.on('error', () => resolve('nobody'));
+      outgoing.on('error', () => resolve({ status: 'nobody', location: undefined, backend: undefined }));
       outgoing.end();
     });
   }
@@ -192,6 +211,13 @@ export class EngineWorld {
   async close(): Promise<void> {
     await rm(this.#root, { recursive: true, force: true });
   }
+}
+
+/** What came back from HAProxy, or from the backend behind it. */
+interface Answer {
+  readonly status: string;
+  readonly location: string | undefined;
+  readonly backend: { readonly name: string; readonly url: string } | undefined;
 }
 
 /** Lines of `show map` without the addresses of their entries. */
