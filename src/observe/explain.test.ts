@@ -21,7 +21,14 @@ const HERE = { address: ip('10.244.1.7'), port: 8080 };
 const THERE = { address: ip('10.244.2.9'), port: 8080 };
 
 function frontend(kind: Frontend['kind'], address: string | undefined, port: number, action: FrontendAction): Frontend {
-  return { kind, address: address === undefined ? undefined : ip(address), port, action, sourceRanges: undefined };
+  return {
+    kind,
+    address: address === undefined ? undefined : ip(address),
+    port,
+    action,
+    sourceRanges: undefined,
+    ownSources: [],
+  };
 }
 
 const INSIDE: FrontendAction = {
@@ -58,6 +65,7 @@ function plan(...frontends: readonly Frontend[]): L4Plan {
     node: {
       name: 'node-a',
       addresses: [ip('192.0.2.10')],
+      primaryAddresses: [ip('192.0.2.10')],
       nodePortAddresses: [ip('192.0.2.10')],
       healthCheckAddresses: [ip('192.0.2.10')],
       localPods: { kind: 'cidrs', cidrs: [cidr('10.244.1.0/24')] },

@@ -66,7 +66,8 @@ export function explainPacket(plan: L4Plan, question: PacketQuestion, hasLocalho
   if (found === undefined) return { ...base, ...withoutFrontend(plan, question) };
   const service = `${nameOf(found)} by its ${KIND_NAMES[found.frontend.kind]}`;
   const ranges = found.frontend.sourceRanges;
-  if (ranges !== undefined && !ranges.some((range) => cidrHas(range, question.client))) {
+  const isOwnSource = client.kind === 'node' && found.frontend.ownSources.includes(question.client);
+  if (ranges !== undefined && !isOwnSource && !ranges.some((range) => cidrHas(range, question.client))) {
     const because = [`loadBalancerSourceRanges lets in ${rangesText(ranges)} only`];
     return { ...base, service, outcome: 'dropped', because };
   }

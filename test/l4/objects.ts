@@ -78,6 +78,7 @@ export function nodeOf(given: Partial<Node> = {}): Node {
 export const NODE_PLAN: NodePlan = {
   name: 'node-a',
   addresses: [ip('192.0.2.10')],
+  primaryAddresses: [ip('192.0.2.10')],
   nodePortAddresses: [ip('192.0.2.10')],
   healthCheckAddresses: [ip('192.0.2.10')],
   localPods: { kind: 'unknown' },
@@ -94,7 +95,15 @@ export function target(text: string): EndpointAddress {
 
 /** A ClusterIP with policy Cluster, unless it says otherwise. */
 export function frontendOf(given: Partial<Frontend> = {}): Frontend {
-  return { kind: 'ClusterIP', address: ip('10.0.0.1'), port: 80, action: BALANCE, sourceRanges: undefined, ...given };
+  return {
+    kind: 'ClusterIP',
+    address: ip('10.0.0.1'),
+    port: 80,
+    action: BALANCE,
+    sourceRanges: undefined,
+    ownSources: [],
+    ...given,
+  };
 }
 
 export const BALANCE = {

@@ -28,7 +28,8 @@ export function fatesByPlan(plan: L4Plan, machine: Machine, packet: Packet): rea
   }
   const { frontend, port } = met;
   const isAllowed = frontend.sourceRanges?.some((range) => cidrHas(range, ip(packet.source))) ?? true;
-  if (!isAllowed) return ['dropped'];
+  const isOwnSource = packet.from === 'node' && frontend.ownSources.some((source) => source === packet.source);
+  if (!isAllowed && !isOwnSource) return ['dropped'];
   const { action } = frontend;
   const isPod = isLocalPod(plan.node.localPods, packet);
   const isNode = machine.addresses.has(packet.source);

@@ -1,4 +1,4 @@
-import { hostCidr, cidrHas, withoutNested, type Cidr } from '../../model/cidr.ts';
+import { cidrHas, withoutNested, type Cidr } from '../../model/cidr.ts';
 import { finding, type Finding } from '../../model/finding.ts';
 import { isIpv6Address, type IpAddress } from '../../model/grammar.ts';
 import type { ObjectRef } from '../../model/object.ts';
@@ -15,6 +15,8 @@ export interface FrontendWish {
   readonly family: 4 | 6;
   readonly servicePort: ServicePort;
   readonly sourceRanges: readonly Cidr[] | undefined;
+  /** The balancer's addresses of this family, where there are ranges. */
+  readonly balancerIps: readonly IpAddress[];
   readonly claim: Claim;
   /** JSON path in the Service, for the Finding of whoever comes too late. */
   readonly field: string;
@@ -74,11 +76,12 @@ export function wishOf(
   const clusterIps = traffic.clusterIps.length > 0 ? written : allocation.clusterIps;
   const externalIps = admittedExternalIps(service, settings.externalIps, findings);
   const frontends = service.ports.flatMap((port, index) => [
-    ...clusterIps.map((address) => wish('ClusterIP', address, port, undefined, 'spec.clusterIP')),
-    ...traffic.loadBalancerIps.map((address) =>
-      wish('LoadBalancer', address, port, rangesFor(address, traffic), 'status.loadBalancer.ingress'),
-    ),
-    ...externalIps.map((address) => wish('ExternalIP', address, port, undefined, 'spec.externalIPs')),
+    ...clusterIps.map((address) => wish('ClusterIP', address, port, 'spec.clusterIP')),
+    ...traffic.loadBalancerIps.map((address) => ({
+      ...wish('LoadBalancer', address, port, 'status.loadBalancer.ingress'),
+      ...restrictionOf(address, traffic),
+    })),
+    ...externalIps.map((address) => wish('ExternalIP', address, port, 'spec.externalIPs')),
     ...nodePortWishes(service, port, index, allocation, allocating, findings),
   ]);
   const healthCheckPort = healthCheckPortOf(service, allocation, allocating, findings);
@@ -87,17 +90,13 @@ export function wishOf(
   return { clusterIps, frontends, healthCheckPort, claims: [...claims], findings };
 }
 
-function wish(
-  kind: Frontend['kind'],
-  address: IpAddress,
-  servicePort: ServicePort,
-  sourceRanges: readonly Cidr[] | undefined,
-  field: string,
-): FrontendWish {
+function wish(kind: Frontend['kind'], address: IpAddress, servicePort: ServicePort, field: string): FrontendWish {
   const family = isIpv6Address(address) ? 6 : 4;
   const claim = addressClaim(address, servicePort);
-  return { kind, address, port: servicePort.port, family, servicePort, sourceRanges, claim, field };
+  return { kind, address, port: servicePort.port, family, servicePort, ...UNRESTRICTED, claim, field };
 }
+
+const UNRESTRICTED: Pick<FrontendWish, 'sourceRanges' | 'balancerIps'> = { sourceRanges: undefined, balancerIps: [] };
 
 function healthCheckPortOf(
   service: Service,
@@ -151,19 +150,22 @@ function nodePortWishes(
     port,
     family,
     servicePort,
-    sourceRanges: undefined,
+    ...UNRESTRICTED,
     claim,
     field,
   }));
 }
 
 /** The ranges of the address' family; without any there is no filter (core/v1 loadBalancerSourceRanges). */
-function rangesFor(address: IpAddress, traffic: Service['traffic']): readonly Cidr[] | undefined {
-  const ranges = traffic.sourceRanges?.filter((range) => (range.family === 6) === isIpv6Address(address)) ?? [];
-  if (ranges.length === 0) return undefined;
-  // A node that holds the address itself may send from it (kube-proxy does the same).
-  const own = traffic.loadBalancerIps.filter((ip) => isIpv6Address(ip) === isIpv6Address(address)).map(hostCidr);
-  return withoutNested([...ranges, ...own]);
+function restrictionOf(
+  address: IpAddress,
+  traffic: Service['traffic'],
+): Pick<FrontendWish, 'sourceRanges' | 'balancerIps'> {
+  const isV6 = isIpv6Address(address);
+  const ranges = traffic.sourceRanges?.filter(({ family }) => (family === 6) === isV6) ?? [];
+  if (ranges.length === 0) return UNRESTRICTED;
+  const balancerIps = traffic.loadBalancerIps.filter((ip) => isIpv6Address(ip) === isV6);
+  return { sourceRanges: withoutNested(ranges), balancerIps };
 }
 
 /**

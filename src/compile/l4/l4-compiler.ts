@@ -86,7 +86,11 @@ export class L4Compiler {
     const zone = this.#settings.zone ?? node?.zone;
     const before = this.#node;
     if (before === undefined || !sameNodePlan(before, next)) this.#node = next;
-    const isSame = before !== undefined && tellSameFamilies(before.localPods, next.localPods) && zone === this.#zone;
+    const isSame =
+      before !== undefined &&
+      tellSameFamilies(before.localPods, next.localPods) &&
+      before.primaryAddresses.join() === next.primaryAddresses.join() &&
+      zone === this.#zone;
     this.#zone = zone;
     const areSameZones = !this.#derivesHints || snapshot.nodes === this.#nodes;
     this.#nodes = snapshot.nodes;
@@ -121,6 +125,7 @@ export class L4Compiler {
         derivesHints: this.#derivesHints ? { zoneOf: (name) => this.#zoneOf(name, input.snapshot) } : undefined,
       },
       masqueradesAll: this.#settings.masqueradesAll,
+      primaryAddresses: node?.primaryAddresses ?? [],
       tellsLocalPods: (family) => node !== undefined && tellsLocalPods(node.localPods, family),
       holderOf: (claim) => {
         const holder = this.#claims.holder(claim, service, find);

@@ -17,6 +17,8 @@ export interface NodePlan {
   readonly name: string;
   /** Its own addresses, sorted; those that clients on the node itself have. */
   readonly addresses: readonly IpAddress[];
+  /** The one of each family that the node is known by, sorted. */
+  readonly primaryAddresses: readonly IpAddress[];
   /** Addresses on which NodePorts answer, sorted. */
   readonly nodePortAddresses: readonly IpAddress[];
   /** Where healthCheckNodePorts answer: there too, or on the wildcard of a family whose addresses all are among them. */
@@ -85,6 +87,11 @@ export interface Frontend {
   readonly action: FrontendAction;
   /** Sources that may use it, none nested in another; undefined: all. */
   readonly sourceRanges: readonly Cidr[] | undefined;
+  /**
+   * Sources outside of these ranges that the node itself may use it from: the balancer's addresses, which a node that holds one of them
+   * sends from. None where no range holds the node.
+   */
+  readonly ownSources: readonly IpAddress[];
 }
 
 /** What happens to a new connection. */

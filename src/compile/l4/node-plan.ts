@@ -11,6 +11,7 @@ export function nodePlanOf(node: Node | undefined, facts: NodeFacts, settings: L
   return {
     name: settings.nodeName,
     addresses: [...new Set([...facts.addresses, ...(node?.internalIps ?? [])])].sort(),
+    primaryAddresses: primaryAddresses(node, facts),
     nodePortAddresses: answering,
     healthCheckAddresses: healthCheckAddresses(answering, settings.nodePortAddresses),
     localPods: localPods(settings.localDetection, node),
@@ -30,18 +31,20 @@ function nodePortAddresses(
   { addresses }: NodeFacts,
   wanted: L4Settings['nodePortAddresses'],
 ): readonly IpAddress[] {
-  const families = [false, true];
-  if (wanted === 'primary') {
-    const known = [...(node?.internalIps ?? []), ...addresses];
-    return families.flatMap((isV6) => known.find((address) => isIpv6Address(address) === isV6) ?? []).sort();
-  }
-  return families
+  if (wanted === 'primary') return primaryAddresses(node, { addresses });
+  return [false, true]
     .flatMap((isV6) => {
       const ranges = wanted.filter((range) => (range.family === 6) === isV6);
       const own = addresses.filter((address) => isIpv6Address(address) === isV6);
       return ranges.length === 0 ? own : own.filter((address) => ranges.some((range) => cidrHas(range, address)));
     })
     .sort();
+}
+
+/** By its Node object, or the first of its interfaces. */
+function primaryAddresses(node: Node | undefined, { addresses }: NodeFacts): readonly IpAddress[] {
+  const known = [...(node?.internalIps ?? []), ...addresses];
+  return [false, true].flatMap((isV6) => known.find((address) => isIpv6Address(address) === isV6) ?? []).sort();
 }
 
 /**

@@ -16,6 +16,7 @@ function compile(service: Service, slices: readonly EndpointSlice[], given: Part
   return compileService(service, wishOf(service, undefined, BASE_L4, undefined), slices, {
     chooser: { nodeName: 'node-a', zone: undefined, derivesHints: undefined },
     masqueradesAll: false,
+    primaryAddresses: [ip('192.0.2.10')],
     tellsLocalPods: () => true,
     holderOf: () => undefined,
     ...given,
@@ -180,5 +181,22 @@ it('an address that is the balancer’s and an external IP is served once, with 
     { loadBalancerIps: [ip('192.0.2.1')], externalIps: [ip('192.0.2.1')], sourceRanges: [cidr('203.0.113.0/24')] },
   );
   const [port] = compile(service, []).plan.ports;
-  expect(port?.frontends.map(({ kind, sourceRanges }) => [kind, sourceRanges?.length])).toEqual([['LoadBalancer', 2]]);
+  expect(port?.frontends.map(({ kind, sourceRanges }) => [kind, sourceRanges?.length])).toEqual([['LoadBalancer', 1]]);
+});
+
+it.each([
+  ['where a range holds the node', '192.0.2.0/28', ['198.51.100.1', '198.51.100.2']],
+  ['not where none does, since anybody could send from them', '203.0.113.0/24', []],
+])('the addresses of a balancer are sources that its node may use, %s', (_, range, expected) => {
+  const service = serviceOf(
+    'web',
+    { type: 'LoadBalancer' },
+    {
+      loadBalancerIps: [ip('198.51.100.1'), ip('2001:db8::1'), ip('198.51.100.2')],
+      sourceRanges: [cidr(range), cidr('2001:db9::/64')],
+    },
+  );
+  const [v4, v6] = compile(service, [sliceOf('web', [HERE])]).plan.ports;
+  expect(v4?.frontends.map(({ ownSources }) => ownSources)).toEqual([expected, expected]);
+  expect(v6?.frontends.map(({ ownSources }) => ownSources)).toEqual([[]]);
 });

@@ -1,3 +1,4 @@
+import { cidrHas } from '../../model/cidr.ts';
 import { finding, type Finding } from '../../model/finding.ts';
 import { isIpv6Address, type IpAddress } from '../../model/grammar.ts';
 import { nameOf, type ObjectRef } from '../../model/object.ts';
@@ -26,6 +27,8 @@ import {
 export interface ServiceSurroundings {
   readonly chooser: Chooser;
   readonly masqueradesAll: boolean;
+  /** {@link NodePlan.primaryAddresses} of the node. */
+  readonly primaryAddresses: readonly IpAddress[];
   /** Whether pods of this node can be told from other sources in a family. */
   readonly tellsLocalPods: (family: 4 | 6) => boolean;
   /** Who else holds a claim with an older right to it; undefined: nobody. */
@@ -138,12 +141,19 @@ function portPlan(
   const local = chosen.local.slice(0, MOST_ENDPOINTS).map(addressOf);
   const frontends = ours.map((item): Frontend => {
     const { kind, address, port: number, sourceRanges } = item;
+    const ownSources = ownSourcesOf(item, surroundings.primaryAddresses);
     const action = actionOf(service, item, { cluster: cluster.length, local: local.length }, surroundings);
-    return { kind, address, port: number, action, sourceRanges };
+    return { kind, address, port: number, action, sourceRanges, ownSources };
   });
   const serving = port.protocol === 'UDP' ? inFamily.filter((item) => item.ready || item.serving).map(addressOf) : [];
   const { affinityTimeoutS } = service.traffic;
   return [{ name: port.name, protocol: port.protocol, family, frontends, cluster, local, serving, affinityTimeoutS }];
+}
+
+/** As kube-proxy has it, where a range holds the node; but of the node itself alone, since anybody could send from that address. */
+function ownSourcesOf({ sourceRanges, balancerIps }: FrontendWish, node: readonly IpAddress[]): readonly IpAddress[] {
+  const isNodeLetIn = sourceRanges?.some((range) => node.some((address) => cidrHas(range, address))) ?? false;
+  return isNodeLetIn ? balancerIps : [];
 }
 
 function tooMany(service: Service, port: ServicePort, endpoints: readonly ServiceEndpoint[]): readonly Finding[] {

@@ -95,6 +95,33 @@ test('51 (beyond) a source range that holds a node lets that node in', async () 
   await lab.expectFrom(['a1', 'ext'], web.loadBalancerTargets(), 'silent');
 });
 
+test('51 (beyond) nobody gets in by sending from an address of the balancer', async () => {
+  const { lab } = file;
+  const spec = { type: 'LoadBalancer', families: ['IPv4'], endpoints: ['a1'] } as const;
+  const web = file.service({ ...spec, fields: { loadBalancerSourceRanges: ['10.80.0.0/16'] } });
+  const second = '203.0.113.249';
+  const ingress = [{ ip: web.loadBalancerIp('IPv4') }, { ip: second }];
+  await lab.applyObjects(
+    ...web
+      .objects()
+      .map((object) => (object.kind === 'Service' ? { ...object, status: { loadBalancer: { ingress } } } : object)),
+  );
+  await lab.expectFrom('b1', web.loadBalancerTargets(), ['a1']);
+  // Answers to that address would find back to the one that sends from it.
+  const { network } = lab;
+  await network.command('node-a', ['ip', 'route', 'add', `${second}/32`, 'via', addressOf('ext', 'IPv4')]);
+  await network.command('ext', ['ip', 'address', 'add', `${second}/32`, 'dev', 'eth0']);
+  const way = [`${web.loadBalancerIp('IPv4')}/32`, 'via', addressOf('node-a', 'IPv4'), 'src', second];
+  await network.command('ext', ['ip', 'route', 'add', ...way]);
+  try {
+    await lab.expectFrom('ext', web.loadBalancerTargets(), 'silent');
+  } finally {
+    await network.command('ext', ['ip', 'route', 'delete', ...way]);
+    await network.command('ext', ['ip', 'address', 'delete', `${second}/32`, 'dev', 'eth0']);
+    await network.command('node-a', ['ip', 'route', 'delete', `${second}/32`]);
+  }
+});
+
 test('55 a rolling update fails no connect', async () => {
   const { lab } = file;
   const web = await file.served({ type: 'LoadBalancer', endpoints: ['a1', 'b1'] });

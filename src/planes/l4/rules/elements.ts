@@ -205,6 +205,7 @@ function restrictions(frontend: Frontend, family: Family, key: string): readonly
   return [
     { ...element(family, SETS.restricted, key), needs: sourcesDeclarations(family) },
     ...frontend.sourceRanges.map((range) => element(family, SETS.allowedSources, `${key} . ${range.text}`)),
+    ...frontend.ownSources.map((source) => element(family, SETS.allowedOwnSources, `${key} . ${text(source)}`)),
   ];
 }
 

@@ -41,6 +41,8 @@ export const SETS = {
   hairpins: 'hairpins',
   restricted: 'restricted',
   allowedSources: 'allowed-sources',
+  /** As {@link allowedSources}, for the node itself. */
+  allowedOwnSources: 'allowed-own-sources',
 } as const;
 
 /** Sets and maps of {@link AFFINITY_TABLE}, besides those of each Service (affinity.ts). */

@@ -59,6 +59,7 @@ function mainSets(family: Family): readonly SetDeclaration[] {
     { name: SETS.hairpins, typeOf: `${ip} saddr . ${ip} daddr` },
     { name: SETS.restricted, typeOf: vip },
     { name: SETS.allowedSources, typeOf: `${vip} . ${ip} saddr`, more: 'flags interval;' },
+    { name: SETS.allowedOwnSources, typeOf: `${vip} . ${ip} saddr` },
   ];
 }
 
@@ -86,10 +87,12 @@ export function sourcesDeclarations(family: Family): readonly Declaration[] {
   const ip = WORDS[family].family;
   const table = `${ip} ${TABLE}`;
   const vip = `${ip} daddr . meta l4proto . th dport`;
-  const rules = [`${vip} @${SETS.restricted} ${vip} . ${ip} saddr != @${SETS.allowedSources} drop`];
+  const outside = `${vip} @${SETS.restricted} ${vip} . ${ip} saddr != @${SETS.allowedSources}`;
+  const rules = [`${outside} drop`];
+  const ownRules = [`${outside} ${vip} . ${ip} saddr != @${SETS.allowedOwnSources} drop`];
   const chains = [
     { name: 'sources', hook: 'prerouting', priority: -110, rules, comment: 'loadBalancerSourceRanges' },
-    { name: 'own-sources', hook: 'output', priority: -110, rules, comment: 'the same, from the node itself' },
+    { name: 'own-sources', hook: 'output', priority: -110, rules: ownRules, comment: 'the same, from the node itself' },
   ] as const;
   return chains.map((chain) => ({
     id: `chain ${table} ${chain.name}`,
