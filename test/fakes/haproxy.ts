@@ -16,6 +16,9 @@ interface FakeBackend {
   isPublished: boolean;
 }
 
+/** The only one that the grammar of the reader knows. */
+const REGEXES_VERSION = '1';
+
 /** Backends of the skeleton, which answer themselves. */
 const REFUSALS: ReadonlySet<string> = new Set(['sluice-404', 'sluice-503']);
 
@@ -47,13 +50,17 @@ export class FakeHaproxy {
     this.#expectWhole();
   }
 
-  /** Sends text, as over one connection. @throws Error on whatever the real one would refuse. */
-  send(text: string): void {
-    for (const command of readCli(text)) {
+  /** Sends commands, as over one connection, and returns the answers. @throws Error on whatever the real one would refuse. */
+  send(commands: readonly string[]): readonly string[] {
+    const read = readCli(commands.map((command) => `${command}\n`).join(''));
+    if (read.length !== commands.length)
+      throw new Error(`${String(commands.length)} commands were sent, ${String(read.length)} arrived`);
+    return read.map((command) => {
       checkCommand(command);
-      this.#obey(command.words, command.payload);
+      const answer = this.#obey(command.words, command.payload);
       this.#expectWhole();
-    }
+      return answer;
+    });
   }
 
   /** What clients notice: no retired servers, nor backends that nothing can reach. */
@@ -79,7 +86,7 @@ export class FakeHaproxy {
     return { servers: new Set(servers), backends: new Set(backends) };
   }
 
-  #obey(words: readonly string[], payload: readonly string[]): void {
+  #obey(words: readonly string[], payload: readonly string[]): string {
     const [verb = '', kind = '', ...args] = words;
     if (kind === 'ssl') return this.#obeySsl(verb, args, payload);
     if (kind === 'map') return this.#obeyMap(verb, args, payload);
@@ -87,16 +94,17 @@ export class FakeHaproxy {
     return this.#obeyServer(verb, args);
   }
 
-  #obeyBackend(verb: string, name: string): void {
+  #obeyBackend(verb: string, name: string): string {
     if (verb === 'add') {
       if (this.backends.has(name)) throw new Error(`backend ${name} exists`);
       this.backends.set(name, { servers: new Map(), isPublished: false });
-      return;
+      return 'New backend registered.';
     }
     this.#backend(name).isPublished = verb === 'publish';
+    return verb === 'publish' ? 'Backend published.' : 'Backend unpublished.';
   }
 
-  #obeyServer(verb: string, [target = '', ...args]: readonly string[]): void {
+  #obeyServer(verb: string, [target = '', ...args]: readonly string[]): string {
     const [name = '', server = ''] = target.split('/');
     const { servers } = this.#backend(name);
     const known = servers.get(server);
@@ -104,21 +112,26 @@ export class FakeHaproxy {
       if (known !== undefined) throw new Error(`server ${target} exists`);
       const [address = '', , weight = ''] = args;
       servers.set(server, { address, weight, isEnabled: false, isH2: args.includes('h2') });
-      return;
+      return 'New server registered.';
     }
     if (known === undefined) throw new Error(`no server ${target}`);
     if (verb === 'set') known.weight = args[1] ?? '';
     else known.isEnabled = verb === 'enable';
+    return '';
   }
 
-  #obeyMap(verb: string, args: readonly string[], payload: readonly string[]): void {
+  #obeyMap(verb: string, args: readonly string[], payload: readonly string[]): string {
+    if (verb === 'prepare') {
+      this.#nextRegexes = [];
+      return `New version created: ${REGEXES_VERSION}`;
+    }
     if (args[1] === 'regexes.map') {
       if (verb === 'add') this.#nextRegexes.push(...readRegexes(payload.map((line) => `${line}\n`).join('')));
       else {
         this.regexes = this.#nextRegexes;
         this.#nextRegexes = [];
       }
-      return;
+      return '';
     }
     const [, key = '', value = ''] = args;
     if (verb === 'add') {
@@ -127,39 +140,44 @@ export class FakeHaproxy {
         if (this.routes.has(added)) throw new Error(`${added} is in the map`);
         this.routes.set(added, target);
       }
-      return;
+      return '';
     }
     if (!this.routes.has(key)) throw new Error(`${key} is not in the map`);
     if (verb === 'set') this.routes.set(key, value);
     else this.routes.delete(key);
+    return '';
   }
 
-  #obeySsl(verb: string, [kind = '', ...args]: readonly string[], payload: readonly string[]): void {
+  #obeySsl(verb: string, [kind = '', ...args]: readonly string[], payload: readonly string[]): string {
     const file = args.at(-1) ?? '';
     if (kind === 'crt-list') {
       if (verb === 'del') {
         if (!this.crtList.delete(file)) throw new Error(`${file} is not in the list`);
-        return;
+        return `Entry '${file}' deleted in crtlist 'crt-list.txt'!`;
       }
       const [[added = '', ...names] = []] = readCrtList(payload.map((line) => `${line}\n`).join(''));
       if (this.crtList.has(added)) throw new Error(`${added} is in the list`);
       this.crtList.set(added, names);
-      return;
+      return `Inserting certificate '${added}' in crt-list 'crt-list.txt'.\nSuccess!`;
     }
     if (verb === 'new') {
       if (this.certificates.has(file)) throw new Error(`${file} exists`);
       this.certificates.set(file, '');
-      return;
+      return `New empty certificate store '${file}'!`;
     }
     if (!this.certificates.has(file)) throw new Error(`no certificate ${file}`);
-    if (verb === 'set') this.#uncommitted.set(file, payload.map((line) => `${line}\n`).join(''));
-    else if (verb === 'commit') {
+    if (verb === 'set') {
+      this.#uncommitted.set(file, payload.map((line) => `${line}\n`).join(''));
+      return `Transaction created for certificate ${file}!`;
+    }
+    if (verb === 'commit') {
       this.certificates.set(file, this.#uncommitted.get(file) ?? '');
       this.#uncommitted.delete(file);
-    } else {
-      if (this.crtList.has(file)) throw new Error(`${file} is in use`);
-      this.certificates.delete(file);
+      return `Committing ${file}.\nSuccess!`;
     }
+    if (this.crtList.has(file)) throw new Error(`${file} is in use`);
+    this.certificates.delete(file);
+    return `Certificate '${file}' deleted!`;
   }
 
   #backend(name: string): FakeBackend {

@@ -76,6 +76,7 @@ const GRAMMAR: Readonly<Record<string, readonly RegExp[]>> = {
   'set server': [TARGET, /^weight$/, /^[01]$/],
   'add map': [/^routes\.map$/],
   'add map version': [/^@1$/, /^regexes\.map$/],
+  'prepare map': [/^regexes\.map$/],
   'commit map': [/^@1$/, /^regexes\.map$/],
   'set map': [/^routes\.map$/, ROUTE_KEY, ROUTE_VALUE],
   'del map': [/^routes\.map$/, ROUTE_KEY],

@@ -5,8 +5,9 @@ import { STANDALONE_SETTINGS } from '../../src/app/check.ts';
 import { findingRows, findingsOf } from '../../src/observe/views.ts';
 import { checkpointFiles } from '../fakes/checkpoint-files.ts';
 import { renderCheckpoint } from '../../src/planes/l7/checkpoint.ts';
-import { renderChange, replaceRegexes, REPLACE_REGEXES } from '../../src/planes/l7/commands.ts';
+import { renderChange } from '../../src/planes/l7/change.ts';
 import { FILES } from '../../src/planes/l7/skeleton.ts';
+import { printStep } from '../../src/planes/l7/step.ts';
 import { admitObject, findingsKey } from '../../src/sources/admit/admit.ts';
 import { Store, type Change } from '../../src/sources/store.ts';
 import {
@@ -78,10 +79,8 @@ export function extent({ sections, routes, regexes, certificates, files }: Serve
 
 /** Reads the commands from one plan to another. Returns how many HAProxy takes them for. */
 export function commandsBetween(before: L7Plan, after: L7Plan): number {
-  const { commands } = renderChange(before, after, { servers: new Set(), backends: new Set() }, SELF_SIGNED);
-  const sent = commands.flatMap((command) =>
-    command.startsWith(REPLACE_REGEXES) ? replaceRegexes(command, '1') : [command],
-  );
+  const { steps } = renderChange(before, after, { servers: new Set(), backends: new Set() }, SELF_SIGNED);
+  const sent = steps.map((step) => printStep(step, '1'));
   const read = readCli(sent.map((command) => `${command}\n`).join(''));
   if (read.length !== sent.length)
     throw new Error(`${String(sent.length)} commands were sent, ${String(read.length)} arrived`);

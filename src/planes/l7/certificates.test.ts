@@ -7,6 +7,7 @@ import { SecretText } from '../../model/secret-text.ts';
 import { certificateId } from '../../compile/l7/certificate.ts';
 import type { CertificatePlan } from '../../compile/plan.ts';
 import { crtListLine, partsOf, renderCertificates } from './certificates.ts';
+import { printStep } from './step.ts';
 
 function hosts(names: Iterable<string>): readonly Hostname[] {
   return [...names].sort().map((name): Hostname => {
@@ -31,11 +32,11 @@ function planFor(serverNames: readonly Hostname[], fingerprint = 'first'): Certi
 }
 
 function commandsBetween(before: CertificatePlan, after: CertificatePlan): readonly string[] {
-  const { added, removed } = renderCertificates(
+  const { comes, leads, goes } = renderCertificates(
     PersistentMap.from([[before.id, before]]),
     PersistentMap.from([[after.id, after]]),
   );
-  return [...added, ...removed].map((command) => command.split('\n', 1)[0] ?? '');
+  return [...comes, ...leads, ...goes].map((step) => printStep(step, '').split('\n', 1)[0] ?? '');
 }
 
 const longLabel = 'a'.repeat(63);

@@ -2,9 +2,9 @@ import { fnv1a } from '../../lib/hash.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { Hostname } from '../../model/grammar.ts';
 import type { CertificatePlan, L7Plan } from '../../compile/plan.ts';
-import { MAX_PAYLOAD_BYTES, payload, type Command } from './command.ts';
 import { certificateFile, sniFilter } from './encode.ts';
 import { FILES } from './skeleton.ts';
+import { MAX_PAYLOAD_BYTES, type Rendered, type Step } from './step.ts';
 
 /** A line of the crt-list: some of the names that a certificate is served for, with a copy of it of their own. */
 export interface CertificatePart {
@@ -70,25 +70,27 @@ export function pemLines({ certificate }: CertificatePlan): readonly string[] {
   return `${certificate.chainPem}\n${certificate.keyPem.reveal()}`.split('\n').filter((line) => line !== '');
 }
 
-/** The commands from some certificates to others: what comes, and what goes once nothing needs it any more. */
+/** The steps from some certificates to others. */
 export function renderCertificates(
   before: PersistentMap<CertificatePlan>,
   after: PersistentMap<CertificatePlan>,
-): { readonly added: readonly Command[]; readonly removed: readonly Command[] } {
-  const added: Command[] = [];
-  const removed: Command[] = [];
+): Rendered {
+  const comes: Step[] = [];
+  const leads: Step[] = [];
+  const goes: Step[] = [];
   PersistentMap.diff(before, after, (_, left, right) => {
     const old = new Set((left === undefined ? [] : partsOf(left)).map(({ file }) => file));
     const isRenewed = left?.certificate.fingerprint !== right?.certificate.fingerprint;
     for (const part of right === undefined ? [] : partsOf(right)) {
-      const isNew = !old.delete(part.file);
-      if (isNew) added.push(`new ssl cert ${part.file}`);
-      if (right !== undefined && (isNew || isRenewed)) added.push(...replacePem(part.file, pemLines(right)));
-      if (isNew) added.push(payload(`add ssl crt-list ${FILES.certificates}`, [crtListLine(part)]));
+      const { file } = part;
+      const isNew = !old.delete(file);
+      if (isNew) comes.push({ kind: 'new-certificate', file });
+      if (right !== undefined && (isNew || isRenewed)) comes.push(...replacePem(file, pemLines(right)));
+      if (isNew) leads.push({ kind: 'list-certificate', file, line: crtListLine(part) });
     }
-    for (const file of old) removed.push(`del ssl crt-list ${FILES.certificates} ${file}`, `del ssl cert ${file}`);
+    for (const file of old) goes.push({ kind: 'unlist-certificate', file }, { kind: 'delete-certificate', file });
   });
-  return { added, removed };
+  return { comes, leads, goes };
 }
 
 /** What clients get whose host has no certificate: that of `--default-ssl-certificate`, or the self-signed one. */
@@ -98,15 +100,17 @@ export function defaultCertificatePem(plan: L7Plan, selfSignedPem: string): stri
   return certificate === undefined ? selfSignedPem : `${pemLines(certificate).join('\n')}\n`;
 }
 
-export function renderDefaultCertificate(before: L7Plan, after: L7Plan, selfSignedPem: string): readonly Command[] {
+/** The steps from one default certificate to another: it is replaced in its place. */
+export function renderDefaultCertificate(before: L7Plan, after: L7Plan, selfSignedPem: string): Rendered {
   const pem = defaultCertificatePem(after, selfSignedPem);
-  if (pem === defaultCertificatePem(before, selfSignedPem)) return [];
-  return replacePem(
-    FILES.selfSigned,
-    pem.split('\n').filter((line) => line !== ''),
-  );
+  const lines = pem.split('\n').filter((line) => line !== '');
+  const isSame = pem === defaultCertificatePem(before, selfSignedPem);
+  return { comes: isSame ? [] : replacePem(FILES.selfSigned, lines), leads: [], goes: [] };
 }
 
-function replacePem(file: string, lines: readonly string[]): readonly Command[] {
-  return [payload(`set ssl cert ${file}`, lines), `commit ssl cert ${file}`];
+function replacePem(file: string, pem: readonly string[]): readonly Step[] {
+  return [
+    { kind: 'set-certificate', file, pem },
+    { kind: 'commit-certificate', file },
+  ];
 }

@@ -3,8 +3,9 @@ import { mkdir, open, readdir, readlink, rename, rm, symlink, type FileHandle } 
 import { join } from 'node:path';
 import type { BackendPlan, L7Plan } from '../../compile/plan.ts';
 import { crtListLine, defaultCertificatePem, partsOf, pemLines } from './certificates.ts';
-import { hostEntries, regexLines, weightOf } from './commands.ts';
+import { weightOf } from './backends.ts';
 import { backendName, serverAddress, serverName } from './encode.ts';
+import { hostEntries, regexLines } from './routes.ts';
 import { BACKEND_CLASS, FILES } from './skeleton.ts';
 
 /**

@@ -3,6 +3,7 @@ import { PersistentMap } from '../../lib/persistent-map.ts';
 import { Turns } from '../../lib/turns.ts';
 import { ipAddressOf } from '../../model/grammar.ts';
 import type { BackendId, BackendPlan, L7Plan } from '../../compile/plan.ts';
+import type { Retired } from './backends.ts';
 import { Collector } from './collector.ts';
 import { serverName } from './encode.ts';
 
@@ -56,11 +57,7 @@ class Engine {
   };
 }
 
-const left = (servers: readonly string[], backends: readonly string[] = []) => ({
-  commands: [],
-  retiredServers: servers,
-  retiredBackends: backends,
-});
+const left = (servers: readonly string[], backends: readonly string[] = []): Retired => ({ servers, backends });
 
 describe('Collector', () => {
   let collector: Collector;

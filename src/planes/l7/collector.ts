@@ -2,8 +2,8 @@ import { crash } from '../../lib/crash.ts';
 import type { Turns } from '../../lib/turns.ts';
 import type { L7Plan } from '../../compile/plan.ts';
 import { backendName, serverName } from './encode.ts';
-import type { Command } from './command.ts';
-import type { Leftovers, RenderedChange } from './commands.ts';
+import type { Leftovers, Retired } from './backends.ts';
+import { outcomesOf, type Send } from './execute.ts';
 
 const FIRST_TRY_MS = 100;
 const LONGEST_WAIT_MS = 30_000;
@@ -24,16 +24,16 @@ export class Collector {
   }
 
   /** Takes up what a change left behind, and lets go of what the plan has revived. */
-  add(plan: L7Plan, change: RenderedChange): void {
-    for (const target of change.retiredServers) this.#servers.add(target);
-    for (const name of change.retiredBackends) this.#backends.add(name);
+  add(plan: L7Plan, retired: Retired): void {
+    for (const target of retired.servers) this.#servers.add(target);
+    for (const name of retired.backends) this.#backends.add(name);
     for (const target of this.#servers) if (isWanted(plan, target)) this.#servers.delete(target);
     for (const name of this.#backends) if (plan.backends.has(name)) this.#backends.delete(name);
     this.#waitMs = FIRST_TRY_MS;
   }
 
   /** Tries to delete all leftovers after a while, through `send`, one turn at a time, and again while some remain. */
-  schedule(send: (commands: readonly Command[]) => Promise<readonly string[]>, turns: Turns): void {
+  schedule(send: Send, turns: Turns): void {
     if (this.#timer !== undefined || this.#servers.size + this.#backends.size === 0) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
@@ -54,12 +54,12 @@ export class Collector {
     this.reset();
   }
 
-  async #turn(send: (commands: readonly Command[]) => Promise<readonly string[]>, turns: Turns): Promise<void> {
+  async #turn(send: Send, turns: Turns): Promise<void> {
     await turns.take(() => this.#collect(send));
     this.schedule(send, turns);
   }
 
-  async #collect(send: (commands: readonly Command[]) => Promise<readonly string[]>): Promise<void> {
+  async #collect(send: Send): Promise<void> {
     await this.#delete(this.#servers, 'server', send);
     const backends = [...this.#backends].filter(
       (name) => ![...this.#servers].some((target) => target.startsWith(`${name}/`)),
@@ -70,12 +70,18 @@ export class Collector {
   async #delete(
     held: Set<string>,
     kind: 'server' | 'backend',
-    send: (commands: readonly Command[]) => Promise<readonly string[]>,
+    send: Send,
     targets: readonly string[] = [...held],
   ): Promise<void> {
-    const replies = await send(targets.map((target) => `del ${kind} ${target}`));
+    const steps = targets.map((target) =>
+      kind === 'server'
+        ? ({ kind: 'delete-server', target } as const)
+        : ({ kind: 'delete-backend', name: target } as const),
+    );
+    const outcomes = await outcomesOf(steps, '', send);
     targets.forEach((target, index) => {
-      if (/deleted\.$|No such|not found/i.test(replies[index] ?? '')) held.delete(target);
+      const outcome = outcomes[index]?.kind;
+      if (outcome === 'done' || outcome === 'absent') held.delete(target);
     });
   }
 }

@@ -8,9 +8,9 @@ import type { Logger } from '../../lib/logger.ts';
 import type { L7Plan } from '../../compile/plan.ts';
 import type { Applied, Plane } from '../plane.ts';
 import { renderCheckpoint, writeCheckpoint } from './checkpoint.ts';
-import type { Command } from './command.ts';
-import { renderChange, replaceRegexes, REPLACE_REGEXES } from './commands.ts';
+import { renderChange } from './change.ts';
 import { Collector } from './collector.ts';
+import { execute } from './execute.ts';
 import {
   endSilentEngine,
   findEngine,
@@ -20,10 +20,10 @@ import {
   type EngineProcess,
   type FoundEngine,
 } from './process.ts';
-import { isSuccess } from './reply.ts';
 import { SILENT } from './runtime-cli.ts';
 import { PATIENCE, Silence, type EnginePatience } from './silence.ts';
 import { FILES } from './skeleton.ts';
+import type { Step } from './step.ts';
 
 /** Why a HAProxy process was replaced by another. The count of each is a metric whose goal is 0. */
 export type ReloadReason = 'started' | 'crashed' | 'hung' | 'out-of-step' | 'adopted';
@@ -135,12 +135,12 @@ export class L7Plane implements Plane<L7Plan> {
       return { changes: want.hosts.size + want.backends.size };
     }
     const change = renderChange(this.#applied, want, this.#collector.leftovers, this.#options.selfSignedPem);
-    await this.#run(this.#engine, change.commands);
+    await this.#run(this.#engine, change.steps);
     this.#applied = want;
-    this.#collector.add(want, change);
+    this.#collector.add(want, change.retired);
     this.#collector.schedule((commands) => this.#ask(commands), this.#turns);
     this.#scheduleCheckpoint();
-    return { changes: change.commands.length };
+    return { changes: change.steps.length };
   }
 
   /** When nothing serves and the disk takes nothing, what is on it is served until it does. */
@@ -227,13 +227,9 @@ export class L7Plane implements Plane<L7Plan> {
     this.#disturbed(wasSilent ? 'HAProxy does not answer' : 'HAProxy ended or closed its runtime CLI');
   }
 
-  async #run(engine: EngineProcess, commands: readonly Command[]): Promise<void> {
-    const plain = commands.filter((command) => !command.startsWith(REPLACE_REGEXES));
-    const regexes = commands.find((command) => command.startsWith(REPLACE_REGEXES));
+  async #run(engine: EngineProcess, steps: readonly Step[]): Promise<void> {
     try {
-      if (regexes !== undefined) await this.#replaceRegexes(engine, regexes);
-      const replies = await engine.cli.send(plain);
-      plain.forEach((command, index) => expectSuccess(command, replies[index] ?? ''));
+      await execute(steps, (commands) => engine.cli.send(commands));
     } catch (thrown) {
       this.#applied = undefined;
       if (this.#nextStart !== 'crashed') this.#nextStart = 'out-of-step';
@@ -241,17 +237,8 @@ export class L7Plane implements Plane<L7Plan> {
     }
   }
 
-  async #replaceRegexes(engine: EngineProcess, command: Command): Promise<void> {
-    const [prepared = ''] = await engine.cli.send([`prepare map ${FILES.regexes}`]);
-    const version = /New version created: (\d+)/.exec(prepared)?.[1];
-    if (version === undefined) throw new Fault('haproxy-refused', `prepare map: ${prepared}`);
-    const commands = replaceRegexes(command, version);
-    const replies = await engine.cli.send(commands);
-    commands.forEach((sent, index) => expectSuccess(sent, replies[index] ?? ''));
-  }
-
   /** Returns the answers; none when HAProxy gives none, of which #lost is told. */
-  async #ask(commands: readonly Command[]): Promise<readonly string[]> {
+  async #ask(commands: readonly string[]): Promise<readonly string[]> {
     const engine = this.#engine;
     if (engine === undefined) return [];
     try {
@@ -291,10 +278,4 @@ export class L7Plane implements Plane<L7Plan> {
     const message = `cannot write to the state directory ${this.#options.paths.stateDirectory}: ${messageOf(cause)}`;
     return new Fault('state-directory', message, { cause });
   }
-}
-
-function expectSuccess(command: Command, reply: string): void {
-  if (isSuccess(reply)) return;
-  const line = command.split('\n', 1)[0] ?? '';
-  throw new Fault('haproxy-refused', `HAProxy refused "${line}": ${reply.split('\n', 1)[0] ?? ''}`);
 }

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeHaproxyCli } from '../../../test/fakes/haproxy-cli.ts';
-import { payload } from './command.ts';
 import { RuntimeCli } from './runtime-cli.ts';
+import { printStep } from './step.ts';
 
 describe('RuntimeCli', () => {
   let folder: string;
@@ -38,7 +38,9 @@ describe('RuntimeCli', () => {
     const cli = await RuntimeCli.open(join(folder, 'admin.sock'));
     const socket = await peer;
     socket.on('data', () => {});
-    const replies = cli.send([payload('add map routes.map', ['a b']), payload('set ssl cert x', ['pem'])]);
+    const certificate = { kind: 'set-certificate', file: 'x', pem: ['pem'] } as const;
+    const steps = [{ kind: 'add-routes', lines: ['a b'] } as const, certificate];
+    const replies = cli.send(steps.map((step) => printStep(step, '')));
     for (const character of answer) {
       socket.write(character);
       await new Promise((resolve) => setImmediate(resolve));

@@ -8,7 +8,8 @@ import { bystanders, targets, type Json } from '../../../test/injection/objects.
 import { planOf } from '../../../test/injection/served.ts';
 import type { L7Plan } from '../../compile/plan.ts';
 import { renderCheckpoint } from './checkpoint.ts';
-import { renderChange, replaceRegexes, REPLACE_REGEXES } from './commands.ts';
+import { renderChange } from './change.ts';
+import { execute } from './execute.ts';
 
 const SKELETON = '# skeleton\n';
 const SELF_SIGNED =
@@ -18,19 +19,23 @@ function started(plan: L7Plan): FakeHaproxy {
   return new FakeHaproxy(checkpointFiles(renderCheckpoint(plan, SKELETON, SELF_SIGNED)), SKELETON);
 }
 
-/** Takes HAProxy from one plan to another, as the plane does it. Returns how many commands that took. */
-function lead(haproxy: FakeHaproxy, before: L7Plan, after: L7Plan): number {
-  const { commands } = renderChange(before, after, haproxy.leftovers, SELF_SIGNED);
+/** Takes HAProxy from one plan to another, by what the plane uses too. Returns how many steps that took. */
+async function lead(haproxy: FakeHaproxy, before: L7Plan, after: L7Plan): Promise<number> {
+  const { steps } = renderChange(before, after, haproxy.leftovers, SELF_SIGNED);
   const wanted = new Set(serverNames(after));
   const kept = serverNames(before).filter((name) => wanted.has(name));
-  for (const command of commands) {
-    const sent = command.startsWith(REPLACE_REGEXES) ? replaceRegexes(command, '1') : [command];
-    haproxy.send(sent.map((one) => `${one}\n`).join(''));
-    // A client that comes right now would get the default certificate.
-    const listed = new Set([...haproxy.crtList.values()].flat());
-    expect(kept.filter((name) => !listed.has(name))).toEqual([]);
-  }
-  return commands.length;
+  const send = (commands: readonly string[]): Promise<readonly string[]> =>
+    Promise.resolve(
+      commands.flatMap((command) => {
+        const answers = haproxy.send([command]);
+        // A client that comes right now would get the default certificate.
+        const listed = new Set([...haproxy.crtList.values()].flat());
+        expect(kept.filter((name) => !listed.has(name))).toEqual([]);
+        return answers;
+      }),
+    );
+  await execute(steps, send);
+  return steps.length;
 }
 
 function serverNames(plan: L7Plan): readonly string[] {
@@ -52,17 +57,17 @@ const world: fc.Arbitrary<readonly Json[]> = fc
   });
 
 describe('renderChange', () => {
-  it('leads any plan to any other as a start from nothing would, with nothing ever pointing at what is not there', () => {
+  it('leads any plan to any other as a start from nothing would, with nothing ever pointing at what is not there', async () => {
     let longest = 0;
-    fc.assert(
-      fc.property(fc.array(world, { minLength: 2, maxLength: 5 }), (worlds) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(world, { minLength: 2, maxLength: 5 }), async (worlds) => {
         const plans = worlds.map((objects) => planOf(objects).l7);
         const [first, ...rest] = plans;
         if (first === undefined) return;
         const haproxy = started(first);
         let before = first;
         for (const plan of rest) {
-          longest = Math.max(longest, lead(haproxy, before, plan));
+          longest = Math.max(longest, await lead(haproxy, before, plan));
           expect(haproxy.visible).toEqual(started(plan).visible);
           before = plan;
         }
@@ -72,15 +77,15 @@ describe('renderChange', () => {
     expect(longest).toBeGreaterThan(10);
   });
 
-  it('changes nothing for the same plan, compiled anew or not', () => {
-    fc.assert(
-      fc.property(world, (objects) => {
+  it('changes nothing for the same plan, compiled anew or not', async () => {
+    await fc.assert(
+      fc.asyncProperty(world, async (objects) => {
         const plan = planOf(objects).l7;
         const haproxy = started(plan);
-        expect(lead(haproxy, plan, plan)).toBe(0);
-        const anew = renderChange(plan, planOf(objects).l7, haproxy.leftovers, SELF_SIGNED).commands;
+        expect(await lead(haproxy, plan, plan)).toBe(0);
+        const anew = renderChange(plan, planOf(objects).l7, haproxy.leftovers, SELF_SIGNED).steps;
         // The order of regular expressions matters, so that they are replaced as a whole, and by the same here.
-        expect(anew.filter((command) => !command.startsWith(REPLACE_REGEXES))).toEqual([]);
+        expect(anew.filter(({ kind }) => !kind.endsWith('-map'))).toEqual([]);
       }),
       { numRuns: 40 },
     );
