@@ -34,26 +34,34 @@ function findingsPage(): string {
 }
 
 /** The reference page of the command line, from the commands themselves. */
-function flagsPage(): string {
-  const sections = sluiceCommands().map((command) => {
-    const rows = command.options.map(
-      (option) =>
-        `| \`${option.flags.replaceAll('|', '\\|')}\` | ${cell(option.description)} | ${cell(defaultOf(option))} |\n`,
-    );
-    const table = rows.length === 0 ? '' : `\n| Option | What | Default |\n| --- | --- | --- |\n${rows.join('')}`;
+async function flagsPage(): Promise<string> {
+  const sections = (await sluiceCommands()).map((command) => {
+    const groups = Map.groupBy(command.options, ({ helpGroupHeading }) => helpGroupHeading);
+    const tables = [...groups].map(([heading, options]) => `${headingOf(heading)}\n${tableOf(options)}`);
     return `## sluice ${command.name()} ${command.usage().replace('[options]', '').trim()}`
       .trimEnd()
-      .concat(`\n\n${command.description()}\n${table}`);
+      .concat(`\n\n${command.description()}\n${tables.join('')}`);
   });
-  return `# The command line\n\nWhat \`sluice COMMAND --help\` says, in one place.\n\n${sections.join('\n')}`;
+  return `# The command line\n\n${FLAGS_INTRO}\n\n${sections.join('\n')}`;
 }
 
-/** Defaults that are objects are told by the description of their option. */
-function defaultOf({ defaultValue, defaultValueDescription }: Option): string {
-  if (defaultValueDescription !== undefined) return defaultValueDescription;
-  const value: unknown = defaultValue;
-  if (Array.isArray(value)) return value.filter((item) => typeof item === 'string').join(', ');
-  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+const FLAGS_INTRO = `What \`sluice COMMAND --help\` says, in one place.
+
+Every option of \`run\` may be given in the environment instead, as \`SLUICE_\` and its name: \`SLUICE_HTTP_PORT=80\` is
+\`--http-port 80\`, \`SLUICE_TAKEOVER=true\` is \`--takeover\`. The same variables hold for the options of the same names of \`check\`
+and \`uninstall\`, and \`SLUICE_API_ADDRESS\` for \`get\` and \`explain\`. The command line comes first. An empty variable says nothing, nor
+does one such as \`tcp://10.96.0.10:80\`, as kubelet sets them for Services.`;
+
+function headingOf(heading: string | undefined): string {
+  return heading === undefined ? '' : `\n### ${heading.replace(/:$/, '')}\n`;
+}
+
+function tableOf(options: readonly Option[]): string {
+  const rows = options.map(
+    ({ flags, description, defaultValueDescription }) =>
+      `| \`${flags.replaceAll('|', '\\|')}\` | ${cell(description)} | ${cell(defaultValueDescription ?? '')} |\n`,
+  );
+  return `| Option | What | Default |\n| --- | --- | --- |\n${rows.join('')}`;
 }
 
 function cell(text: string): string {
@@ -104,7 +112,7 @@ describe('documentation', () => {
   });
 
   it('has a reference page of the command line, generated from the commands', async () => {
-    const page = await format(flagsPage(), { parser: 'markdown', ...(await resolveConfig(ROOT)) });
+    const page = await format(await flagsPage(), { parser: 'markdown', ...(await resolveConfig(ROOT)) });
     await expect(page).toMatchFileSnapshot(join(ROOT, 'docs/reference/flags.md'));
   });
 

@@ -3,13 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DEFAULT_L4 } from '../compile/l4/l4-settings.ts';
-import { checkManifests, type CheckOptions } from './check.ts';
+import { checkManifests, STANDALONE_SETTINGS, type CheckOptions } from './check.ts';
+import { defaultsOf } from './flags/flag.ts';
+import { RUN_FLAGS } from './flags/register.ts';
 
 const OPTIONS: CheckOptions = {
-  ingressClass: undefined,
-  l4: { ...DEFAULT_L4, nodeName: 'here' },
-  allowsLocalExternalNames: true,
-  allocation: { clusterIpRanges: [], nodePorts: { first: 30_000, last: 32_767 } },
+  settings: {
+    ...STANDALONE_SETTINGS,
+    l4: { ...DEFAULT_L4, nodeName: 'here' },
+    allocation: { ...defaultsOf(RUN_FLAGS.allocation.flags), clusterIpRanges: [] },
+  },
   onWait() {},
 };
 

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { Compiler } from '../compile/compiler.ts';
-import type { AllocationSettings, L4Settings } from '../compile/l4/l4-settings.ts';
 import type { Plan } from '../compile/plan.ts';
 import { NO_NODE_FACTS, type CompileSettings } from '../compile/settings.ts';
 import { Fault, messageOf } from '../lib/fault.ts';
@@ -18,6 +17,8 @@ import type { Source } from '../sources/source.ts';
 import { readManifests } from '../sources/manifests/manifest-source.ts';
 import type { FileLine, ManifestPlaces } from '../sources/manifests/places.ts';
 import { Store } from '../sources/store.ts';
+import { defaultsOf } from './flags/flag.ts';
+import { RUN_FLAGS } from './flags/register.ts';
 import { ROLE_INTERESTS } from './role.ts';
 import { programVersion } from './version.ts';
 
@@ -36,27 +37,20 @@ export interface PlacedFinding {
 
 /** What the manifests of a folder are compiled with when nothing is said. */
 export const STANDALONE_SETTINGS: CompileSettings = {
+  ...defaultsOf(RUN_FLAGS.compile.flags),
   mode: 'standalone',
   ingressClass: 'sluice',
   isIngressClassExplicit: false,
-  watchIngressWithoutClass: false,
-  defaultBackendService: undefined,
-  defaultCertificateSecret: undefined,
   allowsLocalExternalNames: true,
-  sslRedirect: true,
-  publishService: undefined,
   publishAddresses: [],
   l4: undefined,
   allocation: undefined,
 };
 
-/** What the operator is going to serve the objects with. */
 export interface CheckOptions {
-  readonly ingressClass: string | undefined;
-  readonly l4: L4Settings;
-  readonly allocation: AllocationSettings;
-  readonly allowsLocalExternalNames: boolean;
-  /** Told what is waited for, when that takes more than a second and whenever it is something else. */
+  /** What the operator is going to serve the objects with. */
+  readonly settings: CompileSettings;
+  /** Called with what is waited for, when that takes more than a second and whenever it is something else. */
   readonly onWait: (what: string) => void;
 }
 
@@ -64,7 +58,7 @@ export interface CheckOptions {
 export async function checkManifests(directory: string, options: CheckOptions): Promise<CheckReport> {
   const store = new Store();
   const places = await reading(directory, () => readManifests(directory, store));
-  const compiler = new Compiler(settingsFor('standalone', options));
+  const compiler = new Compiler(options.settings);
   const plan = await compileWith([new NameSource({ store, logger: silentLogger })], store, compiler, options);
   const placed = await reading(directory, () => inOrderOfFiles(directory, findingsOf(plan), places));
   return reportOf(store.snapshot, plan, placed);
@@ -104,7 +98,7 @@ async function inOrderOfFiles(
 /** Reads and compiles what an API server has, without serving it. @throws Fault when it does not answer in time. */
 export async function checkCluster(kubeconfig: string, options: CheckOptions): Promise<CheckReport> {
   const store = new Store();
-  const compiler = new Compiler(settingsFor('cluster', options));
+  const compiler = new Compiler(options.settings);
   const config = await loadKubeconfig(kubeconfig);
   const client = new KubeClient({ config, logger: silentLogger, userAgent: `sluice/${programVersion()}` });
   const sources = [
@@ -164,18 +158,6 @@ function describe(sources: readonly Source[]): string {
     .filter(({ state }) => state.kind !== 'synced')
     .map(({ name, state }) => (state.kind === 'stale' ? `${name}: ${state.reason}` : `${name} is ${state.kind}`))
     .join(', ');
-}
-
-function settingsFor(mode: CompileSettings['mode'], options: CheckOptions): CompileSettings {
-  const { ingressClass, l4, allocation, allowsLocalExternalNames } = options;
-  const settings: CompileSettings = {
-    ...STANDALONE_SETTINGS,
-    mode,
-    l4,
-    allocation: mode === 'standalone' ? allocation : undefined,
-    allowsLocalExternalNames,
-  };
-  return ingressClass === undefined ? settings : { ...settings, ingressClass, isIngressClassExplicit: true };
 }
 
 function reportOf(snapshot: Snapshot, plan: Plan, findings: readonly PlacedFinding[]): CheckReport {

@@ -132,7 +132,7 @@ async function startAccessLog(
   const server = new AccessLogServer({
     name,
     format: options.logFormat,
-    output: options.hasAccessLog ? new LogOutput(standardOutput(), { onDropped, onReturn }) : undefined,
+    output: options.engine.hasAccessLog ? new LogOutput(standardOutput(), { onDropped, onReturn }) : undefined,
     onRequest: (line) => metrics.requests.count(line),
     onUnreadable: onDropped,
   });

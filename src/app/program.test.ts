@@ -9,9 +9,10 @@ import { Metrics } from '../observe/metrics.ts';
 import { admitObject } from '../sources/admit/admit.ts';
 import type { Source, SourceState, Wants } from '../sources/source.ts';
 import { Store } from '../sources/store.ts';
-import { STANDALONE_SETTINGS } from './check.ts';
+import { runFlagDefaults } from './flags/register.ts';
 import type { RunOptions } from './options.ts';
 import { Program } from './program.ts';
+import { runOptionsOf } from './run-options.ts';
 import type { Role } from './role.ts';
 
 /** A source whose objects and states the test brings. */
@@ -91,42 +92,12 @@ afterEach(async () => {
 });
 
 function optionsIn(stateDirectory: string): RunOptions {
-  return {
-    source: { kind: 'manifests', directory: stateDirectory },
-    roles: new Set(['gateway']),
-    areRolesExplicit: true,
-    node: {
-      healthzAddress: undefined,
-      servesLocalhostNodePorts: false,
-      changesKernelSettings: false,
-      takesOver: false,
-      podBridge: undefined,
-    },
-    compile: STANDALONE_SETTINGS,
-    engine: {
-      bindAddresses: ['127.0.0.1'],
-      httpPort: 1,
-      httpsPort: 2,
-      publicHttpsPort: 2,
-      isHttp3: false,
-      trustedProxies: [],
-      hasAccessLog: false,
-      threads: undefined,
-      maxConnections: 10,
-      hardStopAfterS: 1,
-      user: undefined,
-    },
-    haproxyPath: undefined,
-    stateDirectory,
-    leaseNamespace: undefined,
-    apiAddress: '127.0.0.1:0',
-    logFormat: 'json',
-    logLevel: 'error',
-    hasAccessLog: false,
-    keepsServing: false,
-    shutdownDelayMs: 0,
-    drainMs: 0,
-  };
+  const flags = runFlagDefaults();
+  return runOptionsOf({
+    ...flags,
+    source: { ...flags.source, manifests: stateDirectory },
+    program: { ...flags.program, roles: new Set(['gateway']), stateDirectory, apiAddress: '127.0.0.1:0' },
+  });
 }
 
 /** Long enough for what is due at the end of a turn of the event loop, and for what that brings. */

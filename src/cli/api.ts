@@ -1,14 +1,24 @@
-import type { Command } from 'commander';
+import { option } from '../app/flags/flag.ts';
+import { hostPortOf } from '../app/flags/readers.ts';
 import { Fault, messageOf } from '../lib/fault.ts';
 import { isRecord } from '../lib/is-record.ts';
-import { hostPortOf } from './arguments.ts';
 
 /** How long the API may take to answer, in milliseconds. */
 const ANSWER_DEADLINE_MS = 10_000;
 
-/** Adds `--api-address` to a command that asks a running Sluice. */
-export function withApiAddress(command: Command): Command {
-  return command.option('--api-address <host:port>', 'the API of the running Sluice', hostPortOf, '127.0.0.1:9901');
+/** The flags of a command that asks a running Sluice. */
+export const API_FLAGS = {
+  apiAddress: option({
+    flag: '--api-address <host:port>',
+    help: 'the API of the running Sluice',
+    read: askAt,
+    default: '127.0.0.1:9901',
+  }),
+};
+
+/** HOST:PORT. Also :PORT, as it stands in the environment of a container whose Sluice listens on all addresses. */
+function askAt(text: string): string {
+  return hostPortOf(text.startsWith(':') ? `127.0.0.1${text}` : text);
 }
 
 /** Asks the API of a running Sluice for a JSON object. @throws Fault that says what to do when nobody answers, or somebody else. */

@@ -1,17 +1,13 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { checkCluster, checkManifests, type CheckReport } from '../app/check.ts';
+import { option } from '../app/flags/flag.ts';
+import { oneOf } from '../app/flags/readers.ts';
+import type { RunFlags } from '../app/flags/register.ts';
+import { compileSettingsOf, l4SettingsOf } from '../app/run-options.ts';
 import { Fault } from '../lib/fault.ts';
 import type { Finding } from '../model/finding.ts';
 import { nameOf } from '../model/object.ts';
-import {
-  allocationOf,
-  allowsLocalExternalNames,
-  l4SettingsOf,
-  NODE_FLAG_DEFAULTS,
-  refuseBesideApiServer,
-  withServiceFlags,
-  type ServiceFlags,
-} from './node-flags.ts';
+import { flagValues, refuseIdleFlags, runFlagValues, withFlags, withRunFlags } from './flag-options.ts';
 import { print } from './print.ts';
 
 const EXAMPLES = `Examples:
@@ -23,50 +19,49 @@ const EXAMPLES = `Examples:
 /** Exit status when there are Findings. */
 const EXIT_FINDINGS = 3;
 
-interface CheckFlags extends ServiceFlags {
-  readonly kubeconfig?: string;
-  readonly ingressClass?: string;
-  readonly output: 'text' | 'json';
-}
+const OUTPUT = option({
+  flag: '-o, --output <text|json>',
+  help: 'how the report is written',
+  read: oneOf('text', 'json'),
+  default: 'text',
+});
 
 /** `sluice check`: what is wrong with the objects of a folder or a cluster, without serving them. */
 export function checkCommand(): Command {
-  const command = new Command('check')
-    .description(
-      'Say what is wrong with the objects of a folder or a cluster, without serving them. Exit status 3 when something is.',
-    )
-    .addHelpText('before', EXAMPLES)
-    .argument('[dir]', 'folder of manifests')
-    .option('--kubeconfig <file>', 'look at what this API server has instead')
-    .option('--ingress-class <name>', 'class that is served in any case')
-    .addOption(new Option('-o, --output <format>').choices(['text', 'json']).default('text'));
-  return withServiceFlags(command).action(async (directory: string | undefined, flags: CheckFlags) => {
-    const report = await check(directory, flags);
-    print(flags.output === 'json' ? `${JSON.stringify(report, undefined, 2)}\n` : formatReport(report));
-    if (report.findings.length > 0) process.exitCode = EXIT_FINDINGS;
-  });
+  const command = new Command('check').addHelpText('before', EXAMPLES).argument('[dir]', 'folder of manifests');
+  withFlags(command, { output: OUTPUT });
+  return withRunFlags(command, ({ isChecked }) => isChecked === true).action(
+    async (directory: string | undefined, _: unknown, parsed: Command) => {
+      const { output } = flagValues(parsed, { output: OUTPUT }, {});
+      const flags = runFlagValues(parsed, process.env);
+      const source = sourceOf(directory, flags.source.kubeconfig, parsed);
+      refuseIdleFlags(parsed, { ...flags, source });
+      const report = await check(source, flags);
+      print(output === 'json' ? `${JSON.stringify(report, undefined, 2)}\n` : formatReport(report));
+      if (report.findings.length > 0) process.exitCode = EXIT_FINDINGS;
+    },
+  );
 }
 
-function check(directory: string | undefined, flags: CheckFlags): Promise<CheckReport> {
-  const { kubeconfig, ingressClass } = flags;
-  const l4 = l4SettingsOf({ ...NODE_FLAG_DEFAULTS, ...flags });
-  const options = {
-    ingressClass,
-    l4,
-    allocation: allocationOf(flags),
-    allowsLocalExternalNames: allowsLocalExternalNames(flags, directory !== undefined),
-    onWait: tellWait,
-  };
-  if (directory !== undefined && kubeconfig === undefined) return checkManifests(directory, options);
-  if (directory === undefined && kubeconfig !== undefined) {
-    refuseBesideApiServer(flags);
-    return checkCluster(kubeconfig, options);
-  }
-  throw new Fault('usage', 'give either a folder of manifests or --kubeconfig FILE', { retryable: false });
+/** What is looked at; a folder that is named comes before an API server that the environment names. */
+function sourceOf(directory: string | undefined, kubeconfig: string | undefined, command: Command): RunFlags['source'] {
+  const isNamed = command.getOptionValueSource('kubeconfig') === 'cli';
+  if (directory === undefined ? kubeconfig === undefined : isNamed)
+    throw new Fault('usage', 'give either a folder of manifests or --kubeconfig FILE', { retryable: false });
+  return directory === undefined
+    ? { manifests: undefined, kubeconfig }
+    : { manifests: directory, kubeconfig: undefined };
+}
+
+function check({ manifests, kubeconfig }: RunFlags['source'], flags: RunFlags): Promise<CheckReport> {
+  const kind = manifests === undefined ? 'cluster' : 'manifests';
+  const settings = { ...compileSettingsOf(flags, kind), l4: l4SettingsOf(flags) };
+  if (manifests !== undefined) return checkManifests(manifests, { settings, onWait: reportWait });
+  return checkCluster(kubeconfig ?? '', { settings, onWait: reportWait });
 }
 
 /** Not on standard output, which is data. */
-function tellWait(what: string): void {
+function reportWait(what: string): void {
   process.stderr.write(`Waiting a minute at most: ${what}\n`);
 }
 

@@ -5,16 +5,17 @@ import { lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endOnceWritten } from '../app/ending.ts';
+import { optional } from '../app/flags/flag.ts';
+import { textOf } from '../app/flags/readers.ts';
 import { whyNoNode } from '../app/node-possible.ts';
+import { runOptionsOf } from '../app/run-options.ts';
 import { startProgram } from '../app/start.ts';
 import { removeKernelTables } from '../app/uninstall.ts';
 import { crash } from '../lib/crash.ts';
 import { Fault, messageOf } from '../lib/fault.ts';
 import type { ServiceRow } from '../observe/service-rows.ts';
 import { askApi } from './api.ts';
-import { cidrsOf } from './arguments.ts';
-import { NODE_FLAG_DEFAULTS } from './node-flags.ts';
-import { runOptions } from './run.ts';
+import { flagValues, parseRunFlags, withFlags } from './flag-options.ts';
 
 /** The ports of the endpoints in examples/quickstart. */
 const BACKENDS = [
@@ -23,44 +24,37 @@ const BACKENDS = [
   { name: 'admin', port: 9103 },
 ] as const;
 
+/** What `sluice run` is given for a demonstration. */
+const FLAGS =
+  // The ClusterIPs are loopback addresses, which cannot leave the machine.
+  '--service-cluster-ip-range 127.96.0.0/16 --bind-address 127.0.0.1 --healthz-address none --log-format text --drain-timeout 5';
+
+const DEMO_FLAGS = {
+  manifests: optional({
+    flag: '--manifests <dir>',
+    help: 'serve this folder instead, with the same backends',
+    read: textOf,
+  }),
+};
+
 /** `sluice demo`: the quick start; small backends, Sluice in front of them, and a URL to try. */
 export function demoCommand(): Command {
-  return new Command('demo')
-    .description('Serve the quick-start manifests with small demo backends, and print a URL to try.')
-    .option('--manifests <dir>', 'serve this folder instead, with the same backends')
-    .action(runDemo);
+  return withFlags(new Command('demo'), DEMO_FLAGS).action((_: unknown, command: Command) =>
+    runDemo(flagValues(command, DEMO_FLAGS, {}).manifests ?? QUICKSTART),
+  );
 }
 
-async function runDemo(flags: { readonly manifests?: string }): Promise<void> {
-  const manifests = flags.manifests ?? fileURLToPath(new URL('../../examples/quickstart', import.meta.url));
+const QUICKSTART = fileURLToPath(new URL('../../examples/quickstart', import.meta.url));
+
+async function runDemo(manifests: string): Promise<void> {
   const servers = await Promise.all(BACKENDS.map(startBackend));
   const stateDirectory = await demoDirectory();
   process.stderr.write(
     `Demo backends answer on ports ${BACKENDS.map(({ port }) => port).join(', ')}. Starting Sluice on ${manifests} ...\n`,
   );
-  const options = runOptions({
-    ...NODE_FLAG_DEFAULTS,
-    // Loopback addresses, which cannot leave the machine.
-    serviceClusterIpRange: cidrsOf('127.96.0.0/16'),
-    healthzAddress: 'none',
-    manifests,
-    httpPort: 8080,
-    httpsPort: 8443,
-    bindAddress: ['127.0.0.1'],
-    apiAddress: '127.0.0.1:9901',
-    stateDir: stateDirectory,
-    watchIngressWithoutClass: false,
-    sslRedirect: 'true',
-    trustedProxies: [],
-    http3: false,
-    maxConnections: 4000,
-    accessLog: true,
-    logFormat: 'text',
-    logLevel: 'info',
-    keepServing: false,
-    shutdownDelay: 0,
-    drainTimeout: 5,
-  });
+  const options = runOptionsOf(
+    parseRunFlags([...FLAGS.split(' '), '--manifests', manifests, '--state-dir', stateDirectory]),
+  );
   try {
     await startProgram(options, () => {
       welcome(options.apiAddress).catch(crash);

@@ -1,9 +1,12 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
+import { option } from '../app/flags/flag.ts';
+import { oneOf } from '../app/flags/readers.ts';
 import { Fault } from '../lib/fault.ts';
 import { ipAddressOf, isPort, type IpAddress } from '../model/grammar.ts';
 import type { TransportProtocol } from '../model/service.ts';
 import type { PacketAnswer } from '../observe/explain.ts';
-import { askApi, withApiAddress } from './api.ts';
+import { API_FLAGS, askApi } from './api.ts';
+import { flagValues, withFlags } from './flag-options.ts';
 import { print } from './print.ts';
 
 const EXAMPLES = `Examples:
@@ -20,17 +23,25 @@ interface Destination {
   readonly protocol: TransportProtocol;
 }
 
+const FLAGS = {
+  output: option({
+    flag: '-o, --output <text|json>',
+    help: 'how the answer is written',
+    read: oneOf('text', 'json'),
+    default: 'text',
+  }),
+};
+
 /** `sluice explain`: what the kernel of the node that Sluice runs on does with a packet, and why. */
 export function explainCommand(): Command {
-  return withApiAddress(
-    new Command('explain')
-      .description('Say what the kernel of this node does with a new connection, and why.')
-      .addHelpText('before', EXAMPLES)
-      .argument('<client-ip>', 'address of the client', clientOf)
-      .argument('<address:port[/protocol]>', 'what it connects to; the protocol is tcp unless given', destinationOf)
-      .addOption(new Option('-o, --output <format>').choices(['text', 'json']).default('text')),
-  ).action(
-    async (client: IpAddress, to: Destination, flags: { readonly output: string; readonly apiAddress: string }) => {
+  const command = new Command('explain')
+    .addHelpText('before', EXAMPLES)
+    .argument('<client-ip>', 'address of the client', clientOf)
+    .argument('<address:port[/protocol]>', 'what it connects to; the protocol is tcp unless given', destinationOf);
+  return withFlags(withFlags(command, FLAGS), API_FLAGS).action(
+    async (client: IpAddress, to: Destination, _: unknown, parsed: Command) => {
+      const { output } = flagValues(parsed, FLAGS, {});
+      const { apiAddress } = flagValues(parsed, API_FLAGS, process.env);
       if (client.includes(':') !== to.address.includes(':'))
         throw new Fault('usage', `${client} and ${to.address} are of different families: no packet goes between them`, {
           retryable: false,
@@ -42,8 +53,8 @@ export function explainCommand(): Command {
         protocol: to.protocol,
       });
       // The answer comes from the API of the same program, whose type this is.
-      const answer = (await askApi(flags.apiAddress, `/api/v1/explain?${query.toString()}`)) as unknown as PacketAnswer;
-      print(flags.output === 'json' ? `${JSON.stringify(answer, undefined, 2)}\n` : formatAnswer(client, to, answer));
+      const answer = (await askApi(apiAddress, `/api/v1/explain?${query.toString()}`)) as unknown as PacketAnswer;
+      print(output === 'json' ? `${JSON.stringify(answer, undefined, 2)}\n` : formatAnswer(client, to, answer));
     },
   );
 }

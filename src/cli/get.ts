@@ -1,8 +1,10 @@
-import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { stringify } from 'yaml';
+import { Argument, Command, InvalidArgumentError } from 'commander';
+import { option, optional, switchOn, type ValuesOf } from '../app/flags/flag.ts';
+import { oneOf, textOf } from '../app/flags/readers.ts';
 import { Fault } from '../lib/fault.ts';
-import { askApi, withApiAddress } from './api.ts';
+import { API_FLAGS, askApi } from './api.ts';
 import { LISTINGS, type Listing } from './columns.ts';
+import { flagValues, withFlags } from './flag-options.ts';
 import { print } from './print.ts';
 import { formatTable } from './table.ts';
 
@@ -15,27 +17,32 @@ const EXAMPLES = `Examples:
 
 const WHAT = LISTINGS.map(({ plural }) => plural);
 
-interface GetFlags {
-  readonly namespace?: string;
-  readonly allNamespaces?: boolean;
-  readonly output: 'table' | 'wide' | 'json' | 'yaml';
-  readonly apiAddress: string;
-}
+const FLAGS = {
+  namespace: optional({
+    flag: '-n, --namespace <name>',
+    help: 'only what objects of this namespace made',
+    read: textOf,
+  }),
+  allNamespaces: switchOn({ flag: '-A, --all-namespaces', help: 'of all namespaces, which is the default' }),
+  output: option({
+    flag: '-o, --output <table|wide|json|yaml>',
+    help: 'how the rows are written',
+    read: oneOf('table', 'wide', 'json', 'yaml'),
+    default: 'table',
+  }),
+};
 
 /** `sluice get`: what a running Sluice serves, through its HTTP API. */
 export function getCommand(): Command {
   const command = new Command('get')
-    .description('Show what a running Sluice serves.')
     .addHelpText('before', EXAMPLES)
     .addArgument(new Argument(`<${WHAT.join('|')}>`, 'what to show').argParser(listingOf))
-    .argument('[name]', 'only what has this name: a host, a Service, a Secret, an object')
-    .option('-n, --namespace <name>', 'only what objects of this namespace made')
-    .option('-A, --all-namespaces', 'of all namespaces, which is the default')
-    .addOption(new Option('-o, --output <format>').choices(['table', 'wide', 'json', 'yaml']).default('table'));
-  return withApiAddress(command).action(
-    async (listing: Listing<unknown>, name: string | undefined, flags: GetFlags) => {
-      const items = await fetchItems(flags.apiAddress, listing.plural);
-      printRows(listing, items, name, flags);
+    .argument('[name]', 'only what has this name: a host, a Service, a Secret, an object');
+  return withFlags(withFlags(command, FLAGS), API_FLAGS).action(
+    async (listing: Listing<unknown>, name: string | undefined, _: unknown, parsed: Command) => {
+      const { apiAddress } = flagValues(parsed, API_FLAGS, process.env);
+      const items = await fetchItems(apiAddress, listing.plural);
+      await printRows(listing, items, name, flagValues(parsed, FLAGS, {}));
     },
   );
 }
@@ -52,22 +59,26 @@ async function fetchItems(address: string, what: string): Promise<readonly unkno
 }
 
 /** @throws Fault when something was asked for by name and is not there */
-function printRows(
+async function printRows(
   { plural, columns, namesOf }: Listing<unknown>,
   items: readonly unknown[],
   name: string | undefined,
-  { namespace, allNamespaces, output }: GetFlags,
-): void {
+  { namespace, allNamespaces, output }: ValuesOf<typeof FLAGS>,
+): Promise<void> {
   const rows = items.filter((row) => {
     const found = namesOf(row);
-    const isThere = namespace === undefined || allNamespaces === true || found.namespace === namespace;
+    const isThere = namespace === undefined || allNamespaces || found.namespace === namespace;
     return isThere && (name === undefined || found.names.includes(name));
   });
-  const where = namespace === undefined || allNamespaces === true ? '' : ` in namespace ${namespace}`;
+  const where = namespace === undefined || allNamespaces ? '' : ` in namespace ${namespace}`;
   if (name !== undefined && rows.length === 0)
     throw new Fault('not-found', `there are no ${plural} named "${name}"${where}`, { retryable: false });
   if (output === 'json') print(`${JSON.stringify({ items: rows }, undefined, 2)}\n`);
-  else if (output === 'yaml') print(stringify({ items: rows }));
+  else if (output === 'yaml') {
+    // Loaded only here: it would take half of the start.
+    const { stringify } = await import('yaml');
+    print(stringify({ items: rows }));
+  }
   // Not on standard output, whose lines are counted and piped.
   else if (rows.length === 0) process.stderr.write(`There are no ${plural}${where}.\n`);
   else {

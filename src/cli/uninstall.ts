@@ -1,17 +1,20 @@
 import { Command } from 'commander';
+import { RUN_FLAGS } from '../app/flags/register.ts';
+import { stateDirectoryOf } from '../app/run-options.ts';
 import { uninstall } from '../app/uninstall.ts';
+import { flagValues, withFlags } from './flag-options.ts';
 import { print } from './print.ts';
-import { stateDirectoryOf } from './run.ts';
+
+/** The row of `sluice run`: where it kept its state. */
+const FLAGS = { stateDirectory: RUN_FLAGS.program.flags.stateDirectory };
 
 /** `sluice uninstall`: takes away what Sluice has put on the machine; a sysctl that it has set stays. */
 export function uninstallCommand(): Command {
-  return new Command('uninstall')
-    .description('Remove everything of Sluice from this machine: kernel tables, a HAProxy left behind, kept state.')
-    .option('--state-dir <dir>', 'where the state was kept (default: as for "sluice run")')
-    .action(async (flags: { readonly stateDir?: string }) => {
-      const removed = await uninstall(stateDirectoryOf(flags.stateDir));
-      const lines =
-        removed.length === 0 ? ['Nothing of Sluice was on this machine.'] : removed.map((what) => `Removed ${what}.`);
-      print(`${lines.join('\n')}\n`);
-    });
+  return withFlags(new Command('uninstall'), FLAGS).action(async (_: unknown, command: Command) => {
+    const { stateDirectory } = flagValues(command, FLAGS, process.env);
+    const removed = await uninstall(stateDirectoryOf(stateDirectory));
+    const lines =
+      removed.length === 0 ? ['Nothing of Sluice was on this machine.'] : removed.map((what) => `Removed ${what}.`);
+    print(`${lines.join('\n')}\n`);
+  });
 }

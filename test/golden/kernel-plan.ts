@@ -1,6 +1,6 @@
-import { Command } from 'commander';
 import { STANDALONE_SETTINGS } from '../../src/app/check.ts';
-import { allocationOf, l4SettingsOf, withNodeFlags, type NodeFlags } from '../../src/cli/node-flags.ts';
+import { l4SettingsOf } from '../../src/app/run-options.ts';
+import { parseRunFlags } from '../../src/cli/flag-options.ts';
 import { Compiler } from '../../src/compile/compiler.ts';
 import type { L4Plan } from '../../src/compile/l4/l4-plan.ts';
 import type { Plan } from '../../src/compile/plan.ts';
@@ -65,10 +65,9 @@ export function compileForNode(text: string, addresses: readonly string[]): Plan
 
 function settingsOf(text: string): CompileSettings {
   const words = (commentOf(text, 'flags') ?? '').split(/\s+/).filter((word) => word !== '');
-  const command = withNodeFlags(new Command().exitOverride());
-  const flags = command.parse([...NODE, ...words], { from: 'user' }).opts<NodeFlags>();
+  const flags = parseRunFlags([...NODE, ...words]);
   const allocates = commentOf(text, 'allocates') !== 'no';
-  return { ...STANDALONE_SETTINGS, l4: l4SettingsOf(flags), allocation: allocates ? allocationOf(flags) : undefined };
+  return { ...STANDALONE_SETTINGS, l4: l4SettingsOf(flags), allocation: allocates ? flags.allocation : undefined };
 }
 
 function commentOf(text: string, name: string): string | undefined {

@@ -1,0 +1,106 @@
+import { DEFAULT_L4, type L4Settings, type LocalDetection } from '../../compile/l4/l4-settings.ts';
+import { option, optional, switchOff, switchOn, type FlagsFor } from './flag.ts';
+import * as read from './readers.ts';
+
+/** Flags about Service traffic in the kernel, named as kube-proxy names its own where it has them. */
+
+/** What Services mean on a node. */
+export const L4_FLAGS = {
+  nodeName: optional({
+    flag: '--node-name <name>',
+    help: 'the Node object that this machine is',
+    read: read.nodeNameOf,
+    defaultText: 'its host name',
+    role: 'node',
+  }),
+  zone: optional({
+    flag: '--zone <name>',
+    help: 'zone of this machine',
+    read: read.textOf,
+    defaultText: 'topology.kubernetes.io/zone of its Node',
+    role: 'node',
+  }),
+  masqueradesAll: switchOn({
+    flag: '--masquerade-all',
+    help: 'replace the source of everything that comes in by a ClusterIP',
+    role: 'node',
+  }),
+  nodePortAddresses: option({
+    flag: '--nodeport-addresses <primary|cidr,...>',
+    help: 'addresses of this machine that node ports and health check node ports answer on',
+    read: read.nodePortAddressesOf,
+    default: DEFAULT_L4.nodePortAddresses,
+    role: 'node',
+  }),
+  externalIps: option({
+    flag: '--external-ips <allow|deny|cidr,...>',
+    help: 'which spec.externalIPs are served: any user could take over an address by them',
+    read: read.externalIpsOf,
+    default: DEFAULT_L4.externalIps,
+    defaultText: 'deny',
+    role: 'node',
+    isChecked: true,
+  }),
+  proxyName: optional({
+    flag: '--service-proxy-name <name>',
+    help: 'serve the Services with this service.kubernetes.io/service-proxy-name',
+    read: read.textOf,
+    role: 'node',
+  }),
+} satisfies FlagsFor<{ readonly [Key in keyof L4Settings]: L4Settings[Key] | undefined }>;
+
+/** How pods of this node are told from others. */
+export const DETECTION_FLAGS = {
+  mode: option({
+    flag: '--detect-local-mode <mode>',
+    help: 'how pods of this node are recognized: ClusterCIDR, NodeCIDR, BridgeInterface or InterfaceNamePrefix',
+    read: read.oneOf<LocalDetection['mode']>('ClusterCIDR', 'NodeCIDR', 'BridgeInterface', 'InterfaceNamePrefix'),
+    default: 'ClusterCIDR',
+    role: 'node',
+  }),
+  clusterCidrs: option({
+    flag: '--cluster-cidr <cidr,...>',
+    help: 'for --detect-local-mode ClusterCIDR: where pods have their addresses',
+    read: read.cidrsOf,
+    default: [],
+    role: 'node',
+  }),
+  podBridge: optional({
+    flag: '--pod-bridge-interface <name>',
+    help: 'for --detect-local-mode BridgeInterface',
+    read: read.interfaceOf,
+    role: 'node',
+  }),
+  podInterfacePrefix: optional({
+    flag: '--pod-interface-name-prefix <prefix>',
+    help: 'for --detect-local-mode InterfaceNamePrefix',
+    read: read.interfaceOf,
+    role: 'node',
+  }),
+};
+
+/** What the node role does beyond what compile has to know. */
+export const NODE_FLAGS = {
+  servesLocalhostNodePorts: switchOn({
+    flag: '--localhost-nodeports',
+    help: 'TCP node ports answer on 127.0.0.1 and ::1 too',
+    role: 'node',
+  }),
+  healthzAddress: option({
+    flag: '--healthz-address <host:port|none>',
+    help: 'where balancers ask for /healthz of this node; :PORT is all addresses',
+    read: read.listenOnOrNone,
+    default: ':10256',
+    role: 'node',
+  }),
+  changesKernelSettings: switchOff({
+    flag: '--no-kernel-settings',
+    help: 'leave nf_conntrack_tcp_be_liberal as it is',
+    role: 'node',
+  }),
+  takesOver: switchOn({
+    flag: '--takeover',
+    help: 'replace an active kube-proxy, without losing a connection',
+    role: 'node',
+  }),
+};

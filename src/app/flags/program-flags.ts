@@ -1,0 +1,66 @@
+import { ROLES } from '../role.ts';
+import { option, optional, switchOn } from './flag.ts';
+import * as read from './readers.ts';
+
+/** The program itself. */
+export const PROGRAM_FLAGS = {
+  roles: optional({
+    flag: '--role <name,...>',
+    help: `of ${ROLES.join(', ')}`,
+    read: read.rolesOf,
+    defaultText: 'all that this machine allows',
+  }),
+  stateDirectory: optional({
+    flag: '--state-dir <dir>',
+    help: 'where the last good state is kept',
+    read: read.textOf,
+    defaultText: '~/.local/state/sluice, as root /var/lib/sluice',
+  }),
+  haproxyPath: optional({
+    flag: '--haproxy-path <file>',
+    help: 'HAProxy 3.4.7 or newer to drive',
+    read: read.textOf,
+    defaultText: 'the first that is found on PATH, or that "make setup" has installed',
+    environment: 'SLUICE_HAPROXY',
+  }),
+  leaseNamespace: optional({
+    flag: '--lease-namespace <name>',
+    help: 'namespace of the Lease that replicas elect their leader with',
+    read: read.textOf,
+    defaultText: 'that of the pod',
+  }),
+  apiAddress: option({
+    flag: '--api-address <host:port>',
+    help: 'where health, metrics and the JSON API listen; :PORT is all addresses',
+    read: read.listenOn,
+    default: '127.0.0.1:9901',
+  }),
+  logFormat: option({
+    flag: '--log-format <json|text>',
+    help: 'how the log is written',
+    read: read.oneOf('json', 'text'),
+    default: process.stderr.isTTY ? 'text' : 'json',
+    defaultText: 'text on a terminal, json elsewhere',
+  }),
+  logLevel: option({
+    flag: '--log-level <debug|info|warn|error>',
+    help: 'the least important lines that are written',
+    read: read.oneOf('debug', 'info', 'warn', 'error'),
+    default: 'info',
+  }),
+  keepsServing: switchOn({ flag: '--keep-serving', help: 'leave HAProxy serving when Sluice ends, for restarts' }),
+  shutdownDelayMs: option({
+    flag: '--shutdown-delay <seconds>',
+    help: 'keep taking connections this long after SIGTERM, not ready',
+    read: read.secondsAsMs,
+    default: 0,
+    defaultText: '0',
+  }),
+  drainMs: option({
+    flag: '--drain-timeout <seconds>',
+    help: 'let running requests end for this long',
+    read: read.secondsAsMs,
+    default: 30_000,
+    defaultText: '30',
+  }),
+};

@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { hostPortOf, listenOn, oneOf, secondsAsMs } from './readers.ts';
+
+describe('HOST:PORT', () => {
+  it.each(['127.0.0.1:9901', '0.0.0.0:10256', '[::1]:9901', 'localhost:65535'])('is taken: %s', (text) => {
+    expect(hostPortOf(text)).toBe(text);
+    expect(listenOn(text)).toBe(text);
+  });
+
+  it('needs no host where a server is to listen, but where one is asked', () => {
+    expect(listenOn(':9901')).toBe(':9901');
+    expect(() => hostPortOf(':9901')).toThrow('Give it as HOST:PORT');
+  });
+
+  it.each([
+    'foo',
+    '9901',
+    ':',
+    ':0',
+    ':65536',
+    ':x',
+    '127.0.0.1:',
+    '127.0.0.1:0',
+    '127.0.0.1:65536',
+    '::1:9901',
+    '127.0.0.1:x',
+  ])('is refused: %s', (text) => {
+    for (const read of [hostPortOf, listenOn]) expect(() => read(text)).toThrow('Give it as HOST:PORT');
+  });
+});
+
+it('reads seconds as milliseconds', () => {
+  expect(secondsAsMs('0.5')).toBe(500);
+  for (const text of ['', '-1', 'x', 'Infinity']) expect(() => secondsAsMs(text)).toThrow('Give a number of seconds.');
+});
+
+it('names the words that there are', () => {
+  expect(oneOf('json', 'text')('text')).toBe('text');
+  expect(() => oneOf('json', 'text')('TEXT')).toThrow('Give one of: json, text.');
+});

@@ -1,0 +1,151 @@
+import type { AllocationSettings, ExternalIpPolicy, L4Settings } from '../../compile/l4/l4-settings.ts';
+import { cidrOf, hostCidr, type Cidr } from '../../model/cidr.ts';
+import { hostnameOf, ipAddressOf, isDnsSubdomain, isPort } from '../../model/grammar.ts';
+import type { PublishedAddress } from '../../model/service.ts';
+import { ROLES, type RoleName } from '../role.ts';
+import { UsageMistake } from './flag.ts';
+
+/** Readers of what flags are given: each returns what that means, or throws what is wrong with it as a {@link UsageMistake}. */
+
+/** Any text that says something. */
+export function textOf(text: string): string {
+  if (text.trim() === '') throw new UsageMistake('Give something.');
+  return text;
+}
+
+/** One of a few words. */
+export function oneOf<Word extends string>(...words: readonly Word[]): (text: string) => Word {
+  return (text) => {
+    const found = words.find((word) => word === text);
+    if (found === undefined) throw new UsageMistake(`Give one of: ${words.join(', ')}.`);
+    return found;
+  };
+}
+
+export function allowOrDeny(text: string): boolean {
+  return oneOf('allow', 'deny')(text) === 'allow';
+}
+
+export function portOf(text: string): number {
+  const port = Number(text);
+  if (!isPort(port)) throw new UsageMistake('Give a port from 1 to 65535.');
+  return port;
+}
+
+/** HOST:PORT as it was given; an IPv6 address stands in brackets. */
+export function hostPortOf(text: string): string {
+  if (isHostPort(text)) return text;
+  throw new UsageMistake('Give it as HOST:PORT, such as 127.0.0.1:9901 or [::1]:9901.');
+}
+
+/** Where a server is to listen: the same, or :PORT for all addresses. */
+export function listenOn(text: string): string {
+  if (isHostPort(text) || (/^:\d{1,5}$/.test(text) && isPort(Number(text.slice(1))))) return text;
+  throw new UsageMistake('Give it as HOST:PORT, such as 127.0.0.1:9901 or [::1]:9901, or as :PORT for all addresses.');
+}
+
+/** The same, or `none` for nowhere. */
+export function listenOnOrNone(text: string): string | undefined {
+  return text === 'none' ? undefined : listenOn(text);
+}
+
+function isHostPort(text: string): boolean {
+  const [, host = '', port] = /^(\[[^\]]+\]|[^:\s]+):(\d{1,5})$/.exec(text) ?? [];
+  const isHost = host.startsWith('[') ? ipAddressOf(host.slice(1, -1)) !== undefined : host !== '';
+  return isHost && isPort(Number(port));
+}
+
+export function countOf(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1) throw new UsageMistake('Give a whole number from 1.');
+  return count;
+}
+
+/** Seconds, as milliseconds. */
+export function secondsAsMs(text: string): number {
+  const seconds = text.trim() === '' ? Number.NaN : Number(text);
+  if (!Number.isFinite(seconds) || seconds < 0) throw new UsageMistake('Give a number of seconds.');
+  return seconds * 1_000;
+}
+
+export function addressesOf(text: string): readonly string[] {
+  return text.split(',').map((item) => {
+    const address = ipAddressOf(item.trim());
+    if (address === undefined) throw new UsageMistake(`"${item}" is not an IP address.`);
+    return address;
+  });
+}
+
+/** Ranges; a plain address stands for itself alone. */
+export function cidrsOf(text: string): readonly Cidr[] {
+  return text.split(',').map((item) => {
+    const address = ipAddressOf(item.trim());
+    const cidr = address === undefined ? cidrOf(item) : hostCidr(address);
+    if (cidr === undefined) throw new UsageMistake(`"${item}" is not a CIDR such as 192.0.2.0/24.`);
+    return cidr;
+  });
+}
+
+/** Ranges as they are written. */
+export function cidrTextsOf(text: string): readonly string[] {
+  return cidrsOf(text).map((cidr) => cidr.text);
+}
+
+export function clusterIpRangesOf(text: string): readonly Cidr[] {
+  const ranges = cidrsOf(text);
+  const families = new Set(ranges.map(({ family }) => family));
+  if (families.size !== ranges.length) throw new UsageMistake('Give one range a family.');
+  return ranges;
+}
+
+export function nodePortAddressesOf(text: string): L4Settings['nodePortAddresses'] {
+  return text === 'primary' ? text : cidrsOf(text);
+}
+
+export function externalIpsOf(text: string): ExternalIpPolicy {
+  return text === 'allow' || text === 'deny' ? { kind: text } : { kind: 'ranges', cidrs: cidrsOf(text) };
+}
+
+export function publishedOf(text: string): readonly PublishedAddress[] {
+  return text.split(',').map((item) => {
+    const ip = ipAddressOf(item.trim());
+    if (ip !== undefined) return { ip };
+    const hostname = hostnameOf(item.trim());
+    if (hostname === undefined) throw new UsageMistake(`"${item}" is neither an IP address nor a host name.`);
+    return { hostname };
+  });
+}
+
+/** The name of an object in a namespace. */
+export function namespacedNameOf(text: string): string {
+  if (!/^[a-z0-9.-]+\/[a-z0-9.-]+$/.test(text)) throw new UsageMistake('Give it as namespace/name.');
+  return text;
+}
+
+export function portRangeOf(text: string): AllocationSettings['nodePorts'] {
+  const [, first = '', last = ''] = /^(\d+)-(\d+)$/.exec(text) ?? [];
+  const range = { first: Number(first), last: Number(last) };
+  if (!isPort(range.first) || !isPort(range.last) || range.last < range.first)
+    throw new UsageMistake('Give it as FIRST-LAST, such as 30000-32767.');
+  return range;
+}
+
+/** The name of a network interface, or its beginning (IFNAMSIZ leaves 15 characters). */
+export function interfaceOf(text: string): string {
+  if (!/^[A-Za-z0-9._-]{1,15}$/.test(text)) throw new UsageMistake('Give the name of a network interface.');
+  return text;
+}
+
+export function nodeNameOf(text: string): string {
+  if (!isDnsSubdomain(text)) throw new UsageMistake('Give the name of a Node object.');
+  return text;
+}
+
+export function rolesOf(text: string): ReadonlySet<RoleName> {
+  const roles = text.split(',').map((item) => {
+    const role = ROLES.find((name) => name === item.trim());
+    if (role === undefined) throw new UsageMistake(`"${item}" is none of ${ROLES.join(', ')}.`);
+    return role;
+  });
+  return new Set(roles);
+}

@@ -1,0 +1,46 @@
+import type { AllocationSettings } from '../../compile/l4/l4-settings.ts';
+import { option, optional, type FlagsFor } from './flag.ts';
+import * as read from './readers.ts';
+
+/** Where the objects come from. */
+export const SOURCE_FLAGS = {
+  manifests: optional({
+    flag: '--manifests <dir>',
+    help: 'folder of Kubernetes YAML and JSON; changes apply as files change',
+    read: read.textOf,
+  }),
+  kubeconfig: optional({
+    flag: '--kubeconfig <file>',
+    help: 'API server to follow; without this and --manifests: the ServiceAccount of the pod',
+    read: read.textOf,
+    isChecked: true,
+  }),
+};
+
+const ONLY_MANIFESTS = {
+  kind: 'manifests',
+  otherwise: 'with an API server, give it to kube-apiserver and leave it out here',
+} as const;
+
+/** Where addresses and ports come from that no API server allocates. */
+export const ALLOCATION_FLAGS = {
+  clusterIpRanges: option({
+    flag: '--service-cluster-ip-range <cidr[,cidr]>',
+    help: 'with --manifests: where ClusterIPs are taken from',
+    read: read.clusterIpRangesOf,
+    // kubeadm's ranges.
+    default: read.cidrsOf('10.96.0.0/12,fd00:10:96::/112'),
+    defaultText: '10.96.0.0/12,fd00:10:96::/112',
+    source: ONLY_MANIFESTS,
+    isChecked: true,
+  }),
+  nodePorts: option({
+    flag: '--service-node-port-range <first-last>',
+    help: 'with --manifests: where node ports are taken from',
+    read: read.portRangeOf,
+    default: { first: 30_000, last: 32_767 },
+    defaultText: '30000-32767',
+    source: ONLY_MANIFESTS,
+    isChecked: true,
+  }),
+} satisfies FlagsFor<AllocationSettings>;

@@ -1,0 +1,146 @@
+import { homedir, hostname, networkInterfaces } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { L4Settings, LocalDetection } from '../compile/l4/l4-settings.ts';
+import type { CompileSettings } from '../compile/settings.ts';
+import { Fault } from '../lib/fault.ts';
+import { ipAddressOf } from '../model/grammar.ts';
+import type { PublishedAddress } from '../model/service.ts';
+import type { EngineSettings } from '../planes/l7/engine-settings.ts';
+import type { RunFlags } from './flags/register.ts';
+import type { RunOptions, SourceChoice } from './options.ts';
+import { ROLES } from './role.ts';
+
+/** How long an HAProxy process that was replaced may finish its connections, in seconds. */
+const HARD_STOP_AFTER_S = 600;
+
+/** A user of HAProxy's own that needs no entry in /etc/passwd: it owns no file and runs nothing else. */
+const ENGINE_USER = { uid: 61_530, gid: 61_530 };
+
+/** What the parts of the program get of the flags, with the defaults that depend on one another. @throws Fault `usage` for flags that contradict. */
+export function runOptionsOf(flags: RunFlags): RunOptions {
+  const { program, engine } = flags;
+  const source = sourceOf(flags.source);
+  const roles = program.roles ?? new Set(ROLES);
+  if (engine.httpPort === engine.httpsPort) throw usageFault('--http-port and --https-port must differ');
+  return {
+    ...program,
+    source,
+    roles,
+    areRolesExplicit: program.roles !== undefined,
+    node: { ...flags.node, podBridge: flags.detection.podBridge },
+    compile: { ...compileSettingsOf(flags, source.kind), l4: roles.has('node') ? l4SettingsOf(flags) : undefined },
+    engine: engineSettingsOf(engine, source.kind),
+    stateDirectory: stateDirectoryOf(program.stateDirectory),
+  };
+}
+
+function sourceOf({ manifests, kubeconfig }: RunFlags['source']): SourceChoice {
+  if (manifests !== undefined && kubeconfig !== undefined)
+    throw usageFault('give --manifests or --kubeconfig, not both');
+  if (manifests !== undefined) return { kind: 'manifests', directory: resolve(manifests) };
+  if (kubeconfig === undefined && !isInPod())
+    throw usageFault(
+      'say what to serve: a folder with --manifests DIR, or an API server with --kubeconfig FILE. Neither is needed in a pod, which this is not',
+    );
+  return { kind: 'cluster', kubeconfig };
+}
+
+/** As kubelet says it to every container. */
+function isInPod(): boolean {
+  return process.env['KUBERNETES_SERVICE_HOST'] !== undefined;
+}
+
+/** What compile needs to know; without what it needs for a kernel, which not every process programs. */
+export function compileSettingsOf(flags: RunFlags, source: SourceChoice['kind']): CompileSettings {
+  const { ingressClass, publishAddresses, allowsLocalExternalNames, ...rest } = flags.compile;
+  return {
+    ...rest,
+    mode: source === 'manifests' ? 'standalone' : 'cluster',
+    ingressClass: ingressClass ?? 'sluice',
+    isIngressClassExplicit: ingressClass !== undefined,
+    // Whoever writes a folder of manifests runs Sluice; in a cluster it is anybody who may create a Service.
+    allowsLocalExternalNames: allowsLocalExternalNames ?? source === 'manifests',
+    publishAddresses: publishAddresses ?? (source === 'cluster' ? machineAddresses() : []),
+    l4: undefined,
+    allocation: source === 'manifests' ? flags.allocation : undefined,
+  };
+}
+
+function engineSettingsOf(flags: RunFlags['engine'], source: SourceChoice['kind']): EngineSettings {
+  return {
+    ...flags,
+    publicHttpsPort: flags.publicHttpsPort ?? (source === 'cluster' ? 443 : flags.httpsPort),
+    hardStopAfterS: HARD_STOP_AFTER_S,
+    user: process.getuid?.() === 0 ? ENGINE_USER : undefined,
+  };
+}
+
+/** What compile needs to know of the kernel that is programmed. @throws Fault `usage` for flags that contradict. */
+export function l4SettingsOf(flags: Pick<RunFlags, 'l4' | 'detection'>): L4Settings {
+  return {
+    ...flags.l4,
+    nodeName: flags.l4.nodeName ?? hostname().toLowerCase(),
+    localDetection: detectionOf(flags.detection),
+  };
+}
+
+function detectionOf(flags: RunFlags['detection']): LocalDetection {
+  refuseOfOtherModes(flags);
+  switch (flags.mode) {
+    case 'ClusterCIDR':
+      return { mode: 'ClusterCIDR', cidrs: flags.clusterCidrs };
+    case 'NodeCIDR':
+      return { mode: 'NodeCIDR' };
+    case 'BridgeInterface':
+      if (flags.podBridge === undefined)
+        throw needs('BridgeInterface', '--pod-bridge-interface NAME, the bridge of the pods of this node');
+      return { mode: 'BridgeInterface', interface: flags.podBridge };
+    case 'InterfaceNamePrefix':
+      if (flags.podInterfacePrefix === undefined)
+        throw needs(
+          'InterfaceNamePrefix',
+          '--pod-interface-name-prefix PREFIX, as the interfaces of pods are named here',
+        );
+      return { mode: 'InterfaceNamePrefix', prefix: flags.podInterfacePrefix };
+  }
+}
+
+/** A mode looks at one of these flags at most: another would be believed to count. */
+function refuseOfOtherModes(flags: RunFlags['detection']): void {
+  const given = [
+    ['ClusterCIDR', '--cluster-cidr', flags.clusterCidrs.length > 0],
+    ['BridgeInterface', '--pod-bridge-interface', flags.podBridge !== undefined],
+    ['InterfaceNamePrefix', '--pod-interface-name-prefix', flags.podInterfacePrefix !== undefined],
+  ] as const;
+  for (const [mode, flag, isGiven] of given) {
+    if (!isGiven || mode === flags.mode) continue;
+    throw usageFault(
+      `${flag} is for --detect-local-mode ${mode}, and the mode is ${flags.mode}: write --detect-local-mode ${mode}, or leave ${flag} out`,
+    );
+  }
+}
+
+function needs(mode: string, flag: string): Fault {
+  return usageFault(`--detect-local-mode ${mode} needs ${flag}`);
+}
+
+/** The first address of this machine that others can reach: what Ingresses are published under when nothing is said. */
+function machineAddresses(): readonly PublishedAddress[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const found =
+    all.find((item) => !item.internal && item.family === 'IPv4') ??
+    all.find((item) => !item.internal && !item.address.startsWith('fe80'));
+  const ip = found === undefined ? undefined : ipAddressOf(found.address);
+  return ip === undefined ? [] : [{ ip }];
+}
+
+/** Where state is kept: as said, or else where programs of this user keep it. */
+export function stateDirectoryOf(given: string | undefined): string {
+  if (given !== undefined) return resolve(given);
+  if (process.getuid?.() === 0) return '/var/lib/sluice';
+  return join(process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'sluice');
+}
+
+function usageFault(message: string): Fault {
+  return new Fault('usage', message, { retryable: false });
+}
