@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { sluiceCommands } from '../src/cli/main.ts';
 import { FINDING_CODES } from '../src/model/codes.ts';
 import { renderSkeleton } from '../src/planes/l7/skeleton.ts';
+import { annotationsPage } from './annotations-page.ts';
 import { httpApiPage } from './http-api-page.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -119,6 +120,11 @@ describe('documentation', () => {
   it('has a reference page of the HTTP API, with the answers of the API', async () => {
     const page = await format(await httpApiPage(), { parser: 'markdown', ...(await resolveConfig(ROOT)) });
     await expect(page).toMatchFileSnapshot(join(ROOT, 'docs/reference/http-api.md'));
+  });
+
+  it('has a reference page of annotations, generated from their register', async () => {
+    const page = await format(annotationsPage(), { parser: 'markdown', ...(await resolveConfig(ROOT)) });
+    await expect(page).toMatchFileSnapshot(join(ROOT, 'docs/reference/annotations.md'));
   });
 
   it('has a reference page for every Finding, generated from the registry', async () => {

@@ -116,7 +116,8 @@ const cases: Readonly<Record<FindingReason, Case>> = {
   },
   AnnotationInvalid: only(use, 'name: a, annotations: { nginx.ingress.kubernetes.io/ssl-redirect: "perhaps" }'),
   IngressEmpty: only(''),
-  AccessRestrictionIgnored: only(
+  AccessRestrictionIgnored: only(use, 'name: a, annotations: { nginx.ingress.kubernetes.io/limit-rps: "5" }'),
+  AccessRestrictionUnsupported: only(
     use,
     'name: a, annotations: { nginx.ingress.kubernetes.io/auth-url: "http://x.test" }',
   ),

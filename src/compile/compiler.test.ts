@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { keyOf } from '../model/object.ts';
 import { EMPTY_SNAPSHOT, type Snapshot, type Tables } from '../model/snapshot.ts';
 import { hostnameOf, ipAddressOf, urlPathOf } from '../model/grammar.ts';
-import type { Ingress, IngressClass } from '../model/ingress.ts';
+import { DEFAULT_POLICY, type Ingress, type IngressClass } from '../model/ingress.ts';
 import { SecretText } from '../model/secret-text.ts';
 import type { Secret } from '../model/secret.ts';
 import { DEFAULT_TRAFFIC, NO_PLACE, type EndpointSlice, type Service } from '../model/service.ts';
@@ -129,7 +129,7 @@ const ingress = fc
       secretName: entry.secret,
       field: 'tls',
     })),
-    sslRedirect: undefined,
+    policy: DEFAULT_POLICY,
   }));
 
 const ingressClass = fc

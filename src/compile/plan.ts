@@ -69,7 +69,8 @@ export interface RoutePlan {
 }
 
 /** Why a request is answered by Sluice itself. Stands in the access log. */
-export type RefusalReason = 'no-route' | 'service-missing' | 'port-missing' | 'backend-invalid';
+export type RefusalReason =
+  'no-route' | 'service-missing' | 'port-missing' | 'backend-invalid' | 'restriction-unsupported';
 
 export type RouteAction =
   | { readonly kind: 'forward'; readonly backend: BackendId }

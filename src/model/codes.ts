@@ -125,15 +125,23 @@ export const FINDING_CODES = {
   AccessRestrictionIgnored: {
     code: 'SLU214',
     severity: 'error',
-    title: 'An Ingress restricts access by annotations that Sluice does not implement; it is served to everybody.',
-    remedy:
-      'Restrict access elsewhere (in the application, a proxy before it, a firewall) or remove the Ingress; then remove the annotations.',
+    title:
+      'An Ingress asks by annotations for limits or a firewall that Sluice does not implement; it is served to everybody without them.',
+    remedy: 'Protect it elsewhere, such as in the application or a proxy before Sluice; then remove the annotations.',
   },
   AnnotationUnsupported: {
     code: 'SLU215',
     severity: 'warning',
     title: 'An Ingress has annotations of ingress-nginx that Sluice does not implement; they have no effect.',
     remedy: 'Remove them if the Ingress can do without, or let the application do it.',
+  },
+  AccessRestrictionUnsupported: {
+    code: 'SLU216',
+    severity: 'error',
+    title:
+      'An Ingress restricts access by annotations that Sluice does not implement; rather than let everybody in, all of its paths answer 503.',
+    remedy:
+      'If everybody may come, or something else restricts access (the application, a proxy before Sluice, a firewall), remove the annotations.',
   },
   SecretNotFound: {
     code: 'SLU301',

@@ -43,9 +43,21 @@ export interface Ingress {
   readonly defaultBackend: IngressBackend | undefined;
   readonly rules: readonly IngressRule[];
   readonly tls: readonly IngressTls[];
-  /** `nginx.ingress.kubernetes.io/ssl-redirect`; undefined where the program's default holds. */
-  readonly sslRedirect: boolean | undefined;
+  readonly policy: IngressPolicy;
 }
+
+/** What the annotations of an Ingress ask for, for all of its paths. */
+export interface IngressPolicy {
+  /** Whether HTTP is redirected to HTTPS on hosts with TLS; undefined where the program's default holds. */
+  readonly sslRedirect: boolean | undefined;
+  /** Whether paths of type ImplementationSpecific are regular expressions. */
+  readonly hasRegexPaths: boolean;
+  /** Whether somebody is to be kept out in a way that is not implemented: then nobody is let in, and every path answers 503. */
+  readonly isClosed: boolean;
+}
+
+/** The policy of an Ingress without annotations. */
+export const DEFAULT_POLICY: IngressPolicy = { sslRedirect: undefined, hasRegexPaths: false, isClosed: false };
 
 /** An IngressClass: which controller serves the Ingresses that name it. */
 export interface IngressClass {

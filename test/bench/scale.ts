@@ -7,6 +7,7 @@ import { NO_NODE_FACTS } from '../../src/compile/settings.ts';
 import { Compiler } from '../../src/compile/compiler.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { hostnameOf, ipAddressOf, urlPathOf } from '../../src/model/grammar.ts';
+import { DEFAULT_POLICY } from '../../src/model/ingress.ts';
 import { DEFAULT_TRAFFIC, NO_PLACE, type EndpointSlice } from '../../src/model/service.ts';
 import { SecretText } from '../../src/model/secret-text.ts';
 import { L7Plane } from '../../src/planes/l7/plane.ts';
@@ -126,7 +127,7 @@ function objects(size: Size): Change[] {
         defaultBackend: undefined,
         rules: [{ host, paths }],
         tls,
-        sslRedirect: false,
+        policy: { ...DEFAULT_POLICY, sslRedirect: false },
       },
     });
   }
@@ -194,7 +195,7 @@ async function measure(size: Size): Promise<Row> {
               defaultBackend: undefined,
               rules,
               tls: [],
-              sslRedirect: false,
+              policy: { ...DEFAULT_POLICY, sslRedirect: false },
             },
           },
         ]),

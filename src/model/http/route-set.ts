@@ -45,7 +45,10 @@ export type Precedence = 'rule' | 'fallback' | 'last-resort';
 /** Where requests of a rule go. `unavailable`: the reference is broken, so the rule fails closed with 503. */
 export type RuleTarget =
   | { readonly kind: 'forward'; readonly backend: BackendRef }
-  | { readonly kind: 'unavailable'; readonly reason: 'service-missing' | 'port-missing' | 'backend-invalid' };
+  | {
+      readonly kind: 'unavailable';
+      readonly reason: 'service-missing' | 'port-missing' | 'backend-invalid' | 'restriction-unsupported';
+    };
 
 /** A port of a Service, resolved to the number that the Service declares. */
 export interface BackendRef {

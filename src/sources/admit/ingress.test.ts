@@ -28,11 +28,6 @@ function rule(path: string): string {
   return `{ rules: [{ host: a.test, http: { paths: [{ ${path} }] } }] }`;
 }
 
-/** That an annotation alone is told of as one that restricts access. */
-function onlyOne(name: string): readonly [string, readonly string[]] {
-  return [`${name}: x`, ['AccessRestrictionIgnored metadata.annotations', `implemented: "P/${name}"`]];
-}
-
 const PATH = 'spec.rules[0].http.paths[0]';
 
 describe('admitIngress', () => {
@@ -55,7 +50,7 @@ describe('admitIngress', () => {
           ],
         },
       ],
-      sslRedirect: false,
+      policy: { sslRedirect: false, hasRegexPaths: false, isClosed: false },
     });
   });
 
@@ -219,7 +214,7 @@ describe('admitIngress', () => {
     ['true', undefined, 1],
   ])('reads the annotation %s as %s', (text, value, findings) => {
     const { ingress, told } = admit('{}', { annotations: `{ nginx.ingress.kubernetes.io/ssl-redirect: ${text} }` });
-    expect([ingress.sslRedirect, told.length]).toEqual([value, findings]);
+    expect([ingress.policy?.sslRedirect, told.length]).toEqual([value, findings]);
   });
 
   it.each([
@@ -231,32 +226,6 @@ describe('admitIngress', () => {
   ])('says what helps with %s and annotations %s', (item, annotations, remedy) => {
     const text = `{ apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: { name: a, annotations: ${annotations} }, spec: { rules: [{ ${item} }] } }`;
     expect(admitObject(parse(text))?.findings.map((found) => found.remedy)).toEqual([remedy]);
-  });
-
-  it.each([
-    ['use-regex: "true", P/ssl-redirect: "false"', []],
-    ['proxy-body-size: 8m', ['AnnotationUnsupported metadata.annotations', 'without effect: "P/proxy-body-size"']],
-    ...['whitelist-source-range', 'allowlist-source-range', 'denylist-source-range', 'auth-url', 'auth-type'].map(
-      onlyOne,
-    ),
-    ...['auth-secret', 'auth-tls-secret', 'auth-tls-verify-client', 'limit-rps', 'limit-connections'].map(onlyOne),
-    ...['satisfy', 'enable-modsecurity', 'enable-owasp-core-rules', 'modsecurity-snippet'].map(onlyOne),
-    ['enable-modsecurity: "false"', ['AnnotationUnsupported metadata.annotations', 'effect: "P/enable-modsecurity"']],
-    [
-      'whitelist-source-range: 10.0.0.0/8, P/rewrite-target: /, P/auth-url: "http://a", P/use-regex: "true"',
-      [
-        'AccessRestrictionIgnored metadata.annotations',
-        'nobody is kept out',
-        'implemented: "P/auth-url", "P/whitelist-source-range"; also without effect: "P/rewrite-target"',
-      ],
-    ],
-  ] as const)('tells once of annotations that have no effect: %s', (text, told) => {
-    const annotations = `P/${text}`.replaceAll('P/', 'nginx.ingress.kubernetes.io/');
-    const object = `{ apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: { name: a, annotations: { ${annotations}, other.test/auth-url: x } } }`;
-    const findings = admitObject(parse(object))?.findings ?? [];
-    const message = findings.map((item) => `${item.reason} ${item.field} ${item.message}`).join('\n');
-    expect(findings.length).toBe(told.length === 0 ? 0 : 1);
-    for (const part of told) expect(message).toContain(part.replaceAll('P/', 'nginx.ingress.kubernetes.io/'));
   });
 
   it('prefers the class of the spec to that of the annotation', () => {

@@ -6,11 +6,9 @@ import { keyOf, type ObjectMeta } from '../../model/object.ts';
 import { pathRegexOf } from '../../model/path-regex.ts';
 import type { Change } from '../store.ts';
 import { shown, type Field } from './field.ts';
-import { NGINX_PREFIX, tellUnsupported } from './nginx-annotations.ts';
+import { admitAnnotations } from './annotations/register.ts';
+import { booleanAnnotation } from './annotations/row.ts';
 
-const CLASS_ANNOTATION = 'kubernetes.io/ingress.class';
-const SSL_REDIRECT = `${NGINX_PREFIX}ssl-redirect`;
-const USE_REGEX = `${NGINX_PREFIX}use-regex`;
 const DEFAULT_CLASS = 'ingressclass.kubernetes.io/is-default-class';
 
 /**
@@ -18,21 +16,18 @@ const DEFAULT_CLASS = 'ingressclass.kubernetes.io/is-default-class';
  * `serviceName` and `servicePort`, whose empty path means all paths, and which have no pathType.
  */
 export function admitIngress(raw: Field, meta: ObjectMeta): Change {
-  const annotations = raw.at('metadata').at('annotations');
+  const { className: annotatedClass, ...policy } = admitAnnotations(raw.at('metadata').at('annotations'), []);
   const spec = raw.at('spec');
-  tellUnsupported(annotations, [SSL_REDIRECT, USE_REGEX]);
-  const isRegex = booleanAnnotation(annotations.at(USE_REGEX)) ?? false;
   const defaultBackend = admitDefaultBackend(spec);
   const specClass = spec.at('ingressClassName').text();
-  const annotatedClass = annotations.at(CLASS_ANNOTATION).text();
   const value = {
     meta,
     className: specClass ?? annotatedClass,
     isClassAnnotated: specClass === undefined && annotatedClass !== undefined,
     defaultBackend,
-    rules: spec.at('rules').flatMap((rule) => admitRule(rule, isRegex)),
+    rules: spec.at('rules').flatMap((rule) => admitRule(rule, policy.hasRegexPaths)),
     tls: spec.at('tls').flatMap(admitTls),
-    sslRedirect: booleanAnnotation(annotations.at(SSL_REDIRECT)),
+    policy,
   };
   return { table: 'ingresses', key: keyOf(meta), value };
 }
@@ -42,16 +37,6 @@ export function admitIngressClass(raw: Field, meta: ObjectMeta): Change {
   const isDefault = booleanAnnotation(raw.at('metadata').at('annotations').at(DEFAULT_CLASS)) ?? false;
   const controller = raw.at('spec').at('controller').text() ?? '';
   return { table: 'ingressClasses', key: keyOf(meta), value: { meta, controller, isDefault } };
-}
-
-/** As Go's strconv.ParseBool reads it, because that is what reads annotations elsewhere. */
-function booleanAnnotation(field: Field): boolean | undefined {
-  const text = field.text();
-  if (text === undefined || text === '') return undefined;
-  if (/^(?:1|t|T|TRUE|true|True)$/.test(text)) return true;
-  if (/^(?:0|f|F|FALSE|false|False)$/.test(text)) return false;
-  field.add('AnnotationInvalid', `${shown(text)} is neither "true" nor "false"`);
-  return undefined;
 }
 
 function admitDefaultBackend(spec: Field): IngressBackend | undefined {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PersistentMap } from '../../../lib/persistent-map.ts';
-import type { Ingress, IngressClass } from '../../../model/ingress.ts';
+import { DEFAULT_POLICY, type Ingress, type IngressClass } from '../../../model/ingress.ts';
 import { claimIngress } from './ingress-class.ts';
 import { CONTROLLER_NAME, type CompileSettings } from '../../settings.ts';
 
@@ -20,7 +20,7 @@ function isOurs(
     defaultBackend: undefined,
     rules: [],
     tls: [],
-    sslRedirect: undefined,
+    policy: DEFAULT_POLICY,
   };
   const none = PersistentMap.empty<IngressClass>();
   const classes =

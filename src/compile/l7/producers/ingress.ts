@@ -47,9 +47,9 @@ export function routeSetOf(ingress: Ingress, services: PersistentMap<Service>, s
     named.add(keyOf({ namespace: ref.namespace, name: backend.service }));
     const resolved = resolveBackend(backend, ref, field, services);
     if (resolved.finding !== undefined) findings.push(resolved.finding);
-    return resolved.target;
+    return ingress.policy.isClosed ? CLOSED : resolved.target;
   };
-  const isRedirected = ingress.sslRedirect ?? settings.sslRedirect;
+  const isRedirected = ingress.policy.sslRedirect ?? settings.sslRedirect;
   const byHost = new Map<Hostname | undefined, HttpRule[]>();
   for (const rule of ingress.rules) {
     const rules = byHost.get(rule.host) ?? [];
@@ -76,6 +76,9 @@ export function routeSetOf(ingress: Ingress, services: PersistentMap<Service>, s
     findings.push(finding('IngressEmpty', ref, 'spec', 'there are no paths and no default backend'));
   return { ref, meta: ingress.meta, routes, tls: tlsClaims(ingress), services: [...named].sort(), findings };
 }
+
+/** Otherwise somebody would come in who is to be kept out. */
+const CLOSED: RuleTarget = { kind: 'unavailable', reason: 'restriction-unsupported' };
 
 const REDIRECT_TO_HTTPS: readonly HttpFilter[] = [{ type: 'HttpsRedirect' }];
 
