@@ -49,6 +49,7 @@ describe('admitEndpointSlice', () => {
     ['{ ready: false, serving: true, terminating: true }', false, true, true],
     ['{ ready: null, serving: null }', true, true, false],
     ['{ serving: false }', true, false, false],
+    ['{ ready: no, serving: yes, terminating: on }', false, true, true],
   ])('resolves the conditions %s', (conditions, ready, serving, terminating) => {
     const { slice: found } = slice(`endpoints: [{ addresses: [192.0.2.1], conditions: ${conditions} }]`);
     expect(found?.subsets[0]?.endpoints[0]).toMatchObject({ ready, serving, terminating });

@@ -97,8 +97,11 @@ export class Field {
     return undefined;
   }
 
+  /** YAML 1.1, which kubectl reads, has more words for it than YAML 1.2; they come as text. */
   boolean(): boolean | undefined {
     if (this.#value === undefined || typeof this.#value === 'boolean') return this.#value;
+    const word = typeof this.#value === 'string' ? YAML_1_1_BOOLEANS.get(this.#value.toLowerCase()) : undefined;
+    if (word !== undefined) return word;
     this.#wrong('true or false');
     return undefined;
   }
@@ -126,6 +129,13 @@ export class Field {
 }
 
 const NOTHING: readonly never[] = [];
+
+const YAML_1_1_BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+  ['yes', true],
+  ['on', true],
+  ['no', false],
+  ['off', false],
+]);
 
 function describe(value: unknown): string {
   if (Array.isArray(value)) return 'a list';

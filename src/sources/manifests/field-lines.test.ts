@@ -28,6 +28,11 @@ items:
 shared: &shared
   port: 1
 spec: *shared
+---
+{ "kind": "Service" }
+{ "kind": "Service",
+  "spec": { "ports": [
+    { "port": 1 } ] } }
 `;
 
 describe('FieldLines', () => {
@@ -46,6 +51,7 @@ describe('FieldLines', () => {
     ['an item of a List', 1, 1, '', 20],
     ['a field of an item of a List', 1, 1, 'spec.ports[1].port', 23],
     ['what stands behind an alias', 2, undefined, 'spec.port', 27],
+    ['a field of a JSON value after another', 4, undefined, 'spec.ports[0].port', 32],
     ['a document that is not there', 9, undefined, 'spec', 1],
   ])('finds %s', (_, document, item, field, line) => {
     expect(lines.lineOf(document, item, field)).toBe(line);

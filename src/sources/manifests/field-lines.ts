@@ -1,15 +1,27 @@
 import { isMap, isNode, isScalar, isSeq, LineCounter, parseAllDocuments, type Document } from 'yaml';
+import { YAML_OPTIONS } from './document.ts';
+import { sectionsOf } from './sections.ts';
+
+interface LinedDocument {
+  readonly document: Document;
+  readonly lineCounter: LineCounter;
+  /** Lines of the file above what `lineCounter` counts. */
+  readonly above: number;
+}
 
 /**
  * The lines of the fields of a manifest. It parses the text again and keeps the whole syntax tree, which is
  * why only who prints lines makes one.
  */
 export class FieldLines {
-  readonly #lineCounter = new LineCounter();
-  readonly #documents: readonly Document[];
+  readonly #documents: LinedDocument[] = [];
 
   constructor(text: string) {
-    this.#documents = [...parseAllDocuments(text, { lineCounter: this.#lineCounter, prettyErrors: false })];
+    for (const section of sectionsOf(text)) {
+      const lineCounter = new LineCounter();
+      for (const document of parseAllDocuments(section.text, { ...YAML_OPTIONS, lineCounter }))
+        this.#documents.push({ document, lineCounter, above: section.line - 1 });
+    }
   }
 
   /**
@@ -19,7 +31,9 @@ export class FieldLines {
    */
   lineOf(index: number, item: number | undefined, field: string): number {
     const steps = [...(item === undefined ? [] : ['items', item]), ...stepsOf(field)];
-    let node: unknown = this.#documents[index]?.contents;
+    const lined = this.#documents[index];
+    if (lined === undefined) return 1;
+    let node: unknown = lined.document.contents;
     let offset = startOf(node) ?? 0;
     for (const step of steps) {
       const next = typeof step === 'number' ? itemAt(node, step) : memberOf(node, step);
@@ -27,7 +41,7 @@ export class FieldLines {
       node = next.value;
       offset = startOf(next.place) ?? offset;
     }
-    return this.#lineCounter.linePos(offset).line;
+    return lined.above + lined.lineCounter.linePos(offset).line;
   }
 }
 

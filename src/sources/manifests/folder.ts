@@ -7,6 +7,7 @@ import { admitObject, apiVersionMeant, findingsKey, type Admission } from '../ad
 import type { Change } from '../store.ts';
 import { parseFile, type RawDocument } from './document.ts';
 import type { Place, PlaceTable } from './places.ts';
+import { decodeText } from './text.ts';
 
 /** Files larger than this are not read, in bytes. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
@@ -108,7 +109,8 @@ export class Folder {
         unsettled.set(path, { stamp, scans: 0 });
         return known;
       }
-      const parsed = parseFile(bytes.toString());
+      const decoded = decodeText(bytes);
+      const parsed = decoded.kind === 'broken' ? decoded : parseFile(decoded.text);
       if (parsed.kind === 'broken') return unreadable(parsed.message, parsed.line, stamp);
       return { stamp, ...admitDocuments(parsed.documents, path, known, ref) };
     } catch (thrown) {

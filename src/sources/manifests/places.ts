@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Finding } from '../../model/finding.ts';
 import { findingsKey } from '../admit/admit.ts';
 import { FieldLines } from './field-lines.ts';
+import { decodeText } from './text.ts';
 
 /** Where an object stands in a folder of manifests. */
 export interface Place {
@@ -57,7 +58,8 @@ export class ManifestPlaces {
   async #linesOf(path: string): Promise<FieldLines> {
     const known = this.#lines.get(path);
     if (known !== undefined) return known;
-    const lines = new FieldLines(await readFile(join(this.#directory, path), 'utf8'));
+    const decoded = decodeText(await readFile(join(this.#directory, path)));
+    const lines = new FieldLines(decoded.kind === 'text' ? decoded.text : '');
     this.#lines.set(path, lines);
     return lines;
   }
