@@ -86,6 +86,22 @@ function services(...specs: readonly string[]): Case {
   return { files: { 'a.yaml': text.join('') }, settings: node };
 }
 
+const POOL =
+  '---\n{ apiVersion: metallb.io/v1beta1, kind: IPAddressPool, metadata: { name: small, namespace: metallb-system }, spec: { addresses: [192.0.2.1-192.0.2.1] } }\n';
+
+function balancer(name: string, annotations: string, spec = ''): string {
+  return service(`${spec} type: LoadBalancer, ports: [{ port: 80 }]`).replace(
+    'name: web',
+    `name: ${name}, annotations: { ${annotations} }`,
+  );
+}
+
+/** What becomes of Services where addresses come from pools. */
+function balanced(...texts: readonly string[]): Case {
+  const addresses = { className: undefined, pool: [], reportsMissingPools: true };
+  return { files: { 'a.yaml': texts.join('') }, settings: { addresses } };
+}
+
 const cases: Readonly<Record<FindingReason, Case>> = {
   ManifestUnreadable: { files: { 'a.yaml': 'kind: [unclosed' } },
   ObjectMalformed: { files: { 'a.yaml': service('ports: 5') } },
@@ -185,6 +201,25 @@ const cases: Readonly<Record<FindingReason, Case>> = {
     },
   },
   ExternalIpDenied: services('externalIPs: [192.0.2.1], ports: [{ port: 80 }]'),
+  AddressPoolExhausted: balanced(POOL, balancer('a', ''), balancer('b', '')),
+  AddressPoolUnknown: balanced(POOL, balancer('a', 'metallb.io/address-pool: other')),
+  AddressOutsidePools: balanced(POOL, balancer('a', 'metallb.io/loadBalancerIPs: 192.0.2.9')),
+  AddressInUse: balanced(
+    POOL,
+    balancer('a', 'metallb.io/loadBalancerIPs: 192.0.2.1'),
+    balancer('b', 'metallb.universe.tf/loadBalancerIPs: 192.0.2.1'),
+  ),
+  AddressRequestInvalid: balanced(
+    POOL,
+    balancer('a', 'metallb.io/loadBalancerIPs: 192.0.2.1', 'loadBalancerIP: 192.0.2.1,'),
+  ),
+  AddressFamilyUnavailable: balanced(POOL, balancer('a', '', 'ipFamilies: [IPv6],')),
+  AddressPoolNotForService: balanced(
+    POOL.replace('spec: {', 'spec: { serviceAllocation: { namespaces: [other] },'),
+    balancer('a', 'metallb.io/address-pool: small'),
+  ),
+  AddressPoolOverlap: balanced(POOL.replace('[', '[192.0.2.0/24, ')),
+  AddressPoolMissing: balanced(balancer('a', '')),
   SourceForbidden: {
     meanwhile: (store) => {
       const mirror = new Mirror(store, { resource: resourceOf('Secret'), namespace: 'a' }, () => {});

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeHealthAnswer } from '../src/app/node-health.ts';
+import type { AddressRow, PoolRow } from '../src/observe/address-rows.ts';
 import { API_PATHS, createApi, type ApiSource } from '../src/observe/api.ts';
 import type { PacketAnswer } from '../src/observe/explain.ts';
 import { Metrics } from '../src/observe/metrics.ts';
@@ -48,6 +49,19 @@ const service: Readonly<Record<keyof ServiceRow, string>> = {
   draining: 'endpoints that finish what they have',
   http: 'how routes speak to it, `http` or `h2c`; empty where no route uses it',
   kernel: '`programmed`, `pending`, or `-` where this process does not program the kernel',
+};
+
+const address: Readonly<Record<keyof AddressRow, string>> = {
+  service: '`namespace/name`',
+  addresses: 'one, or one of each IP family',
+  pool: 'the name of the pool; `--pool` for the one of that flag',
+};
+
+const pool: Readonly<Record<keyof PoolRow, string>> = {
+  pool: 'the name of the IPAddressPool; `--pool` for the one of that flag',
+  family: '`IPv4` or `IPv6`: a pool with both has two rows',
+  addresses: 'how many addresses it has, as text: an IPv6 range may have more than a number holds',
+  taken: 'how many of them are taken',
 };
 
 const certificate: Readonly<Record<keyof CertificateRow, string>> = {
@@ -103,6 +117,16 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
     fields: service,
     examples: [{ path: '/api/v1/services', items: 1 }],
   },
+  '/api/v1/addresses': {
+    text: 'Services of type LoadBalancer that have addresses from pools. `sluice get addresses` shows the same.',
+    fields: address,
+    examples: [{ path: '/api/v1/addresses', items: 1 }],
+  },
+  '/api/v1/pools': {
+    text: 'Address pools, in the order in which they are asked. `sluice get pools` shows the same.',
+    fields: pool,
+    examples: [{ path: '/api/v1/pools', items: 1 }],
+  },
   '/api/v1/certificates': {
     text: 'Certificates in use, without their keys. `sluice get certificates` shows the same.',
     fields: certificate,
@@ -135,7 +159,12 @@ kind: Ingress
 metadata: { namespace: demo, name: old }
 spec: { rules: [{ host: old.localhost, http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: gone, port: { number: 80 } } } }] } }] }
 `;
-  return ['# flags: --cluster-cidr 10.244.0.0/16\n', ...texts, wrong]
+  const balanced = `apiVersion: v1
+kind: Service
+metadata: { namespace: demo, name: balanced }
+spec: { type: LoadBalancer, ports: [{ port: 80 }] }
+`;
+  return ['# flags: --cluster-cidr 10.244.0.0/16 --pool 192.0.2.80-192.0.2.95\n', ...texts, wrong, balanced]
     .join('---\n')
     .replace('name: hello\nspec:\n', `name: hello\nspec:\n  clusterIP: ${clusterIp}\n`);
 }

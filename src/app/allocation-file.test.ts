@@ -8,7 +8,7 @@ import { silentLogger } from '../lib/logger.ts';
 import { PersistentMap } from '../lib/persistent-map.ts';
 import { AllocationFile } from './allocation-file.ts';
 
-const GIVEN: Allocation = { clusterIps: [ip('10.96.0.7')], nodePorts: { 'TCP/80': 30_007 } };
+const GIVEN: Allocation = { clusterIps: [ip('10.96.0.7')], loadBalancerIps: [], nodePorts: { 'TCP/80': 30_007 } };
 const HELD = PersistentMap.from([['ns/web', GIVEN]]);
 
 describe('the file of allocations', () => {
@@ -58,7 +58,11 @@ describe('the file of allocations', () => {
   });
 
   it('gives what can be read of an entry', async () => {
-    const entry = { clusterIps: ['10.96.0.7', 'x', 5], nodePorts: { 'TCP/80': 30_007, 'TCP/81': 'y', 'TCP/82': 0 } };
+    const entry = {
+      clusterIps: ['10.96.0.7', 'x', 5],
+      loadBalancerIps: [],
+      nodePorts: { 'TCP/80': 30_007, 'TCP/81': 'y', 'TCP/82': 0 },
+    };
     await writeFile(join(folder, 'allocations.json'), JSON.stringify({ 'ns/web': { ...entry, later: {} } }));
     expect(await readAgain()).toEqual([['ns/web', GIVEN]]);
   });

@@ -5,7 +5,7 @@ import { messageOf } from '../lib/fault.ts';
 import { isRecord } from '../lib/is-record.ts';
 import type { Logger } from '../lib/logger.ts';
 import { PersistentMap } from '../lib/persistent-map.ts';
-import { ipAddressOf, isPort } from '../model/grammar.ts';
+import { ipAddressOf, isPort, type IpAddress } from '../model/grammar.ts';
 
 /** Keeps on disk which addresses and ports Services were given, so that a restart gives them the same. */
 export class AllocationFile {
@@ -64,12 +64,17 @@ export class AllocationFile {
 
 function decodeEntry([key, value]: readonly [string, unknown]): readonly (readonly [string, Allocation])[] {
   if (!isRecord(value)) return [];
-  const { clusterIps, nodePorts } = value;
-  const addresses = Array.isArray(clusterIps) ? clusterIps : [];
+  const { clusterIps, loadBalancerIps, nodePorts } = value;
   const ports = isRecord(nodePorts) ? Object.entries(nodePorts) : [];
   const allocation = {
-    clusterIps: addresses.flatMap((item: unknown) => (typeof item === 'string' ? (ipAddressOf(item) ?? []) : [])),
+    clusterIps: decodeAddresses(clusterIps),
+    loadBalancerIps: decodeAddresses(loadBalancerIps),
     nodePorts: Object.fromEntries(ports.flatMap(([name, port]) => (isPort(port) ? [[name, port] as const] : []))),
   };
   return [[key, allocation]];
+}
+
+function decodeAddresses(value: unknown): readonly IpAddress[] {
+  const items: readonly unknown[] = Array.isArray(value) ? value : [];
+  return items.flatMap((item) => (typeof item === 'string' ? (ipAddressOf(item) ?? []) : []));
 }

@@ -45,6 +45,7 @@ export const STANDALONE_SETTINGS: CompileSettings = {
   publishAddresses: [],
   l4: undefined,
   allocation: undefined,
+  addresses: undefined,
 };
 
 export interface CheckOptions {

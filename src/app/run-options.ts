@@ -63,6 +63,7 @@ export function compileSettingsOf(flags: RunFlags, source: SourceChoice['kind'])
     publishAddresses: publishAddresses ?? (source === 'cluster' ? machineAddresses() : []),
     l4: undefined,
     allocation: source === 'manifests' ? flags.allocation : undefined,
+    addresses: source === 'manifests' ? { ...flags.addresses, reportsMissingPools: true } : undefined,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { AddressRow, PoolRow } from '../observe/address-rows.ts';
 import type { ServiceRow } from '../observe/service-rows.ts';
 import type { CertificateRow, FindingRow, RouteRow } from '../observe/views.ts';
 
@@ -63,6 +64,29 @@ const SERVICES: Listing<ServiceRow> = {
   ],
 };
 
+const ADDRESSES: Listing<AddressRow> = {
+  plural: 'addresses',
+  aliases: ['address', 'addr'],
+  namesOf: (row) => objectNames(row.service),
+  columns: [
+    { heading: 'service', cell: (row) => row.service },
+    { heading: 'addresses', cell: (row) => row.addresses.join(',') },
+    { heading: 'pool', cell: (row) => row.pool },
+  ],
+};
+
+const POOLS: Listing<PoolRow> = {
+  plural: 'pools',
+  aliases: ['pool'],
+  namesOf: (row) => ({ namespace: '', names: [row.pool] }),
+  columns: [
+    { heading: 'pool', cell: (row) => row.pool },
+    { heading: 'family', cell: (row) => row.family },
+    { heading: 'addresses', cell: (row) => row.addresses },
+    { heading: 'taken', cell: (row) => String(row.taken) },
+  ],
+};
+
 const CERTIFICATES: Listing<CertificateRow> = {
   plural: 'certificates',
   aliases: ['certificate', 'certs', 'cert'],
@@ -97,6 +121,8 @@ const FINDINGS: Listing<FindingRow> = {
 export const LISTINGS: readonly Listing<unknown>[] = [
   ofRows(ROUTES),
   ofRows(SERVICES),
+  ofRows(ADDRESSES),
+  ofRows(POOLS),
   ofRows(CERTIFICATES),
   ofRows(FINDINGS),
 ];

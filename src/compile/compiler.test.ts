@@ -24,6 +24,7 @@ const SETTINGS: CompileSettings = {
   publishAddresses: [],
   l4: undefined,
   allocation: undefined,
+  addresses: undefined,
 };
 
 function defined<T>(value: T | undefined): T {
@@ -62,6 +63,7 @@ const service = fc
     ],
     externalName: external ? 'name.test' : undefined,
     publishedAddresses: [{ ip: defined(ipAddressOf(ip)) }],
+    loadBalancer: undefined,
     traffic: DEFAULT_TRAFFIC,
   }));
 

@@ -4,7 +4,9 @@ import { byAge, keyOf } from '../model/object.ts';
 import type { EndpointSlice } from '../model/service.ts';
 import { EMPTY_SNAPSHOT, type Snapshot } from '../model/snapshot.ts';
 import { DependencyIndex } from './dependency-index.ts';
-import { Allocator, type Held } from './l4/allocation.ts';
+import { AddressAllocator } from './addresses/address-allocator.ts';
+import type { HeldAddresses } from './addresses/address-plan.ts';
+import { Allocator, NOTHING_ALLOCATED, type Held } from './l4/allocation.ts';
 import { L4Compiler } from './l4/l4-compiler.ts';
 import type { L4Plan } from './l4/l4-plan.ts';
 import { L7Compiler } from './l7/l7-compiler.ts';
@@ -26,6 +28,9 @@ export class Compiler {
   readonly #l7: L7Compiler;
   readonly #l4: L4Compiler | undefined;
   readonly #allocator: Allocator | undefined;
+  readonly #addresses: AddressAllocator | undefined;
+  /** What no API server gives Services, from both of them. */
+  #allocations: Held = PersistentMap.empty();
   #snapshot: Snapshot = EMPTY_SNAPSHOT;
   readonly #routeSets: RouteSetTable;
   readonly #slicesOfService = new DependencyIndex();
@@ -37,9 +42,10 @@ export class Compiler {
     this.#settings = settings;
     this.#routeSets = new RouteSetTable(settings);
     this.#l7 = new L7Compiler(settings);
-    const { l4, allocation } = settings;
+    const { l4, allocation, addresses } = settings;
     this.#l4 = l4 === undefined ? undefined : new L4Compiler(l4, allocation);
     this.#allocator = allocation === undefined ? undefined : new Allocator(allocation, held);
+    this.#addresses = addresses === undefined ? undefined : new AddressAllocator(addresses, addressesOf(held));
   }
 
   compile(snapshot: Snapshot, facts: Facts): Plan {
@@ -59,13 +65,16 @@ export class Compiler {
     PersistentMap.diff(before.findings, snapshot.findings, (key) => admitted.add(key));
     for (const key of admitted) this.#setFindings(`admit:${key}`, this.#admissionFindings(key, snapshot));
     for (const [producer, findings] of [...routeSets.findings, ...l7.findings]) this.#setFindings(producer, findings);
-    const l4 = this.#compileL4(dirtyServices, snapshot, facts);
+    const moved = this.#allocate(dirtyServices, snapshot);
+    const l4 = this.#compileL4(new Set([...dirtyServices, ...moved]), snapshot, facts);
     this.#compileStatus(routeSets.changed, before, snapshot);
     this.#snapshot = snapshot;
     return {
       l7: l7.plan,
       l4,
-      allocations: this.#allocations(),
+      allocations: this.#allocations,
+      addresses: this.#addresses?.assignments ?? PersistentMap.empty(),
+      pools: this.#addresses?.usage ?? [],
       status: this.#status,
       findings: this.#findings,
       wantedSecrets: l7.wantedSecrets,
@@ -74,21 +83,35 @@ export class Compiler {
   }
 
   #compileL4(changed: ReadonlySet<string>, snapshot: Snapshot, facts: Facts): L4Plan | undefined {
-    const allocated = this.#allocator?.update(changed, snapshot.services);
-    for (const [producer, findings] of allocated?.findings ?? []) this.#setFindings(producer, findings);
     const output = this.#l4?.compile({
       snapshot,
       node: facts.node,
-      changedServices: allocated === undefined ? changed : new Set([...changed, ...allocated.moved]),
-      allocations: this.#allocations(),
+      changedServices: changed,
+      allocations: this.#allocations,
       slicesOf: (service) => slicesOf(this.#slicesOfService, service, snapshot),
     });
     for (const [producer, findings] of output?.findings ?? []) this.#setFindings(producer, findings);
     return output?.plan;
   }
 
-  #allocations(): Held {
-    return this.#allocator?.allocations ?? PersistentMap.empty();
+  /** Gives Services what they do not say and nobody else gives them. Returns those that have something else now. */
+  #allocate(changed: ReadonlySet<string>, snapshot: Snapshot): ReadonlySet<string> {
+    const allocated = this.#allocator?.update(changed, snapshot.services);
+    const addressed = this.#addresses?.update(changed, snapshot);
+    for (const change of [allocated, addressed])
+      for (const [producer, findings] of change?.findings ?? []) this.#setFindings(producer, findings);
+    // In a cluster they come back in the status of their Services, and are programmed once they stand there.
+    if (allocated === undefined) return new Set();
+    const moved = new Set([...allocated.moved, ...(addressed?.moved ?? [])]);
+    for (const key of moved) {
+      const given = this.#allocator?.allocations.get(key);
+      const loadBalancerIps = this.#addresses?.assignments.get(key)?.addresses ?? [];
+      const isNothing = given === undefined && loadBalancerIps.length === 0;
+      this.#allocations = isNothing
+        ? this.#allocations.delete(key)
+        : this.#allocations.set(key, { ...(given ?? NOTHING_ALLOCATED), loadBalancerIps });
+    }
+    return moved;
   }
 
   /** Services that changed themselves or through their slices or the answer of DNS. */
@@ -124,6 +147,10 @@ export class Compiler {
   #setFindings(producer: string, findings: readonly Finding[]): void {
     this.#findings = findings.length === 0 ? this.#findings.delete(producer) : this.#findings.set(producer, findings);
   }
+}
+
+function addressesOf(held: Held): HeldAddresses {
+  return PersistentMap.from([...held.entries()].map(([key, { loadBalancerIps }]) => [key, loadBalancerIps]));
 }
 
 function serviceOf(slice: EndpointSlice): string {

@@ -6,6 +6,7 @@ import type { PathMatch } from '../model/http/match.ts';
 import type { ObjectRef } from '../model/object.ts';
 import type { Certificate } from '../model/secret.ts';
 import type { PublishedAddress } from '../model/service.ts';
+import type { AddressAssignments, PoolUsage } from './addresses/address-plan.ts';
 import type { Held } from './l4/allocation.ts';
 import type { L4Plan } from './l4/l4-plan.ts';
 
@@ -16,6 +17,9 @@ export interface Plan {
   readonly l4: L4Plan | undefined;
   /** Addresses and ports that were given to Services; empty where an API server does that. */
   readonly allocations: Held;
+  /** What Services of type LoadBalancer have from pools, and how full these are; empty where this process gives none. */
+  readonly addresses: AddressAssignments;
+  readonly pools: readonly PoolUsage[];
   readonly status: StatusPlan;
   /** By producer (an object, a host, a certificate), so that a change replaces only its own. Never empty lists. */
   readonly findings: PersistentMap<readonly Finding[]>;

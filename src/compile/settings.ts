@@ -1,5 +1,6 @@
 import type { IpAddress } from '../model/grammar.ts';
 import type { PublishedAddress } from '../model/service.ts';
+import type { AddressSettings } from './addresses/address-plan.ts';
 import type { AllocationSettings, L4Settings } from './l4/l4-settings.ts';
 
 /** The IngressClass controller name that is ours. */
@@ -29,6 +30,8 @@ export interface CompileSettings {
   readonly l4: L4Settings | undefined;
   /** Undefined where an API server allocates. */
   readonly allocation: AllocationSettings | undefined;
+  /** Undefined where this process gives no addresses to Services of type LoadBalancer. */
+  readonly addresses: AddressSettings | undefined;
 }
 
 /** What changes with time and place rather than with objects. */

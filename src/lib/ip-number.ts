@@ -1,12 +1,15 @@
+/** A version of the Internet Protocol. */
+export type IpFamily = 4 | 6;
+
 /** An IP address as a number: what ranges are compared and counted in. */
 export interface IpNumber {
-  readonly family: 4 | 6;
+  readonly family: IpFamily;
   /** 32 bits for IPv4, 128 for IPv6. */
   readonly value: bigint;
 }
 
 /** How many bits an address of a family has. */
-export function widthOf(family: 4 | 6): 32 | 128 {
+export function widthOf(family: IpFamily): 32 | 128 {
   return family === 4 ? 32 : 128;
 }
 

@@ -1,9 +1,9 @@
-import { ipNumberOf, ipTextOf, widthOf, type IpNumber } from '../lib/ip-number.ts';
+import { ipNumberOf, ipTextOf, widthOf, type IpFamily, type IpNumber } from '../lib/ip-number.ts';
 import { ipAddressOf, type IpAddress } from './grammar.ts';
 
 /** A range of addresses that share a prefix (RFC 4632); `address` is its first, `text` its canonical form. */
 export interface Cidr {
-  readonly family: 4 | 6;
+  readonly family: IpFamily;
   readonly address: IpAddress;
   readonly prefix: number;
   readonly text: string;

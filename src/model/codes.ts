@@ -11,7 +11,7 @@ interface CodeEntry {
 /**
  * Every Finding there is. The key is the reason on Events and in logs; the code never changes its
  * meaning and is never used again. 1xx: the object could not be read; 2xx: Ingress; 3xx: TLS;
- * 4xx: Services and endpoints; 5xx: the source of the objects.
+ * 4xx: Services and endpoints; 5xx: the source of the objects; 6xx: addresses of load balancers.
  */
 export const FINDING_CODES = {
   ManifestUnreadable: {
@@ -282,6 +282,62 @@ export const FINDING_CODES = {
     severity: 'error',
     title: 'The API server does not let Sluice read a kind of object.',
     remedy: 'Grant the verb to the ServiceAccount of Sluice; deploy/ has the ClusterRole.',
+  },
+  AddressPoolExhausted: {
+    code: 'SLU601',
+    severity: 'error',
+    title: 'All addresses of the pools that a Service may have one of are taken.',
+    remedy: 'Add addresses to a pool, or delete a Service that holds one.',
+  },
+  AddressPoolUnknown: {
+    code: 'SLU602',
+    severity: 'error',
+    title: 'A Service asks for an address pool that does not exist.',
+    remedy: 'Create an IPAddressPool of that name, or correct the annotation metallb.io/address-pool.',
+  },
+  AddressOutsidePools: {
+    code: 'SLU603',
+    severity: 'error',
+    title: 'A Service asks for an address that is in no pool.',
+    remedy: 'Add the address to an IPAddressPool, or ask for one that is in a pool.',
+  },
+  AddressInUse: {
+    code: 'SLU604',
+    severity: 'error',
+    title: 'A Service asks for an address that another Service has.',
+    remedy:
+      'Ask for another one. To share it, give both Services the same metallb.io/allow-shared-ip and different ports.',
+  },
+  AddressRequestInvalid: {
+    code: 'SLU605',
+    severity: 'error',
+    title: 'What a Service asks for contradicts itself: two ways to ask, or addresses of the wrong families.',
+    remedy: 'Ask in one way, for one address of each IP family that the Service has.',
+  },
+  AddressFamilyUnavailable: {
+    code: 'SLU606',
+    severity: 'error',
+    title: 'No pool that a Service may use has addresses of its IP family.',
+    remedy: 'Add addresses of that family to the pool, or change ipFamilyPolicy.',
+  },
+  AddressPoolNotForService: {
+    code: 'SLU607',
+    severity: 'error',
+    title: 'A Service asks for a pool, or an address of a pool, that is kept for other Services.',
+    remedy: "Ask for another pool, or extend the pool's serviceAllocation.",
+  },
+  AddressPoolOverlap: {
+    code: 'SLU608',
+    severity: 'error',
+    title:
+      'A range of an address pool overlaps one that is listed before it, or one of an older pool, and is left out.',
+    remedy: 'Remove the addresses from one of the two.',
+  },
+  AddressPoolMissing: {
+    code: 'SLU609',
+    severity: 'warning',
+    title: 'A Service of type LoadBalancer has no address, and there is no pool to take one from.',
+    remedy: 'Create an IPAddressPool, or run with --pool FIRST-LAST.',
   },
 } as const satisfies Record<string, CodeEntry>;
 

@@ -74,6 +74,20 @@ export const KINDS = {
     presence: 'required',
     table: 'secrets',
   },
+  Namespace: {
+    apiVersions: ['v1'],
+    plural: 'namespaces',
+    scope: 'cluster',
+    presence: 'optional',
+    table: 'namespaces',
+  },
+  IPAddressPool: {
+    apiVersions: ['metallb.io/v1beta1'],
+    plural: 'ipaddresspools',
+    scope: 'namespace',
+    presence: 'custom',
+    table: 'addressPools',
+  },
 } as const satisfies Readonly<Record<string, KindRow>>;
 
 /** A kind of objects that Sluice reads. */

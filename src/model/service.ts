@@ -1,5 +1,6 @@
 import type { Cidr } from './cidr.ts';
 import type { IpAddress } from './grammar.ts';
+import type { Labels } from './label-selector.ts';
 import type { ObjectMeta } from './object.ts';
 
 export type TransportProtocol = 'TCP' | 'UDP' | 'SCTP';
@@ -29,13 +30,35 @@ export interface Service {
   /** `spec.externalIPs`, then `status.loadBalancer.ingress`. */
   readonly publishedAddresses: readonly PublishedAddress[];
   readonly traffic: ServiceTraffic;
+  /** Only for type LoadBalancer. */
+  readonly loadBalancer: LoadBalancerWish | undefined;
 }
+
+/** What a Service of type LoadBalancer asks of whoever gives it an address. */
+export interface LoadBalancerWish {
+  /** `spec.loadBalancerClass`. */
+  readonly className: string | undefined;
+  readonly request: AddressRequest;
+  /** `metallb.io/address-pool`. */
+  readonly pool: string | undefined;
+  /** `metallb.io/allow-shared-ip`: Services with the same one may have one address, if their ports differ. */
+  readonly sharingKey: string | undefined;
+  readonly labels: Labels;
+  /** `spec.selector` in one text, equal for equal selectors; empty where there is none. */
+  readonly selector: string;
+}
+
+/** The addresses that a Service asks for by name; `unusable`: it asks, and cannot be understood, so that any other would be wrong. */
+export type AddressRequest =
+  | { readonly kind: 'any' }
+  | { readonly kind: 'addresses'; readonly addresses: readonly IpAddress[]; readonly field: string }
+  | { readonly kind: 'unusable' };
 
 /** Whose endpoints take the traffic that a node receives: those of the cluster, or of that node alone. */
 export type TrafficPolicy = 'Cluster' | 'Local';
 
 /** A virtual address family as `spec.ipFamilies` names it. */
-export type IpFamily = 'IPv4' | 'IPv6';
+export type IpFamilyName = 'IPv4' | 'IPv6';
 
 /** What decides how the kernel treats packets to a Service (core/v1 ServiceSpec, resolved to its defaults). */
 export interface ServiceTraffic {
@@ -66,7 +89,7 @@ export interface ServiceTraffic {
 export interface FamilyWish {
   readonly policy: 'SingleStack' | 'PreferDualStack' | 'RequireDualStack';
   /** In order of preference; empty: the order of the cluster's ranges. */
-  readonly families: readonly IpFamily[];
+  readonly families: readonly IpFamilyName[];
 }
 
 /** What a Service has that says nothing about its traffic. */

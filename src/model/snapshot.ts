@@ -1,8 +1,10 @@
 import { PersistentMap } from '../lib/persistent-map.ts';
+import type { AddressPool } from './address-pool.ts';
 import type { Finding } from './finding.ts';
 import type { IpAddress } from './grammar.ts';
 import type { Ingress, IngressClass } from './ingress.ts';
 import { ALL_KINDS, KINDS, type Kind, type TableOfKind } from './kinds.ts';
+import type { Namespace } from './namespace.ts';
 import type { Node } from './node.ts';
 import type { Secret } from './secret.ts';
 import type { EndpointSlice, Service } from './service.ts';
@@ -22,6 +24,8 @@ interface Models {
   readonly Endpoints: EndpointSlice;
   readonly Node: Node;
   readonly Secret: Secret;
+  readonly Namespace: Namespace;
+  readonly IPAddressPool: AddressPool;
 }
 
 /** A table for each kind, or for several kinds that are admitted to one model. */

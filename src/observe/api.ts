@@ -5,6 +5,7 @@ import { listenAddressOf } from '../lib/listen-address.ts';
 import type { L4Plan } from '../compile/l4/l4-plan.ts';
 import type { Plan } from '../compile/plan.ts';
 import { ipAddressOf, isPort } from '../model/grammar.ts';
+import { addressRows, poolRows } from './address-rows.ts';
 import type { Metrics } from './metrics.ts';
 import { explainPacket, type PacketQuestion } from './explain.ts';
 import { serviceRows } from './service-rows.ts';
@@ -30,6 +31,8 @@ export const API_PATHS = [
   '/metrics',
   '/api/v1/routes',
   '/api/v1/services',
+  '/api/v1/addresses',
+  '/api/v1/pools',
   '/api/v1/certificates',
   '/api/v1/findings',
   '/api/v1/explain?client=IP&destination=IP&port=N&protocol=TCP',
@@ -63,6 +66,8 @@ export function createApi(source: ApiSource): Hono {
     if (typeof question === 'string') return context.json({ error: question }, 400);
     return context.json(explainPacket(programmed, question, source.hasLocalhostNodePorts));
   });
+  api.get('/api/v1/addresses', (context) => context.json({ items: rows(source, addressRows) }));
+  api.get('/api/v1/pools', (context) => context.json({ items: rows(source, poolRows) }));
   api.get('/api/v1/certificates', (context) => context.json({ items: rows(source, certificateRows) }));
   api.get('/api/v1/findings', (context) =>
     context.json({ items: rows(source, (plan) => findingRows(findingsOf(plan))) }),

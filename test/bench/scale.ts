@@ -87,6 +87,7 @@ function objects(size: Size): Change[] {
         ports: [port],
         externalName: undefined,
         publishedAddresses: [],
+        loadBalancer: undefined,
         traffic: DEFAULT_TRAFFIC,
       },
     });

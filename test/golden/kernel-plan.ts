@@ -67,7 +67,12 @@ function settingsOf(text: string): CompileSettings {
   const words = (commentOf(text, 'flags') ?? '').split(/\s+/).filter((word) => word !== '');
   const flags = parseRunFlags([...NODE, ...words]);
   const allocates = commentOf(text, 'allocates') !== 'no';
-  return { ...STANDALONE_SETTINGS, l4: l4SettingsOf(flags), allocation: allocates ? flags.allocation : undefined };
+  return {
+    ...STANDALONE_SETTINGS,
+    l4: l4SettingsOf(flags),
+    allocation: allocates ? flags.allocation : undefined,
+    addresses: allocates ? { ...flags.addresses, reportsMissingPools: true } : undefined,
+  };
 }
 
 function commentOf(text: string, name: string): string | undefined {
@@ -75,9 +80,9 @@ function commentOf(text: string, name: string): string | undefined {
 }
 
 function printAllocations(plan: Plan): readonly string[] {
-  const lines = plan.allocations.sorted().map(([key, { clusterIps, nodePorts }]) => {
+  const lines = plan.allocations.sorted().map(([key, { clusterIps, loadBalancerIps, nodePorts }]) => {
     const ports = Object.entries(nodePorts).map(([name, port]) => `${name}=${String(port)}`);
-    return `${key}: ${[...clusterIps, ...ports].join(' ')}\n`;
+    return `${key}: ${[...clusterIps, ...loadBalancerIps, ...ports].join(' ')}\n`;
   });
   return lines.length === 0 ? [] : [`## allocated\n${lines.join('')}`];
 }

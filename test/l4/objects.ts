@@ -26,6 +26,7 @@ export function serviceOf(name: string, given: Partial<Service> = {}, traffic: P
     ports: [portOf()],
     externalName: undefined,
     publishedAddresses: [],
+    loadBalancer: undefined,
     traffic: { ...DEFAULT_TRAFFIC, ...traffic },
     ...given,
   };

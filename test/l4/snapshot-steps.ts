@@ -122,6 +122,7 @@ const service = fc
     ],
     externalName: given.type === 'ExternalName' ? 'x.test' : undefined,
     publishedAddresses: [],
+    loadBalancer: undefined,
     traffic: {
       ...DEFAULT_TRAFFIC,
       isHeadless: given.isHeadless,

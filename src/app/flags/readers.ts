@@ -1,4 +1,5 @@
 import type { AllocationSettings, ExternalIpPolicy, L4Settings } from '../../compile/l4/l4-settings.ts';
+import { addressRangeOf, familyOf, type AddressRange } from '../../model/address-range.ts';
 import { cidrOf, hostCidr, type Cidr } from '../../model/cidr.ts';
 import { hostnameOf, ipAddressOf, isDnsSubdomain, isPort } from '../../model/grammar.ts';
 import type { PublishedAddress } from '../../model/service.ts';
@@ -83,6 +84,18 @@ export function cidrsOf(text: string): readonly Cidr[] {
     const cidr = address === undefined ? cidrOf(item) : hostCidr(address);
     if (cidr === undefined) throw new UsageMistake(`"${item}" is not a CIDR such as 192.0.2.0/24.`);
     return cidr;
+  });
+}
+
+/** Ranges of addresses as pools have them; a plain address stands for itself alone. */
+export function addressRangesOf(text: string): readonly AddressRange[] {
+  return text.split(',').map((item) => {
+    const address = ipAddressOf(item.trim());
+    const range =
+      address === undefined ? addressRangeOf(item) : { family: familyOf(address), first: address, last: address };
+    if (range === undefined)
+      throw new UsageMistake(`"${item}" is not a range such as 192.0.2.10-192.0.2.50 or 192.0.2.0/28.`);
+    return range;
   });
 }
 

@@ -2,7 +2,7 @@ import { defaultsOf, type FlagGroup, type ValuesOf } from './flag.ts';
 import { COMPILE_FLAGS, ENGINE_FLAGS } from './http-flags.ts';
 import { DETECTION_FLAGS, L4_FLAGS, NODE_FLAGS } from './node-flags.ts';
 import { PROGRAM_FLAGS } from './program-flags.ts';
-import { ALLOCATION_FLAGS, SOURCE_FLAGS } from './source-flags.ts';
+import { ADDRESS_FLAGS, ALLOCATION_FLAGS, SOURCE_FLAGS } from './source-flags.ts';
 
 /**
  * Every flag of `sluice run`, by heading and by the place that its value goes to; each is one row of a group. Help, reference page,
@@ -11,6 +11,7 @@ import { ALLOCATION_FLAGS, SOURCE_FLAGS } from './source-flags.ts';
 export const RUN_FLAGS = {
   source: { heading: 'Where the objects come from', flags: SOURCE_FLAGS },
   allocation: { heading: 'Where the objects come from', flags: ALLOCATION_FLAGS },
+  addresses: { heading: 'Where the objects come from', flags: ADDRESS_FLAGS },
   compile: { heading: 'What Ingresses mean', flags: COMPILE_FLAGS },
   engine: { heading: 'HTTP and HTTPS', flags: ENGINE_FLAGS },
   l4: { heading: 'Services in the kernel', flags: L4_FLAGS },

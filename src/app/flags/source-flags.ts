@@ -1,3 +1,4 @@
+import type { AddressSettings } from '../../compile/addresses/address-plan.ts';
 import type { AllocationSettings } from '../../compile/l4/l4-settings.ts';
 import { option, optional, type FlagsFor } from './flag.ts';
 import * as read from './readers.ts';
@@ -44,3 +45,23 @@ export const ALLOCATION_FLAGS = {
     isChecked: true,
   }),
 } satisfies FlagsFor<AllocationSettings>;
+
+/** Where Services of type LoadBalancer have their addresses from, besides IPAddressPool objects. */
+export const ADDRESS_FLAGS = {
+  pool: option({
+    flag: '--pool <first-last|cidr[,...]>',
+    help: 'with --manifests: addresses for Services of type LoadBalancer, besides those of IPAddressPool objects',
+    read: read.addressRangesOf,
+    default: [],
+    defaultText: 'none',
+    source: ONLY_MANIFESTS,
+    isChecked: true,
+  }),
+  className: optional({
+    flag: '--load-balancer-class <name>',
+    help: 'with --manifests: give addresses to Services with this loadBalancerClass; by default to those without any',
+    read: read.textOf,
+    source: ONLY_MANIFESTS,
+    isChecked: true,
+  }),
+} satisfies FlagsFor<Omit<AddressSettings, 'reportsMissingPools'>>;

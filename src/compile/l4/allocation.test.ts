@@ -129,6 +129,7 @@ describe('what was given', () => {
   it('is kept over a restart, as long as nobody asks for it by name', () => {
     const before = PersistentMap.empty<Allocation>().set('ns/a', {
       clusterIps: [ip('10.0.0.6')],
+      loadBalancerIps: [],
       nodePorts: { 'TCP/80': 30_003 },
     });
     expect(allocate([first, serviceOf('b')], SETTINGS, before).held.get('ns/a')).toEqual(before.get('ns/a'));
@@ -139,6 +140,7 @@ describe('what was given', () => {
   it('is not kept where it lies outside of the ranges of today', () => {
     const before = PersistentMap.empty<Allocation>().set('ns/a', {
       clusterIps: [ip('10.0.0.6')],
+      loadBalancerIps: [],
       nodePorts: { 'TCP/80': 31_000 },
     });
     const moved = allocate([first], { ...SETTINGS, clusterIpRanges: [cidr('10.9.0.0/24')] }, before);

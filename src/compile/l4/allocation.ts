@@ -4,13 +4,15 @@ import { addressAt, cidrHas, sizeOf, type Cidr } from '../../model/cidr.ts';
 import { finding, type Finding } from '../../model/finding.ts';
 import type { IpAddress } from '../../model/grammar.ts';
 import { byAge, type ObjectRef } from '../../model/object.ts';
-import type { IpFamily, Service, ServicePort } from '../../model/service.ts';
+import type { IpFamilyName, Service, ServicePort } from '../../model/service.ts';
 import { DependencyIndex } from '../dependency-index.ts';
 import type { AllocationSettings } from './l4-settings.ts';
 
 /** What a Service was given because it did not say. */
 export interface Allocation {
   readonly clusterIps: readonly IpAddress[];
+  /** From address pools, in whose place an API server has the status of the Service. */
+  readonly loadBalancerIps: readonly IpAddress[];
   /** By protocol and port, as {@link nodePortKey} writes them; under {@link HEALTH_CHECK} the health check's. */
   readonly nodePorts: Readonly<Record<string, number>>;
 }
@@ -18,7 +20,7 @@ export interface Allocation {
 /** Allocations by `namespace/name`. */
 export type Held = PersistentMap<Allocation>;
 
-export const NOTHING_ALLOCATED: Allocation = { clusterIps: [], nodePorts: {} };
+export const NOTHING_ALLOCATED: Allocation = { clusterIps: [], loadBalancerIps: [], nodePorts: {} };
 
 /** The key of the health check's port among an allocation's node ports. */
 export const HEALTH_CHECK = 'health-check';
@@ -125,13 +127,15 @@ export class Allocator {
       const port = this.#nodePort(key, wanted, found, service);
       if (port !== undefined) nodePorts[wanted] = port;
     }
-    return clusterIps.length === 0 && Object.keys(nodePorts).length === 0 ? undefined : { clusterIps, nodePorts };
+    return clusterIps.length === 0 && Object.keys(nodePorts).length === 0
+      ? undefined
+      : { ...NOTHING_ALLOCATED, clusterIps, nodePorts };
   }
 
   #clusterIps(key: string, service: Service, found: Finding[]): readonly IpAddress[] {
     const { clusterIpRanges } = this.#settings;
     const { policy, families } = service.traffic.families;
-    const order: readonly IpFamily[] = families.length > 0 ? families : clusterIpRanges.map(familyOf);
+    const order: readonly IpFamilyName[] = families.length > 0 ? families : clusterIpRanges.map(familyOf);
     const chosen = policy === 'SingleStack' ? order.slice(0, 1) : unique([...order, ...clusterIpRanges.map(familyOf)]);
     const missing = chosen.filter((family) => !clusterIpRanges.some((range) => familyOf(range) === family));
     const isMissed = policy === 'PreferDualStack' ? missing.length === chosen.length : missing.length > 0;
@@ -230,7 +234,7 @@ function nodePortResource(protocol: string, port: number): string {
   return `node-port ${protocol} ${String(port)}`;
 }
 
-function familyOf(range: Cidr): IpFamily {
+function familyOf(range: Cidr): IpFamilyName {
   return range.family === 4 ? 'IPv4' : 'IPv6';
 }
 

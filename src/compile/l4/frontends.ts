@@ -74,12 +74,13 @@ export function wishOf(
   const findings: Finding[] = [];
   const written = admittedClusterIps(service, allocating, findings);
   const clusterIps = traffic.clusterIps.length > 0 ? written : allocation.clusterIps;
+  const balancerIps = [...new Set([...traffic.loadBalancerIps, ...allocation.loadBalancerIps])];
   const externalIps = admittedExternalIps(service, settings.externalIps, findings);
   const frontends = service.ports.flatMap((port, index) => [
     ...clusterIps.map((address) => wish('ClusterIP', address, port, 'spec.clusterIP')),
-    ...traffic.loadBalancerIps.map((address) => ({
+    ...balancerIps.map((address) => ({
       ...wish('LoadBalancer', address, port, 'status.loadBalancer.ingress'),
-      ...restrictionOf(address, traffic),
+      ...restrictionOf(address, traffic, balancerIps),
     })),
     ...externalIps.map((address) => wish('ExternalIP', address, port, 'spec.externalIPs')),
     ...nodePortWishes(service, port, index, allocation, allocating, findings),
@@ -160,11 +161,12 @@ function nodePortWishes(
 function restrictionOf(
   address: IpAddress,
   traffic: Service['traffic'],
+  addresses: readonly IpAddress[],
 ): Pick<FrontendWish, 'sourceRanges' | 'balancerIps'> {
   const isV6 = isIpv6Address(address);
   const ranges = traffic.sourceRanges?.filter(({ family }) => (family === 6) === isV6) ?? [];
   if (ranges.length === 0) return UNRESTRICTED;
-  const balancerIps = traffic.loadBalancerIps.filter((ip) => isIpv6Address(ip) === isV6);
+  const balancerIps = addresses.filter((ip) => isIpv6Address(ip) === isV6);
   return { sourceRanges: withoutNested(ranges), balancerIps };
 }
 

@@ -18,6 +18,7 @@ function service(externalName: string | undefined): Service {
     ports: [],
     externalName,
     publishedAddresses: [],
+    loadBalancer: undefined,
     traffic: DEFAULT_TRAFFIC,
   };
 }

@@ -3,9 +3,11 @@ import type { Finding } from '../../model/finding.ts';
 import { ALL_KINDS, apiVersionOfKind, groupVersionOf, isKind, rowOf, type Kind } from '../../model/kinds.ts';
 import { keyOf, type ObjectMeta, type ObjectRef } from '../../model/object.ts';
 import type { Change } from '../store.ts';
+import { admitAddressPool } from './address-pool.ts';
 import { admitEndpoints, admitEndpointSlice } from './endpoints.ts';
 import { Field, Findings, isRecord, shown } from './field.ts';
 import { admitIngress, admitIngressClass } from './ingress.ts';
+import { admitNamespace } from './namespace.ts';
 import { admitNode } from './node.ts';
 import { admitSecret } from './secret.ts';
 import { admitService } from './service.ts';
@@ -29,6 +31,8 @@ const ADMIT: Readonly<Record<Kind, Admit>> = {
   Endpoints: admitEndpoints,
   Node: admitNode,
   Secret: admitSecret,
+  Namespace: admitNamespace,
+  IPAddressPool: admitAddressPool,
 };
 
 /**

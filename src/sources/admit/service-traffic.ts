@@ -3,7 +3,7 @@ import { ipAddressOf, isPort, type IpAddress } from '../../model/grammar.ts';
 import {
   DEFAULT_TRAFFIC,
   type FamilyWish,
-  type IpFamily,
+  type IpFamilyName,
   type Service,
   type ServiceTraffic,
   type TrafficPolicy,
@@ -71,7 +71,7 @@ function admitFamilies(spec: Field): FamilyWish {
   return { policy: 'SingleStack', families };
 }
 
-function admitFamily(field: Field): readonly IpFamily[] {
+function admitFamily(field: Field): readonly IpFamilyName[] {
   const family = field.text();
   if (family === 'IPv4' || family === 'IPv6') return [family];
   if (family !== undefined) field.add('ObjectMalformed', `${shown(family)} is not an IP family`);

@@ -4,6 +4,7 @@ import type { PublishedAddress, Service, ServicePort, TransportProtocol } from '
 import type { Change } from '../store.ts';
 import { admitIpAddress } from './address.ts';
 import { shown, type Field } from './field.ts';
+import { admitLoadBalancer } from './load-balancer.ts';
 import { admitOptionalPort, admitTraffic } from './service-traffic.ts';
 
 /** Admits a Service (core/v1). */
@@ -20,6 +21,7 @@ export function admitService(raw: Field, meta: ObjectMeta): Change {
       ...raw.at('status').at('loadBalancer').at('ingress').flatMap(admitPublished),
     ],
     traffic: admitTraffic(raw, type),
+    loadBalancer: type === 'LoadBalancer' ? admitLoadBalancer(raw) : undefined,
   };
   return { table: 'services', key: keyOf(meta), value };
 }

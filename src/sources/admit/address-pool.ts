@@ -1,0 +1,58 @@
+import type { AddressPool, PoolReservation } from '../../model/address-pool.ts';
+import { addressRangeOf, type AddressRange } from '../../model/address-range.ts';
+import type { LabelSelector } from '../../model/label-selector.ts';
+import { keyOf, type ObjectMeta } from '../../model/object.ts';
+import type { Change } from '../store.ts';
+import { shown, type Field } from './field.ts';
+import { admitLabelSelector } from './labels.ts';
+
+/** Admits an IPAddressPool (metallb.io/v1beta1). */
+export function admitAddressPool(raw: Field, meta: ObjectMeta): Change {
+  const spec = raw.at('spec');
+  const ranges = spec.at('addresses').flatMap(admitRange);
+  if (spec.at('addresses').isEmpty) spec.at('addresses').add('ObjectMalformed', 'a pool needs at least one range');
+  const value: AddressPool = {
+    meta,
+    ranges,
+    isAutomatic: spec.at('autoAssign').boolean() ?? true,
+    avoidsBuggyAddresses: spec.at('avoidBuggyIPs').boolean() ?? false,
+    reserved: admitReservation(spec.at('serviceAllocation')),
+  };
+  return { table: 'addressPools', key: keyOf(meta), value };
+}
+
+function admitRange(field: Field): readonly AddressRange[] {
+  const text = field.text();
+  if (text === undefined) return [];
+  const range = addressRangeOf(text);
+  if (range !== undefined) return [range];
+  const message = `${shown(text)} is not a range`;
+  field.add(
+    'AddressInvalid',
+    message,
+    'Write it as FIRST-LAST, such as 192.0.2.10-192.0.2.50, or as a CIDR such as 192.0.2.0/28.',
+  );
+  return [];
+}
+
+/**
+ * An empty `serviceAllocation` keeps the pool for nobody in particular, and only gives it a priority. A selector that cannot be read
+ * selects nothing, so that a pool that is meant for some is not open to all.
+ */
+function admitReservation(field: Field): PoolReservation | undefined {
+  if (field.isAbsent) return undefined;
+  const priority = field.at('priority').number() ?? 0;
+  if (priority < 0) field.at('priority').add('ObjectMalformed', `${String(priority)} is less than 0`);
+  return {
+    priority: Math.max(0, priority),
+    namespaces: field.at('namespaces').flatMap((item) => item.text() ?? []),
+    namespaceSelectors: field.at('namespaceSelectors').flatMap(selectorOrNone),
+    serviceSelectors: field.at('serviceSelectors').flatMap(selectorOrNone),
+  };
+}
+
+const NOTHING: LabelSelector = { requirements: [{ key: '', operator: 'In', values: [] }] };
+
+function selectorOrNone(field: Field): LabelSelector {
+  return admitLabelSelector(field) ?? NOTHING;
+}

@@ -1,0 +1,57 @@
+import type { IpAddress } from '../../model/grammar.ts';
+import type { AddressRequest, LoadBalancerWish } from '../../model/service.ts';
+import { ipAddressOf } from '../../model/grammar.ts';
+import { shown, type Field } from './field.ts';
+import { admitLabels } from './labels.ts';
+
+/** Annotations of MetalLB, by their present prefix and by the one that they had before 0.10. */
+const PREFIXES = ['metallb.io/', 'metallb.universe.tf/'] as const;
+
+/** What a Service of type LoadBalancer asks for: `spec.loadBalancerClass`, `spec.loadBalancerIP`, and MetalLB's annotations. */
+export function admitLoadBalancer(raw: Field): LoadBalancerWish {
+  const spec = raw.at('spec');
+  return {
+    className: spec.at('loadBalancerClass').text(),
+    request: admitRequest(spec.at('loadBalancerIP'), annotation(raw, 'loadBalancerIPs')),
+    pool: annotation(raw, 'address-pool').text(),
+    sharingKey: annotation(raw, 'allow-shared-ip').text(),
+    labels: admitLabels(raw),
+    selector: selectorText(spec.at('selector').texts()),
+  };
+}
+
+/** The annotation under the first prefix that has it; the new one wins. */
+function annotation(raw: Field, name: string): Field {
+  const annotations = raw.at('metadata').at('annotations');
+  const [present, former] = PREFIXES.map((prefix) => annotations.at(`${prefix}${name}`));
+  if (present !== undefined && !present.isAbsent) return present;
+  return former ?? annotations.at(name);
+}
+
+function admitRequest(field: Field, annotated: Field): AddressRequest {
+  const single = field.text() ?? '';
+  const listed = annotated.text() ?? '';
+  if (single !== '' && listed !== '') {
+    annotated.add('AddressRequestInvalid', 'spec.loadBalancerIP asks for an address as well', 'Remove one of the two.');
+    return { kind: 'unusable' };
+  }
+  if (single === '' && listed === '') return { kind: 'any' };
+  const asked = single === '' ? annotated : field;
+  const addresses: IpAddress[] = [];
+  for (const item of `${single}${listed}`.split(',')) {
+    const address = ipAddressOf(item.trim());
+    if (address === undefined) {
+      asked.add('AddressInvalid', `${shown(item.trim())} is not an IP address`);
+      return { kind: 'unusable' };
+    }
+    addresses.push(address);
+  }
+  return { kind: 'addresses', addresses, field: asked.path };
+}
+
+function selectorText(selector: ReadonlyMap<string, string>): string {
+  return [...selector]
+    .map(([key, value]) => `${key}=${value}`)
+    .sort()
+    .join(',');
+}
