@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { checkCluster, checkManifests, type CheckReport } from '../app/check.ts';
+import type { CheckReport } from '../app/check.ts';
 import { option } from '../app/flags/flag.ts';
 import { oneOf } from '../app/flags/readers.ts';
 import type { RunFlags } from '../app/flags/register.ts';
@@ -53,9 +53,10 @@ function sourceOf(directory: string | undefined, kubeconfig: string | undefined,
     : { manifests: directory, kubeconfig: undefined };
 }
 
-function check({ manifests, kubeconfig }: RunFlags['source'], flags: RunFlags): Promise<CheckReport> {
+async function check({ manifests, kubeconfig }: RunFlags['source'], flags: RunFlags): Promise<CheckReport> {
   const kind = manifests === undefined ? 'cluster' : 'manifests';
   const settings = { ...compileSettingsOf(flags, kind), l4: l4SettingsOf(flags) };
+  const { checkCluster, checkManifests } = await import('../app/check.ts');
   if (manifests !== undefined) return checkManifests(manifests, { settings, onWait: reportWait });
   return checkCluster(kubeconfig ?? '', { settings, onWait: reportWait });
 }

@@ -7,10 +7,8 @@ import { join } from 'node:path';
 import { endOnceWritten } from '../app/ending.ts';
 import { optional } from '../app/flags/flag.ts';
 import { textOf } from '../app/flags/readers.ts';
-import { whyNoNode } from '../app/node-possible.ts';
+import type { NodeOptions } from '../app/options.ts';
 import { runOptionsOf } from '../app/run-options.ts';
-import { startProgram } from '../app/start.ts';
-import { removeKernelTables } from '../app/uninstall.ts';
 import { crash } from '../lib/crash.ts';
 import { Fault, messageOf } from '../lib/fault.ts';
 import type { ServiceRow } from '../observe/service-rows.ts';
@@ -47,6 +45,7 @@ export function demoCommand(): Command {
 const QUICKSTART = fileURLToPath(new URL('../../examples/quickstart', import.meta.url));
 
 async function runDemo(manifests: string): Promise<void> {
+  const { startProgram } = await import('../app/start.ts');
   const servers = await Promise.all(BACKENDS.map(startBackend));
   const stateDirectory = await demoDirectory();
   process.stderr.write(
@@ -62,10 +61,16 @@ async function runDemo(manifests: string): Promise<void> {
   } finally {
     for (const server of servers) server.close();
     // A demonstration leaves nothing behind, not even what keeps serving over a restart.
-    if (options.roles.has('node') && (await whyNoNode(options.node)) === undefined) await removeKernelTables();
+    if (options.roles.has('node')) await removeOurTables(options.node);
     await rm(stateDirectory, { recursive: true, force: true });
     endOnceWritten();
   }
+}
+
+async function removeOurTables(options: NodeOptions): Promise<void> {
+  const { whyNoNode } = await import('../app/node-possible.ts');
+  const { removeKernelTables } = await import('../app/uninstall.ts');
+  if ((await whyNoNode(options)) === undefined) await removeKernelTables();
 }
 
 /**

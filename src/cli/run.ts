@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { endOnceWritten } from '../app/ending.ts';
 import { runOptionsOf } from '../app/run-options.ts';
-import { startProgram } from '../app/start.ts';
 import { refuseIdleFlags, runFlagValues, withRunFlags } from './flag-options.ts';
 
 const EXAMPLES = `Examples:
@@ -24,8 +23,11 @@ export function runCommand(): Command {
     .action(async (_: unknown, command: Command) => {
       const flags = runFlagValues(command, process.env);
       refuseIdleFlags(command, flags);
+      const options = runOptionsOf(flags);
+      // Not for the help and what is wrong with flags: it takes most of the time.
+      const { startProgram } = await import('../app/start.ts');
       try {
-        await startProgram(runOptionsOf(flags), () => {});
+        await startProgram(options, () => {});
       } finally {
         endOnceWritten();
       }

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { RUN_FLAGS } from '../app/flags/register.ts';
 import { stateDirectoryOf } from '../app/run-options.ts';
-import { uninstall } from '../app/uninstall.ts';
 import { flagValues, withFlags } from './flag-options.ts';
 import { print } from './print.ts';
 
@@ -12,6 +11,7 @@ const FLAGS = { stateDirectory: RUN_FLAGS.program.flags.stateDirectory };
 export function uninstallCommand(): Command {
   return withFlags(new Command('uninstall'), FLAGS).action(async (_: unknown, command: Command) => {
     const { stateDirectory } = flagValues(command, FLAGS, process.env);
+    const { uninstall } = await import('../app/uninstall.ts');
     const removed = await uninstall(stateDirectoryOf(stateDirectory));
     const lines =
       removed.length === 0 ? ['Nothing of Sluice was on this machine.'] : removed.map((what) => `Removed ${what}.`);
