@@ -19,6 +19,7 @@ import type { FileLine, ManifestPlaces } from '../sources/manifests/places.ts';
 import { Store } from '../sources/store.ts';
 import { defaultsOf } from './flags/flag.ts';
 import { RUN_FLAGS } from './flags/register.ts';
+import type { KubeconfigChoice } from './options.ts';
 import { ROLE_INTERESTS } from './role.ts';
 import { programVersion } from './version.ts';
 
@@ -97,10 +98,10 @@ async function inOrderOfFiles(
 }
 
 /** Reads and compiles what an API server has, without serving it. @throws Fault when it does not answer in time. */
-export async function checkCluster(kubeconfig: string, options: CheckOptions): Promise<CheckReport> {
+export async function checkCluster({ paths, context }: KubeconfigChoice, options: CheckOptions): Promise<CheckReport> {
   const store = new Store();
   const compiler = new Compiler(options.settings);
-  const config = await loadKubeconfig(kubeconfig);
+  const config = await loadKubeconfig(paths, { contextName: context });
   const client = new KubeClient({ config, logger: silentLogger, userAgent: `sluice/${programVersion()}` });
   const sources = [
     new ClusterSource({ client, store, interests: ROLE_INTERESTS.gateway(undefined) }),

@@ -7,7 +7,13 @@ import type { RoleName } from './role.ts';
 export type SourceChoice =
   | { readonly kind: 'manifests'; readonly directory: string }
   /** `kubeconfig` undefined: the ServiceAccount of the pod. */
-  | { readonly kind: 'cluster'; readonly kubeconfig: string | undefined };
+  | { readonly kind: 'cluster'; readonly kubeconfig: KubeconfigChoice | undefined };
+
+/** Kubeconfig files, as `KUBECONFIG` names them, and the context that is meant; undefined: the current one. */
+export interface KubeconfigChoice {
+  readonly paths: string;
+  readonly context: string | undefined;
+}
 
 type ProgramFlags = RunFlags['program'];
 type NodeFlags = RunFlags['node'];

@@ -7,7 +7,7 @@ import { ipAddressOf } from '../model/grammar.ts';
 import type { PublishedAddress } from '../model/service.ts';
 import type { EngineSettings } from '../planes/l7/engine-settings.ts';
 import type { RunFlags } from './flags/register.ts';
-import type { RunOptions, SourceChoice } from './options.ts';
+import type { KubeconfigChoice, RunOptions, SourceChoice } from './options.ts';
 import { ROLES } from './role.ts';
 
 /** How long an HAProxy process that was replaced may finish its connections, in seconds. */
@@ -34,15 +34,24 @@ export function runOptionsOf(flags: RunFlags): RunOptions {
   };
 }
 
-function sourceOf({ manifests, kubeconfig }: RunFlags['source']): SourceChoice {
-  if (manifests !== undefined && kubeconfig !== undefined)
+function sourceOf(flags: RunFlags['source']): SourceChoice {
+  if (flags.manifests !== undefined && flags.kubeconfig !== undefined)
     throw usageFault('give --manifests or --kubeconfig, not both');
-  if (manifests !== undefined) return { kind: 'manifests', directory: resolve(manifests) };
+  if (flags.manifests !== undefined) return { kind: 'manifests', directory: resolve(flags.manifests) };
+  const kubeconfig = kubeconfigOf(flags);
+  if (kubeconfig === undefined && flags.context !== undefined)
+    throw usageFault('--context names a context of a kubeconfig: give --kubeconfig FILE too, or set KUBECONFIG');
   if (kubeconfig === undefined && !isInPod())
     throw usageFault(
       'say what to serve: a folder with --manifests DIR, or an API server with --kubeconfig FILE. Neither is needed in a pod, which this is not',
     );
   return { kind: 'cluster', kubeconfig };
+}
+
+/** The kubeconfig that is named, else the files that `KUBECONFIG` names; undefined where there is neither. */
+export function kubeconfigOf({ kubeconfig, context }: RunFlags['source']): KubeconfigChoice | undefined {
+  const paths = kubeconfig ?? process.env['KUBECONFIG'] ?? '';
+  return paths === '' ? undefined : { paths, context };
 }
 
 /** As kubelet says it to every container. */

@@ -107,9 +107,16 @@ async function createSources(options: RunOptions, store: Store, logger: Logger):
     return { sources: [new ManifestSource({ directory: source.directory, store, logger }), names], cluster: undefined };
   }
   const config =
-    source.kubeconfig === undefined ? await loadInClusterConfig() : await loadKubeconfig(source.kubeconfig);
+    source.kubeconfig === undefined
+      ? await loadInClusterConfig()
+      : await loadKubeconfig(source.kubeconfig.paths, { contextName: source.kubeconfig.context });
   const client = new KubeClient({ config, logger, userAgent: `sluice/${programVersion()}` });
-  logger.info('following the API server', { server: config.server.href, credentials: config.origin });
+  logger.info('following the API server', {
+    server: config.server.href,
+    credentials: config.origin,
+    // Its host alone: a URL may have a password.
+    ...(config.proxy !== undefined && { proxy: config.proxy.host }),
+  });
   const interests = [...roles].flatMap((role) => ROLE_INTERESTS[role](compile.l4?.nodeName));
   return {
     sources: [new ClusterSource({ client, store, interests }), names],

@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import type { CheckReport } from '../app/check.ts';
+import type { CheckOptions, CheckReport } from '../app/check.ts';
 import { option } from '../app/flags/flag.ts';
 import { oneOf } from '../app/flags/readers.ts';
 import type { RunFlags } from '../app/flags/register.ts';
-import { compileSettingsOf, l4SettingsOf } from '../app/run-options.ts';
+import { compileSettingsOf, kubeconfigOf, l4SettingsOf } from '../app/run-options.ts';
 import { Fault } from '../lib/fault.ts';
 import type { Finding } from '../model/finding.ts';
 import { nameOf } from '../model/object.ts';
@@ -14,6 +14,7 @@ const EXAMPLES = `Examples:
   sluice check ./manifests
   sluice check ./manifests -o json
   sluice check --kubeconfig ~/.kube/config
+  sluice check --context production
 `;
 
 /** Exit status when there are Findings. */
@@ -34,31 +35,34 @@ export function checkCommand(): Command {
     async (directory: string | undefined, _: unknown, parsed: Command) => {
       const { output } = flagValues(parsed, { output: OUTPUT }, {});
       const flags = runFlagValues(parsed, process.env);
-      const source = sourceOf(directory, flags.source.kubeconfig, parsed);
-      refuseIdleFlags(parsed, { ...flags, source });
-      const report = await check(source, flags);
+      refuseIdleFlags(parsed, { ...flags, source: { ...flags.source, manifests: directory } });
+      const report = await (directory === undefined ? checkKubeconfig(flags) : checkFolder(directory, parsed, flags));
       print(output === 'json' ? `${JSON.stringify(report, undefined, 2)}\n` : formatReport(report));
       if (report.findings.length > 0) process.exitCode = EXIT_FINDINGS;
     },
   );
 }
 
-/** What is looked at; a folder that is named comes before an API server that the environment names. */
-function sourceOf(directory: string | undefined, kubeconfig: string | undefined, command: Command): RunFlags['source'] {
-  const isNamed = command.getOptionValueSource('kubeconfig') === 'cli';
-  if (directory === undefined ? kubeconfig === undefined : isNamed)
-    throw new Fault('usage', 'give either a folder of manifests or --kubeconfig FILE', { retryable: false });
-  return directory === undefined
-    ? { manifests: undefined, kubeconfig }
-    : { manifests: directory, kubeconfig: undefined };
+/** A folder that is named comes before an API server that the environment names. */
+async function checkFolder(directory: string, command: Command, flags: RunFlags): Promise<CheckReport> {
+  if (command.getOptionValueSource('kubeconfig') === 'cli') throw unclearSource();
+  const { checkManifests } = await import('../app/check.ts');
+  return checkManifests(directory, optionsOf(flags, 'manifests'));
 }
 
-async function check({ manifests, kubeconfig }: RunFlags['source'], flags: RunFlags): Promise<CheckReport> {
-  const kind = manifests === undefined ? 'cluster' : 'manifests';
-  const settings = { ...compileSettingsOf(flags, kind), l4: l4SettingsOf(flags) };
-  const { checkCluster, checkManifests } = await import('../app/check.ts');
-  if (manifests !== undefined) return checkManifests(manifests, { settings, onWait: reportWait });
-  return checkCluster(kubeconfig ?? '', { settings, onWait: reportWait });
+async function checkKubeconfig(flags: RunFlags): Promise<CheckReport> {
+  const kubeconfig = kubeconfigOf(flags.source);
+  if (kubeconfig === undefined) throw unclearSource();
+  const { checkCluster } = await import('../app/check.ts');
+  return checkCluster(kubeconfig, optionsOf(flags, 'cluster'));
+}
+
+function unclearSource(): Fault {
+  return new Fault('usage', 'give either a folder of manifests or --kubeconfig FILE', { retryable: false });
+}
+
+function optionsOf(flags: RunFlags, kind: 'manifests' | 'cluster'): CheckOptions {
+  return { settings: { ...compileSettingsOf(flags, kind), l4: l4SettingsOf(flags) }, onWait: reportWait };
 }
 
 /** Not on standard output, which is data. */

@@ -2,8 +2,10 @@ import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { readFile } from 'node:fs/promises';
 import { CachedFile } from '../lib/cached-file.ts';
-import { Fault, messageOf } from '../lib/fault.ts';
+import { messageOf } from '../lib/fault.ts';
+import { configFault } from './config-fault.ts';
 import { fileMaxAgeMs, MaterialCredentials, type CredentialSource } from './credentials.ts';
+import { proxyFor } from './proxy.ts';
 
 /** Where the API server is, how to know it, and how to be known by it. */
 export interface KubeConfig {
@@ -17,11 +19,10 @@ export interface KubeConfig {
   readonly tlsServerName?: string | undefined;
   /** True: take any server for the right one. */
   readonly isTlsUnverified: boolean;
+  /** The HTTP proxy that leads to the server; undefined: none is needed. */
+  readonly proxy?: URL | undefined;
   readonly credentials: CredentialSource;
 }
-
-/** Code of the Fault for a configuration that cannot work until a person changes it. */
-export const badConfig = 'kube-config';
 
 /** Where a pod finds its service account, unless a test says otherwise. */
 export interface PodEnvironment {
@@ -61,6 +62,7 @@ export async function loadInClusterConfig(pod: PodEnvironment = thisPod): Promis
     server,
     namespace: await readNamespace(pod.serviceAccountDir),
     isTlsUnverified: false,
+    proxy: proxyFor(server, undefined, pod.env),
     credentials,
   };
 }
@@ -85,9 +87,4 @@ export function parseServer(text: string, where: string): URL {
     throw configFault(`${where}: ${JSON.stringify(text)} is not the URL of an API server; write https://HOST:PORT`);
   }
   return server;
-}
-
-/** A Fault that only a person can mend. */
-export function configFault(message: string, cause?: unknown): Fault {
-  return new Fault(badConfig, message, { cause, retryable: false });
 }

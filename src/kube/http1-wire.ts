@@ -1,9 +1,11 @@
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
+import type { Duplex } from 'node:stream';
 import type { KubeConfig } from './config.ts';
 import { isCutConnection } from './connection-fault.ts';
 import type { Credentials } from './credentials.ts';
-import { tlsTrust } from './tls-trust.ts';
+import { openServerSocket } from './server-socket.ts';
+import { TLS_TRUST_KEYS, tlsTrust, type TlsTrust } from './tls-trust.ts';
 import type { Wire, WireAnswer, WireRequest } from './wire.ts';
 
 const agentOptions: http.AgentOptions = {
@@ -14,6 +16,33 @@ const agentOptions: http.AgentOptions = {
   scheduling: 'lifo',
 };
 
+/** Opens connections as HTTP/2 does: through the proxy where there is one. */
+class ServerAgent extends https.Agent {
+  readonly #config: KubeConfig;
+
+  constructor(config: KubeConfig) {
+    super(agentOptions);
+    this.#config = config;
+  }
+
+  override createConnection(
+    options: http.ClientRequestArgs & TlsTrust,
+    onConnected: (error: Error | null, socket: Duplex) => void,
+  ): undefined {
+    openServerSocket(this.#config, trustIn(options)).then(
+      (socket) => onConnected(null, socket),
+      // Node's callback has no socket then, whatever its type says.
+      (error: unknown) => (onConnected as (error: unknown) => void)(error),
+    );
+  }
+}
+
+/** What {@link tlsTrust} has put into the options of a request, without those of HTTP. */
+function trustIn(options: TlsTrust): TlsTrust {
+  const set = TLS_TRUST_KEYS.filter((key) => options[key] !== undefined);
+  return Object.fromEntries(set.map((key) => [key, options[key]] as const));
+}
+
 /** HTTP/1.1 keep-alive connections: one for each running stream, and a few that requests share. */
 export class Http1Wire implements Wire {
   readonly #config: KubeConfig;
@@ -21,7 +50,7 @@ export class Http1Wire implements Wire {
 
   constructor(config: KubeConfig) {
     this.#config = config;
-    this.#agent = config.server.protocol === 'http:' ? new http.Agent(agentOptions) : new https.Agent(agentOptions);
+    this.#agent = config.server.protocol === 'http:' ? new http.Agent(agentOptions) : new ServerAgent(config);
   }
 
   async exchange(request: WireRequest, credentials: Credentials, signal: AbortSignal): Promise<WireAnswer> {

@@ -6,7 +6,8 @@ import http2, {
 } from 'node:http2';
 import { PassThrough } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { messageOf } from '../lib/fault.ts';
+import { Fault, messageOf } from '../lib/fault.ts';
+import { timedOut } from './connection-fault.ts';
 import type { AnswerBody, WireAnswer, WireRequest } from './wire.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_REFUSED_STREAM } = http2.constants;
@@ -19,12 +20,18 @@ const streamWindowBytes = 1024 * 1024;
 const connectionWindowBytes = 16 * 1024 * 1024;
 
 /** As client-go: a peer that is gone without a word is noticed within 45 s, long before TCP gives up. */
-const defaultPing = { everyMs: 30_000, answerWithinMs: 15_000 };
+const defaultTimings: ConnectionTimings = {
+  pingEveryMs: 30_000,
+  pingAnswerWithinMs: 15_000,
+  settingsWithinMs: 5_000,
+};
 
-export interface PingTimings {
-  readonly everyMs: number;
-  /** How long the peer may take before the connection counts as dead. */
-  readonly answerWithinMs: number;
+export interface ConnectionTimings {
+  readonly pingEveryMs: number;
+  /** How long the peer may take to answer a ping before the connection counts as dead. */
+  readonly pingAnswerWithinMs: number;
+  /** How long the peer may take, after the TLS handshake, to say how many streams it takes. It is the first that it has to say. */
+  readonly settingsWithinMs: number;
 }
 
 /** The stream or connection ended before the answer did. */
@@ -40,6 +47,16 @@ export class CutStream extends Error {
   }
 }
 
+/** The server took the connection, and then said nothing. Every request waits for its first words, so that waiting longer would block all. */
+export class StalledConnection extends Fault {
+  constructor(origin: string, withinMs: number) {
+    super(
+      timedOut,
+      `the API server ${origin}, or a proxy before it, took a connection and said nothing on it within ${withinMs / 1000} s`,
+    );
+  }
+}
+
 /** One HTTP/2 connection: many requests and watches at a time. */
 export class Http2Connection {
   readonly #session: ClientHttp2Session;
@@ -47,9 +64,9 @@ export class Http2Connection {
   #streams = 0;
   #hasAnswered = false;
 
-  private constructor(session: ClientHttp2Session, ping: PingTimings) {
+  private constructor(session: ClientHttp2Session, { pingEveryMs, pingAnswerWithinMs }: ConnectionTimings) {
     this.#session = session;
-    this.#pings = setInterval(() => this.#ping(ping.answerWithinMs), ping.everyMs).unref();
+    this.#pings = setInterval(() => this.#ping(pingAnswerWithinMs), pingEveryMs).unref();
     session.on('close', () => clearInterval(this.#pings));
     // A connection without streams must not keep the process alive.
     session.unref();
@@ -59,8 +76,13 @@ export class Http2Connection {
    * Holds when the server has said how many streams it takes; sooner would be a guess.
    *
    * @param socket on which both ends have agreed on `h2`
+   * @throws StalledConnection when it does not say so in time, CutStream, and what Node's sockets throw
    */
-  static async start(socket: TLSSocket, origin: URL, ping: PingTimings = defaultPing): Promise<Http2Connection> {
+  static async start(
+    socket: TLSSocket,
+    { origin }: URL,
+    timings: ConnectionTimings = defaultTimings,
+  ): Promise<Http2Connection> {
     const session = http2.connect(origin, {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: streamWindowBytes },
@@ -70,9 +92,18 @@ export class Http2Connection {
     // Both stay for the life of the session; once it is there, its streams tell what went wrong.
     session.on('error', reject);
     session.on('close', () => reject(new CutStream('the connection was closed during its first words')));
-    await promise;
+    const { settingsWithinMs } = timings;
+    const deadline = setTimeout(() => {
+      reject(new StalledConnection(origin, settingsWithinMs));
+      session.destroy();
+    }, settingsWithinMs);
+    try {
+      await promise;
+    } finally {
+      clearTimeout(deadline);
+    }
     session.setLocalWindowSize(connectionWindowBytes);
-    return new Http2Connection(session, ping);
+    return new Http2Connection(session, timings);
   }
 
   /** Whether it is of no more use: closed, or the server wants no new streams on it (GOAWAY). */

@@ -6,10 +6,11 @@ import { FakeApiServer } from '../../test/fakes/apiserver/apiserver.ts';
 import { until } from '../../test/fakes/reflection-lab.ts';
 import type { KubeConfig } from './config.ts';
 import { Http2Wire } from './http2-wire.ts';
-import type { PingTimings } from './http2-connection.ts';
+import type { ConnectionTimings } from './http2-connection.ts';
 import type { WireAnswer, WireRequest } from './wire.ts';
 
 const maxStreams = 5;
+const TIMINGS: ConnectionTimings = { pingEveryMs: 30_000, pingAnswerWithinMs: 15_000, settingsWithinMs: 15_000 };
 const path = '/api/v1/namespaces/default/configmaps';
 
 let server: FakeApiServer;
@@ -21,9 +22,9 @@ class TestWire {
   readonly #config: KubeConfig;
   readonly #stop = new AbortController();
 
-  constructor(config: KubeConfig, ping?: PingTimings) {
+  constructor(config: KubeConfig, timings?: ConnectionTimings) {
     this.#config = config;
-    this.#wire = new Http2Wire(config, ping);
+    this.#wire = new Http2Wire(config, timings);
     opened.push(this.#wire);
   }
 
@@ -160,10 +161,34 @@ describe('Http2Wire', { timeout: 30_000 }, () => {
     await old.close();
   });
 
+  it.each(['GET', 'POST'] as const)(
+    'sends a %s on another connection when one says nothing after TLS',
+    async (method) => {
+      server.stallConnections(1);
+      const wire = new TestWire(server.config(), { ...TIMINGS, settingsWithinMs: 50 });
+      const body = method === 'POST' ? { metadata: { name: 'x' } } : undefined;
+      const answers = await Promise.all([wire.send(method, path, body), wire.get()]);
+      expect(answers[0].status).toBe(method === 'POST' ? 201 : 200);
+      answers[0].body.destroy();
+      expect(server.requests).toHaveLength(2);
+      await until(() => expect(server.connections).toBe(1));
+    },
+  );
+
+  it('gives up, and says why, when every connection stalls; the next request tries again', async () => {
+    server.stallConnections(3);
+    const wire = new TestWire(server.config(), { ...TIMINGS, settingsWithinMs: 50 });
+    await expect(wire.get()).rejects.toMatchObject({
+      code: 'kube-timeout',
+      message: expect.stringContaining('took a connection and said nothing on it within 0.05 s') as string,
+    });
+    await expect(wire.get()).resolves.toContain('ConfigMapList');
+  });
+
   it('notices a peer that is gone without a word', async () => {
     const relay = await Relay.start(Number(new URL(server.url).port));
     const config = { ...server.config(), server: new URL(`https://127.0.0.1:${relay.port}`) };
-    const wire = new TestWire(config, { everyMs: 20, answerWithinMs: 200 });
+    const wire = new TestWire(config, { ...TIMINGS, pingEveryMs: 20, pingAnswerWithinMs: 200 });
     const reading = textOf(await wire.watch());
     relay.freeze();
     await expect(reading).rejects.toMatchObject({ code: 'ECONNRESET' });

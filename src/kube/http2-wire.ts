@@ -1,18 +1,13 @@
-import net from 'node:net';
-import tls, { type TLSSocket } from 'node:tls';
-import { Fault } from '../lib/fault.ts';
 import { orAborted } from '../lib/or-aborted.ts';
 import type { KubeConfig } from './config.ts';
-import { timedOut } from './connection-fault.ts';
 import type { Credentials } from './credentials.ts';
 import { Http1Wire } from './http1-wire.ts';
-import { CutStream, Http2Connection, type PingTimings } from './http2-connection.ts';
+import { CutStream, Http2Connection, StalledConnection, type ConnectionTimings } from './http2-connection.ts';
+import { openServerSocket } from './server-socket.ts';
 import { tlsTrust } from './tls-trust.ts';
 import type { Wire, WireAnswer, WireRequest } from './wire.ts';
 
-const connectTimeoutMs = 15_000;
-
-/** An answer that breaks whatever connection carries it must not keep us busy for ever. */
+/** An answer that breaks whatever connection carries it, or a server that lets all of them stall, must not keep us busy for ever. */
 const maxRepeats = 2;
 
 /**
@@ -24,7 +19,7 @@ const maxRepeats = 2;
  */
 export class Http2Wire implements Wire {
   readonly #config: KubeConfig;
-  readonly #ping: PingTimings | undefined;
+  readonly #timings: ConnectionTimings | undefined;
   readonly #connections = new Set<Http2Connection>();
   /** TLS parts of the credentials that the connections were made with. */
   #shown: Credentials = {};
@@ -32,9 +27,9 @@ export class Http2Wire implements Wire {
   #http1: Http1Wire | undefined;
   #isClosed = false;
 
-  constructor(config: KubeConfig, ping?: PingTimings) {
+  constructor(config: KubeConfig, timings?: ConnectionTimings) {
     this.#config = config;
-    this.#ping = ping;
+    this.#timings = timings;
   }
 
   async exchange(request: WireRequest, credentials: Credentials, signal: AbortSignal): Promise<WireAnswer> {
@@ -60,6 +55,7 @@ export class Http2Wire implements Wire {
   /** One with a stream set aside for the caller; undefined when the server speaks HTTP/1.1 only. */
   async #connection(credentials: Credentials, signal: AbortSignal): Promise<Http2Connection | undefined> {
     this.#show(credentials);
+    let stalled = 0;
     while (this.#http1 === undefined) {
       signal.throwIfAborted();
       for (const connection of this.#connections) {
@@ -69,7 +65,13 @@ export class Http2Wire implements Wire {
       this.#connecting ??= this.#connect(credentials).finally(() => {
         this.#connecting = undefined;
       });
-      await orAborted(this.#connecting, signal);
+      try {
+        await orAborted(this.#connecting, signal);
+      } catch (error) {
+        // Nothing was sent on it: the next one may do better.
+        if (!(error instanceof StalledConnection) || stalled === maxRepeats) throw error;
+        stalled += 1;
+      }
     }
     return undefined;
   }
@@ -86,37 +88,13 @@ export class Http2Wire implements Wire {
   }
 
   async #connect(credentials: Credentials): Promise<void> {
-    const socket = await this.#secureSocket(credentials);
+    const trust = tlsTrust(this.#config, credentials);
+    const socket = await openServerSocket(this.#config, { ...trust, ALPNProtocols: ['h2', 'http/1.1'] });
     if (socket.alpnProtocol !== 'h2') {
       socket.destroy();
       this.#http1 = new Http1Wire(this.#config);
-    } else this.#connections.add(await Http2Connection.start(socket, this.#config.server, this.#ping));
+    } else this.#connections.add(await Http2Connection.start(socket, this.#config.server, this.#timings));
     if (this.#isClosed) this.close();
-  }
-
-  #secureSocket(credentials: Credentials): Promise<TLSSocket> {
-    const { server } = this.#config;
-    const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
-    const host = server.hostname.replace(/^\[|\]$/g, '');
-    const socket = tls.connect({
-      host,
-      port: server.port === '' ? 443 : Number(server.port),
-      // RFC 6066 §3 has no addresses in SNI.
-      ...(net.isIP(host) === 0 && { servername: host }),
-      ...tlsTrust(this.#config, credentials),
-      ALPNProtocols: ['h2', 'http/1.1'],
-    });
-    socket.setKeepAlive(true, 15_000);
-    socket.setTimeout(connectTimeoutMs, () => {
-      const seconds = connectTimeoutMs / 1000;
-      socket.destroy(new Fault(timedOut, `the API server ${server.origin} did not answer within ${seconds} s`));
-    });
-    socket.once('secureConnect', () => {
-      socket.setTimeout(0);
-      resolve(socket);
-    });
-    socket.once('error', reject);
-    return promise;
   }
 
   #overHttp1(request: WireRequest, credentials: Credentials, signal: AbortSignal): Promise<WireAnswer> {

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { loadKubeconfig } from './kubeconfig.ts';
@@ -113,7 +113,19 @@ describe('loadKubeconfig', () => {
     };
     const path = await write(stringify(other));
     expect((await loadKubeconfig(path)).server.hostname).toBe('a.test');
-    expect((await loadKubeconfig(path, 'b')).server.hostname).toBe('b.test');
+    expect((await loadKubeconfig(path, { contextName: 'b' })).server.hostname).toBe('b.test');
+  });
+
+  it('takes the proxy of the cluster before that of the environment', async () => {
+    const environment = { HTTPS_PROXY: 'http://of-environment:3128' };
+    const proxyOf = async (cluster: Fields): Promise<string | undefined> =>
+      (await loadKubeconfig(await write(config({ cluster })), { environment })).proxy?.href;
+    const server = 'https://api.test:6443';
+    expect(await proxyOf({ server })).toBe('http://of-environment:3128/');
+    expect(await proxyOf({ server, 'proxy-url': 'https://of-cluster' })).toBe('https://of-cluster/');
+    // Nothing but the environment has exceptions.
+    expect(await proxyOf({ server: 'https://127.0.0.1:6443' })).toBeUndefined();
+    expect(await proxyOf({ server: 'https://127.0.0.1:6443', 'proxy-url': 'http://p:1' })).toBe('http://p:1/');
   });
 
   it('goes without verification when it is told to', async () => {
@@ -139,9 +151,9 @@ describe('loadKubeconfig', () => {
     ['a field of the wrong type', config({ cluster: { server: 7 } }), /has a server that is not a string/],
     ['a flag of the wrong type', config({ cluster: { 'insecure-skip-tls-verify': 'yes' } }), /neither true nor false/],
     [
-      'a proxy',
-      config({ cluster: { 'proxy-url': 'http://p' } }),
-      /clusters\[0\]\.cluster sets proxy-url, which is not supported; make/,
+      'a proxy that does not speak HTTP',
+      config({ cluster: { 'proxy-url': 'socks5://p:1080' } }),
+      /clusters\[0\]\.cluster\.proxy-url names a proxy of the kind socks5, which is not supported; name one that/,
     ],
     [
       'an auth-provider',
@@ -193,5 +205,69 @@ describe('loadKubeconfig', () => {
       code: 'kube-credentials',
       message: expect.stringContaining(join(dir, 'none')) as string,
     });
+  });
+});
+
+describe('several files, as KUBECONFIG names them', () => {
+  async function writeAll(files: Readonly<Record<string, string>>): Promise<string> {
+    const paths: string[] = [];
+    for (const [name, text] of Object.entries(files)) {
+      const path = join(dir, name);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, text);
+      paths.push(path);
+    }
+    return paths.join(delimiter);
+  }
+
+  const clusterOf = (name: string, server: string): Fields => ({ name, cluster: { server } });
+  const contextOf = (name: string, cluster: string, user?: string): Fields => ({ name, context: { cluster, user } });
+
+  it('take each entry, and the current context, from the first that has it', async () => {
+    const paths = await writeAll({
+      one: stringify({ contexts: [contextOf('a', 'shared')], clusters: [clusterOf('shared', 'https://one.test')] }),
+      two: stringify({
+        'current-context': 'b',
+        contexts: [contextOf('a', 'nothing'), contextOf('b', 'shared')],
+        clusters: [{ name: 'shared', cluster: { server: 'https://two.test', 'tls-server-name': 'two' } }],
+      }),
+      three: stringify({ 'current-context': 'a' }),
+    });
+    const loaded = await loadKubeconfig(paths);
+    expect(loaded.origin).toBe(`${paths}, context b`);
+    expect(loaded.server.hostname).toBe('one.test');
+    // Whole: nothing of an entry of the same name is taken over.
+    expect(loaded.tlsServerName).toBeUndefined();
+    expect((await loadKubeconfig(paths, { contextName: 'a' })).server.hostname).toBe('one.test');
+  });
+
+  it('find the files that they name beside themselves', async () => {
+    const paths = await writeAll({
+      'one/config': stringify({ 'current-context': 'a', contexts: [contextOf('a', 'c', 'u')] }),
+      'two/config': stringify({
+        clusters: [clusterOf('c', 'https://c.test')],
+        users: [{ name: 'u', user: { tokenFile: 'token' } }],
+      }),
+    });
+    await writeFile(join(dir, 'two', 'token'), 'of two');
+    const { credentials } = await loadKubeconfig(paths);
+    await expect(credentials.current()).resolves.toMatchObject({ authorization: 'Bearer of two' });
+  });
+
+  it('may be missing, or empty, as long as one is there', async () => {
+    const paths = await writeAll({ empty: '', config: config() });
+    const missing = join(dir, 'missing');
+    const loaded = await loadKubeconfig([missing, '', paths, missing].join(delimiter));
+    expect(loaded.server.port).toBe('6443');
+    await expect(loadKubeconfig([missing, join(dir, 'neither')].join(delimiter))).rejects.toThrow(
+      /^none of the kubeconfig files .*missing.*neither is there$/,
+    );
+  });
+
+  it('are all named where something is in none of them', async () => {
+    const paths = await writeAll({ one: config(), two: config() });
+    await expect(loadKubeconfig(paths, { contextName: 'x' })).rejects.toThrow(
+      `kubeconfig ${paths} has no context "x" in its contexts`,
+    );
   });
 });

@@ -1,76 +1,61 @@
-import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
-import { CachedFile } from '../lib/cached-file.ts';
-import { messageOf } from '../lib/fault.ts';
-import { isRecord } from '../lib/is-record.ts';
-import { configFault, parseServer, type KubeConfig } from './config.ts';
-import {
-  fileMaxAgeMs,
-  MaterialCredentials,
-  type CredentialMaterial,
-  type CredentialSource,
-  type Material,
-} from './credentials.ts';
+import { parseServer, type KubeConfig } from './config.ts';
+import { MaterialCredentials, type CredentialMaterial, type CredentialSource, type Material } from './credentials.ts';
 import { ExecCredentials, type ExecPlugin } from './exec-plugin.ts';
+import { readKubeconfigFiles } from './kubeconfig-files.ts';
+import type { Section } from './kubeconfig-section.ts';
+import { proxyFor } from './proxy.ts';
+
+export interface KubeconfigChoice {
+  /** The context; without it, the `current-context` of the files. */
+  readonly contextName?: string | undefined;
+  /** Where proxies are found that the files do not name. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
 
 /**
- * The configuration that a kubeconfig file holds for one of its contexts.
+ * The configuration that kubeconfig files hold for one of their contexts.
  *
- * What kubectl would obey and this client cannot (proxy-url, auth-provider, impersonation) is
- * refused: going on without it would reach another server or act as somebody else.
+ * What kubectl would obey and this client cannot (auth-provider, impersonation) is refused: going on without it would act as
+ * somebody else.
  *
- * @param path the file; relative paths inside it are relative to its folder
- * @param contextName the context; without it, the file's `current-context`
+ * @param paths one file, or several as `KUBECONFIG` names them, put together as kubectl does
  * @throws Fault `kube-config` that says what to change
  */
-export async function loadKubeconfig(path: string, contextName?: string): Promise<KubeConfig> {
-  const root = new Section(path, dirname(resolve(path)), await parse(path));
-  const name = contextName ?? root.text('current-context');
-  if (name === undefined) throw root.fault('has no current-context; set one with "kubectl config use-context NAME"');
-  const context = root.entry('contexts', name, 'context');
-  const cluster = root.entry('clusters', context.required('cluster'), 'cluster');
+export async function loadKubeconfig(
+  paths: string,
+  { contextName, environment = process.env }: KubeconfigChoice = {},
+): Promise<KubeConfig> {
+  const files = await readKubeconfigFiles(paths);
+  const name = contextName ?? files.currentContext();
+  const context = files.entry('contexts', name, 'context');
+  const cluster = files.entry('clusters', context.required('cluster'), 'cluster');
   const userName = context.text('user');
-  const user = userName === undefined ? undefined : root.entry('users', userName, 'user');
-  refuseUnsupported(cluster, user);
+  const user = userName === undefined ? undefined : files.entry('users', userName, 'user');
+  refuseUnsupported(user);
 
   const server = parseServer(cluster.required('server'), `${cluster.where}.server`);
+  const proxyUrl = cluster.text('proxy-url');
   const isTlsUnverified = cluster.flag('insecure-skip-tls-verify');
   const authority = cluster.material('certificate-authority', 'certificate-authority-data');
   if (isTlsUnverified && authority !== undefined) {
     throw cluster.fault('has a certificate-authority and insecure-skip-tls-verify: true; keep one of them');
   }
   return {
-    origin: `${path}, context ${name}`,
+    origin: `${paths}, context ${name}`,
     server,
     namespace: context.text('namespace') ?? 'default',
     tlsServerName: cluster.text('tls-server-name'),
     isTlsUnverified,
+    proxy: proxyFor(
+      server,
+      proxyUrl === undefined ? undefined : { url: proxyUrl, where: `kubeconfig ${cluster.where}` },
+      environment,
+    ),
     credentials: await decodeCredentials(cluster, user, authority),
   };
 }
 
-async function parse(path: string): Promise<Readonly<Record<string, unknown>>> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    throw configFault(`the kubeconfig ${path} cannot be read: ${messageOf(error)}`, error);
-  }
-  const document = parseDocument(text);
-  const [error] = document.errors;
-  if (error !== undefined) throw configFault(`the kubeconfig ${path} is not YAML: ${error.message}`, error);
-  const value: unknown = document.toJS();
-  if (!isRecord(value)) throw configFault(`the kubeconfig ${path} is empty or not a mapping`);
-  return value;
-}
-
-function refuseUnsupported(cluster: Section, user: Section | undefined): void {
-  if (cluster.text('proxy-url') !== undefined) {
-    throw cluster.fault(
-      'sets proxy-url, which is not supported; make the server reachable directly and remove proxy-url',
-    );
-  }
+function refuseUnsupported(user: Section | undefined): void {
   if (user?.has('auth-provider') === true) {
     throw user.fault(
       'sets auth-provider, which Kubernetes removed in 1.26; use the exec plugin of your provider (for example gke-gcloud-auth-plugin or kubelogin)',
@@ -139,104 +124,8 @@ function clusterInfo(cluster: Section, authorityPem: string | undefined): Readon
     server: cluster.required('server'),
     'tls-server-name': cluster.text('tls-server-name'),
     'insecure-skip-tls-verify': cluster.flag('insecure-skip-tls-verify'),
+    'proxy-url': cluster.text('proxy-url'),
     'certificate-authority-data': authorityPem === undefined ? undefined : Buffer.from(authorityPem).toString('base64'),
     config: cluster.extension('client.authentication.k8s.io/exec'),
   };
-}
-
-/** One mapping inside the file, which knows where it stands so that every complaint can say so. */
-class Section {
-  readonly where: string;
-  readonly #dir: string;
-  readonly #fields: Readonly<Record<string, unknown>>;
-
-  constructor(where: string, dir: string, fields: Readonly<Record<string, unknown>>) {
-    this.where = where;
-    this.#dir = dir;
-    this.#fields = fields;
-  }
-
-  fault(problem: string): Error {
-    return configFault(`kubeconfig ${this.where} ${problem}`);
-  }
-
-  has(key: string): boolean {
-    const value = this.#fields[key];
-    return value !== undefined && value !== null && value !== '';
-  }
-
-  /** A string field; one that is empty counts as absent, as kubectl writes them. */
-  text(key: string): string | undefined {
-    if (!this.has(key)) return undefined;
-    const value = this.#fields[key];
-    if (typeof value !== 'string') throw this.fault(`has a ${key} that is not a string`);
-    return value;
-  }
-
-  required(key: string): string {
-    const value = this.text(key);
-    if (value === undefined) throw this.fault(`has no ${key}`);
-    return value;
-  }
-
-  flag(key: string): boolean {
-    const value = this.#fields[key] ?? false;
-    if (typeof value !== 'boolean') throw this.fault(`has a ${key} that is neither true nor false`);
-    return value;
-  }
-
-  texts(key: string): readonly string[] {
-    const value = this.#fields[key] ?? [];
-    if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) {
-      throw this.fault(`has ${key} that are not a list of strings`);
-    }
-    return value;
-  }
-
-  /** A list of `{name, value}`, as `env` is. */
-  pairs(key: string): Readonly<Record<string, string>> {
-    const pairs = this.#sections(key).map((pair) => [pair.required('name'), pair.text('value') ?? ''] as const);
-    return Object.fromEntries(pairs);
-  }
-
-  section(key: string): Section | undefined {
-    if (!this.has(key)) return undefined;
-    const value = this.#fields[key];
-    if (!isRecord(value)) throw this.fault(`has a ${key} that is not a mapping`);
-    return new Section(`${this.where}.${key}`, this.#dir, value);
-  }
-
-  #sections(key: string): readonly Section[] {
-    const value = this.#fields[key] ?? [];
-    if (!Array.isArray(value) || !value.every(isRecord)) throw this.fault(`has ${key} that are not a list of mappings`);
-    return value.map((item, index) => new Section(`${this.where}: ${key}[${index}]`, this.#dir, item));
-  }
-
-  /** What the list `key` holds under `name`: kubeconfig's way of writing a mapping. */
-  entry(key: string, name: string, content: string): Section {
-    const found = this.#sections(key).find((item) => item.text('name') === name);
-    const section = found?.section(content);
-    if (section === undefined) throw this.fault(`has no ${content} ${JSON.stringify(name)} in its ${key}`);
-    return section;
-  }
-
-  extension(name: string): unknown {
-    const found = this.#sections('extensions').find((item) => item.text('name') === name);
-    const extension = found?.section('extension');
-    return extension === undefined ? undefined : extension.#fields;
-  }
-
-  /** Something that is written down in base64 under `dataKey` (which wins) or in the file under `fileKey`. */
-  material(fileKey: string, dataKey: string | undefined): Material | undefined {
-    const data = dataKey === undefined ? undefined : this.text(dataKey);
-    if (data !== undefined) return { text: Buffer.from(data, 'base64').toString('utf8') };
-    const file = this.text(fileKey);
-    return file === undefined ? undefined : { file: new CachedFile(resolve(this.#dir, file), fileMaxAgeMs) };
-  }
-
-  /** The program of an exec plugin: found along PATH, unless it is written as a path. */
-  command(): string {
-    const command = this.required('command');
-    return command.includes('/') ? resolve(this.#dir, command) : command;
-  }
 }

@@ -55,9 +55,16 @@ export async function list<T>(
  * @throws as {@link list}
  */
 export async function presentVersion(transport: Transport, selection: Selection, signal: AbortSignal): Promise<string> {
-  const path = collectionPath(selection.resource, selection.namespace);
-  const { body } = await transport.request({ method: 'GET', path, query: { limit: 1 }, signal });
-  return decodePage(body, selection.resource.plural).resourceVersion;
+  const { resource, namespace, fieldSelector, labelSelector } = selection;
+  const path = collectionPath(resource, namespace);
+  // With its selectors: who may read one Secret may list no other, and is sent none.
+  const { body } = await transport.request({
+    method: 'GET',
+    path,
+    query: { fieldSelector, labelSelector, limit: 1 },
+    signal,
+  });
+  return decodePage(body, resource.plural).resourceVersion;
 }
 
 async function listPages<T>(

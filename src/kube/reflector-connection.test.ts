@@ -1,6 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StreamTrouble } from '../../test/fakes/apiserver/faults.ts';
-import { ReflectionLab, until, untilCause, untilNames, untilState } from '../../test/fakes/reflection-lab.ts';
+import {
+  configMaps,
+  ReflectionLab,
+  until,
+  untilCause,
+  untilNames,
+  untilState,
+} from '../../test/fakes/reflection-lab.ts';
 
 let lab: ReflectionLab;
 
@@ -281,6 +288,21 @@ describe.each(['served', 'refused'] as const)(
       await lab.server.acceptConnections();
       await untilNames(copy, 'restored');
       expect(reflector.counts.relists.rewound).toBe(1);
+    });
+
+    it('asks for that moment within its selection, and for no object beside it', async () => {
+      lab.seed('a');
+      lab.seed('foreign');
+      const { copy, reflector } = lab.start({
+        selection: { resource: configMaps, namespace: 'default', fieldSelector: 'metadata.name=a' },
+        timings: { watchSeconds: { min: 1, max: 1 } },
+      });
+      await untilNames(copy, 'a');
+      const asked = lab.server.requests.length;
+      await until(() => expect(reflector.counts.watches).toBeGreaterThan(2));
+      const questions = lab.server.requests.slice(asked).filter(({ verb }) => verb === 'list');
+      expect(questions.length).toBeGreaterThan(0);
+      for (const { query } of questions) expect(query.get('fieldSelector')).toBe('metadata.name=a');
     });
 
     it('does not list again because nothing happens', async () => {

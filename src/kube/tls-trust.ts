@@ -3,16 +3,26 @@ import tls from 'node:tls';
 import type { KubeConfig } from './config.ts';
 import type { Credentials } from './credentials.ts';
 
+/** The options of TLS that {@link tlsTrust} sets. */
+export const TLS_TRUST_KEYS = [
+  'rejectUnauthorized',
+  'allowPartialTrustChain',
+  'ca',
+  'cert',
+  'key',
+  'servername',
+  'checkServerIdentity',
+] as const;
+
 /** Whom to believe at the other end, and what to show. */
-export type TlsTrust = Pick<
-  tls.ConnectionOptions,
-  'rejectUnauthorized' | 'ca' | 'cert' | 'key' | 'servername' | 'checkServerIdentity'
->;
+export type TlsTrust = Pick<tls.ConnectionOptions, (typeof TLS_TRUST_KEYS)[number]>;
 
 export function tlsTrust(config: KubeConfig, credentials: Credentials): TlsTrust {
   const name = config.tlsServerName;
   return {
     rejectUnauthorized: !config.isTlsUnverified,
+    // A CA file may hold an intermediate authority without its root: who is named there is trusted, as by kubectl (Go's x509).
+    allowPartialTrustChain: true,
     ...(credentials.authority !== undefined && { ca: credentials.authority }),
     ...(credentials.certificate !== undefined && { cert: credentials.certificate }),
     ...(credentials.key !== undefined && { key: credentials.key }),

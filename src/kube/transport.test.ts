@@ -225,6 +225,11 @@ describe.each([
     await expect(connect().request({ method: 'GET', path })).resolves.toMatchObject({ status: 200 });
   });
 
+  it('believes a server for whom an authority vouches that is not a root, where that one is configured', async () => {
+    await serve({ isTls: true, hasIntermediate: true, ...options });
+    await expect(connect().request({ method: 'GET', path })).resolves.toMatchObject({ status: 200 });
+  });
+
   it('believes no other, and says why', async () => {
     const stranger = { text: new Authority('stranger').certificate };
     await expect(

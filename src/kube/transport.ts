@@ -55,7 +55,7 @@ const maxBodyBytes = 384 * 1024 * 1024;
  *
  * All methods throw {@link ApiFault} for an answer outside 200–299, a Fault (`kube-unreachable`,
  * `kube-timeout`, `kube-tls`, `kube-credentials`, `kube-exec-plugin`) when there is none, and the
- * signal's own reason when the signal is aborted. HTTP proxies of the environment are not used.
+ * signal's own reason when the signal is aborted.
  */
 export class Transport {
   readonly #config: KubeConfig;

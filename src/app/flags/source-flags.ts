@@ -12,8 +12,17 @@ export const SOURCE_FLAGS = {
   }),
   kubeconfig: optional({
     flag: '--kubeconfig <file>',
-    help: 'API server to follow; without this and --manifests: the ServiceAccount of the pod',
+    help: 'API server to follow',
     read: read.textOf,
+    defaultText: 'KUBECONFIG of the environment, several files too; else the ServiceAccount of the pod',
+    isChecked: true,
+  }),
+  context: optional({
+    flag: '--context <name>',
+    help: 'context of the kubeconfig',
+    read: read.textOf,
+    defaultText: 'its current-context',
+    source: { kind: 'cluster', otherwise: 'leave it out with --manifests' },
     isChecked: true,
   }),
 };

@@ -24,6 +24,8 @@ import { create, patch, remove, update, type Write } from './writes.ts';
 
 export interface FakeApiServerOptions {
   readonly isTls?: boolean;
+  /** Under TLS: an authority vouches for the server that is itself vouched for by another one. */
+  readonly hasIntermediate?: boolean;
   /** Under TLS: speak HTTP/2, with so many streams a connection, to those who choose it by ALPN. */
   readonly http2?: { readonly maxStreams: number };
   readonly watchList?: WatchListSupport;
@@ -72,6 +74,8 @@ export class FakeApiServer {
   readonly #watches = new Set<Watch>();
   readonly #bookmarks: NodeJS.Timeout | undefined;
   #port = 0;
+  /** How many connections are going to be taken, and left without a word. */
+  #toStall = 0;
 
   private constructor(options: FakeApiServerOptions, tls: TlsSetup | undefined) {
     this.watchList = options.watchList ?? 'served';
@@ -80,6 +84,7 @@ export class FakeApiServer {
     this.#server = createServer(tls, options.http2);
     const onRequest = (request: IncomingMessage, response: ServerResponse): void => void this.#serve(request, response);
     this.#server.on('request', onRequest);
+    if (options.http2 !== undefined) this.#letStall();
     this.#server.on('session', (session: ServerHttp2Session) => {
       this.#sessions.add(session);
       session.on('close', () => this.#sessions.delete(session));
@@ -99,7 +104,8 @@ export class FakeApiServer {
   static async start(options: FakeApiServerOptions = {}): Promise<FakeApiServer> {
     let tls: TlsSetup | undefined;
     if (options.isTls === true) {
-      const authority = new Authority('fake-kubernetes-ca');
+      const root = options.hasIntermediate === true ? new Authority('fake-root-ca') : undefined;
+      const authority = new Authority('fake-kubernetes-ca', root);
       tls = { authority, server: authority.issue('kube-apiserver', ['127.0.0.1', 'kubernetes.default.svc']) };
     }
     const server = new FakeApiServer(options, tls);
@@ -188,6 +194,26 @@ export class FakeApiServer {
   /** Asks all clients of HTTP/2 for new connections; running answers go on on the old ones. */
   goAway(): void {
     for (const session of this.#sessions) session.goaway(http2.constants.NGHTTP2_NO_ERROR);
+  }
+
+  /** The next so many connections get through the TLS handshake, and hear nothing more. For HTTP/2 only. */
+  stallConnections(count: number): void {
+    this.#toStall = count;
+  }
+
+  /** A connection becomes a session in listeners that Node has set: it does so only if it is not to stall. */
+  #letStall(): void {
+    const listeners = this.#server.listeners('secureConnection');
+    this.#server.removeAllListeners('secureConnection');
+    this.#server.on('secureConnection', (socket: Socket) => {
+      if (this.#toStall === 0) {
+        for (const listener of listeners) Reflect.apply(listener, this.#server, [socket]);
+        return;
+      }
+      this.#toStall -= 1;
+      // Read, so that it is noticed when the client goes.
+      socket.on('error', () => {}).resume();
+    });
   }
 
   /** As a process that was killed: connections are cut, new ones refused. The port stays ours to come back to. */

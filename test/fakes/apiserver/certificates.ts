@@ -24,12 +24,14 @@ export class Authority {
   readonly #key: KeyObject;
   #serial = 0;
 
-  constructor(name: string) {
+  /** @param root who vouches for it; without one, it does so itself */
+  constructor(name: string, root?: Authority) {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     this.#name = name;
     this.#key = privateKey;
     const isAuthority = sequence(Buffer.from([0x01, 0x01, 0xff]));
-    this.certificate = this.#sign({ commonName: name, publicKey, extensions: [extension('2.5.29.19', isAuthority)] });
+    const subject = { commonName: name, publicKey, extensions: [extension('2.5.29.19', isAuthority)] };
+    this.certificate = root === undefined ? this.#sign(subject) : root.#sign(subject);
   }
 
   /** A certificate for a server (with names or IPv4 addresses) or for a client (with a user name as its CN). */

@@ -1,0 +1,60 @@
+import { resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { runFlagDefaults, type RunFlags } from './flags/register.ts';
+import type { RunOptions } from './options.ts';
+import { runOptionsOf } from './run-options.ts';
+
+/** The options of a command line that gives these flags of the source, and no others. */
+function optionsOf(source: Partial<RunFlags['source']>, engine: Partial<RunFlags['engine']> = {}): RunOptions {
+  const defaults = runFlagDefaults();
+  return runOptionsOf({
+    ...defaults,
+    source: { ...defaults.source, ...source },
+    engine: { ...defaults.engine, ...engine },
+  });
+}
+
+const cluster = (paths: string, context?: string): object => ({ kind: 'cluster', kubeconfig: { paths, context } });
+
+beforeEach(() => {
+  for (const name of ['KUBECONFIG', 'KUBERNETES_SERVICE_HOST']) vi.stubEnv(name, undefined);
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+describe('the source', () => {
+  it('is the folder that is named, whatever KUBECONFIG says', () => {
+    vi.stubEnv('KUBECONFIG', '/of/environment');
+    expect(optionsOf({ manifests: 'folder' }).source).toEqual({ kind: 'manifests', directory: resolve('folder') });
+  });
+
+  it('is the kubeconfig that is named, else the files that KUBECONFIG names, else the pod', () => {
+    vi.stubEnv('KUBERNETES_SERVICE_HOST', '10.96.0.1');
+    expect(optionsOf({}).source).toEqual({ kind: 'cluster', kubeconfig: undefined });
+    vi.stubEnv('KUBECONFIG', 'one:two');
+    expect(optionsOf({}).source).toEqual(cluster('one:two'));
+    expect(optionsOf({ context: 'c' }).source).toEqual(cluster('one:two', 'c'));
+    expect(optionsOf({ kubeconfig: 'file', context: 'c' }).source).toEqual(cluster('file', 'c'));
+  });
+
+  it.each([
+    [{}, 'say what to serve'],
+    [{ manifests: 'a', kubeconfig: 'b' }, 'give --manifests or --kubeconfig, not both'],
+    [{ context: 'c' }, 'give --kubeconfig FILE too, or set KUBECONFIG'],
+  ])('is refused: %j', (flags, message) => {
+    expect(() => optionsOf(flags)).toThrow(message);
+  });
+});
+
+it('shows the port of HTTPS that clients see: 443 in a cluster, else its own, unless it is given', () => {
+  const portOf = (source: Partial<RunFlags['source']>, publicHttpsPort?: number): number =>
+    optionsOf(source, { publicHttpsPort }).engine.publicHttpsPort;
+  expect(portOf({ kubeconfig: 'x' })).toBe(443);
+  expect(portOf({ manifests: 'x' })).toBe(8443);
+  expect(portOf({ manifests: 'x' }, 444)).toBe(444);
+});
+
+it('refuses one port for HTTP and HTTPS', () => {
+  expect(() => optionsOf({ manifests: 'x' }, { httpPort: 8443 })).toThrow('--http-port and --https-port must differ');
+});
