@@ -153,6 +153,28 @@ describe('LeaderElector', { timeout: 30_000 }, () => {
     expect(said).toEqual(['started']);
   });
 
+  it('creates its lease again at once when somebody deletes it, and leads on', async () => {
+    const { said, elector } = stand('ann', { nowMs: () => nowMs });
+    await until(() => expect(said).toEqual(['started']));
+    server.unseed('leases', lease.namespace, lease.name);
+    await until(() => expect(holder()).toBe('ann'));
+    expect(elector.fault).toBeUndefined();
+    expect(said).toEqual(['started']);
+  });
+
+  it('leaves a lease that was deleted to the holder whom it knows, for as long as he would have had it', async () => {
+    holdBy('bob');
+    const { said } = stand('ann', { nowMs: () => nowMs });
+    await looks();
+    server.unseed('leases', lease.namespace, lease.name);
+    await looks();
+    nowMs += 14_999;
+    await looks();
+    expect(said).toEqual([]);
+    nowMs += 1;
+    await until(() => expect(said).toEqual(['started']));
+  });
+
   it('stops leading as soon as it sees another holder', async () => {
     const { said, elector } = stand('ann', { nowMs: () => nowMs });
     await until(() => expect(said).toEqual(['started']));

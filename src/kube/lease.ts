@@ -164,14 +164,22 @@ export class LeaderElector {
     if (this.#hasStarted && this.#observed?.holder === this.#options.identity) {
       const isRenewed = await this.#claim(this.#observed, signal);
       if (isRenewed) return true;
-      // Somebody wrote to the lease, perhaps only a label: look at what it says now.
+      // Somebody wrote to the lease, perhaps only a label, or deleted it: look at what there is now.
     }
     const lease = await this.#read(signal);
-    if (lease === undefined) return this.#create(signal);
+    if (lease === undefined) return this.#isHeldByOther() ? false : this.#create(signal);
     const observed = this.#observe(lease);
-    const isFree = observed.holder === '' || observed.holder === this.#options.identity;
-    if (!isFree && this.#nowMs() < observed.atMs + observed.durationMs) return false;
-    return this.#claim(observed, signal);
+    return this.#isHeldByOther() ? false : this.#claim(observed, signal);
+  }
+
+  /**
+   * Whether somebody else, as far as we know, still leads. That holds for a lease that was deleted as well: its holder leads on until he
+   * notices, creates it again at once, and must not meet a second leader.
+   */
+  #isHeldByOther(): boolean {
+    const observed = this.#observed;
+    if (observed === undefined || observed.holder === '' || observed.holder === this.#options.identity) return false;
+    return this.#nowMs() < observed.atMs + observed.durationMs;
   }
 
   async #read(signal: AbortSignal): Promise<RawObject | undefined> {
@@ -192,7 +200,7 @@ export class LeaderElector {
     return this.#send('POST', path, { metadata: { namespace, name }, spec }, signal);
   }
 
-  /** Writes ourselves into the lease as it was observed. False when it has changed since. */
+  /** Writes ourselves into the lease as it was observed. False when it has changed since, or was deleted. */
   async #claim(observed: Observed, signal: AbortSignal): Promise<boolean> {
     const path = objectPath(leaseResource, this.#options.lease);
     const spec = this.#claimSpec(observed.spec, observed.holder !== this.#options.identity);
@@ -219,7 +227,8 @@ export class LeaderElector {
       this.#observe(decodeObject(response.body, leaseResource));
       return true;
     } catch (error) {
-      if (error instanceof ApiFault && error.status === 409) return false;
+      if (error instanceof ApiFault && (error.status === 409 || (error.status === 404 && method === 'PUT')))
+        return false;
       throw error;
     }
   }

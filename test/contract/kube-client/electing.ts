@@ -29,6 +29,24 @@ export const electingCases: Readonly<Record<string, Case>> = {
       leaseTransitions: 1,
     });
   },
+  'leads on when its lease is deleted, and creates it again': async (scene) => {
+    const lease = { namespace: scene.namespace, name: 'leader' };
+    const said: string[] = [];
+    const elector = scene.admin.leaderElector({
+      lease,
+      identity: 'first',
+      onStartedLeading: () => void said.push('started'),
+      onStoppedLeading: () => void said.push('stopped'),
+      timings: { retryPeriodMs: 50 },
+    });
+    scene.run((signal) => elector.run(signal));
+    await until(() => expect(said).toEqual(['started']));
+    await scene.delete(leases, 'leader');
+    await until(async () => {
+      expect((await scene.admin.get(leases, lease))['spec']).toMatchObject({ holderIdentity: 'first' });
+    });
+    expect(said).toEqual(['started']);
+  },
   'leaves a lease that somebody else took': async (scene) => {
     const lease = { namespace: scene.namespace, name: 'leader' };
     const said: string[] = [];
