@@ -20,7 +20,7 @@ export type PlaneState =
   | { readonly kind: 'failing'; readonly fault: Fault; readonly hasApplied: boolean };
 
 /** Longest wait that is obeyed when the world asks for one, in milliseconds: a typing error must not stop a plane for a day. */
-const MAX_RETRY_AFTER_MS = 60_000;
+export const MAX_RETRY_AFTER_MS = 60_000;
 
 /**
  * Drives one plane: one apply at a time, always of the newest plan, tried again with back-off when
