@@ -2,12 +2,23 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Plan } from '../compile/plan.ts';
 import type { KubeClient } from '../kube/client.ts';
+import type { LeaderElector } from '../kube/lease.ts';
+import { crash } from '../lib/crash.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
-import type { Finding } from '../model/finding.ts';
+import type { ObservedIngress } from '../model/observed.ts';
+import { sortedAddresses } from '../model/published-address.ts';
+import type { PublishedAddress } from '../model/service.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import { Runner } from '../planes/runner.ts';
-import { NO_STATUS, StatusPlane, type StatusWant } from '../planes/status/plane.ts';
+import { KeyedRunner } from '../planes/keyed-runner.ts';
+import { EventPlane, type EventWish } from '../planes/status/events.ts';
+import { FindingEvents } from '../planes/status/finding-events.ts';
+import { IngressStatusPlane, IngressWishes, type IngressAddresses } from '../planes/status/ingress.ts';
+import { observeIngress } from '../sources/admit/observe.ts';
+import { GatewayLeases } from '../sources/cluster/gateway-leases.ts';
+import type { Store } from '../sources/store.ts';
+import { EVENT_RATE, KubeEventWriter } from './event-writer.ts';
+import type { Installation } from './installation.ts';
 import type { Role } from './role.ts';
 import { KubeStatusWriter } from './status-writer.ts';
 
@@ -15,52 +26,74 @@ export interface ControllerOptions {
   readonly client: KubeClient;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Where the Lease of the leader lives. */
+  readonly store: Store;
+  readonly installation: Installation;
+  /** Where the Leases live: of the leader and of the gateways. */
   readonly leaseNamespace: string;
+  /** Whether this process serves itself. */
+  readonly isGateway: boolean;
+  /** Whether Findings are reported by Events. */
+  readonly hasEvents: boolean;
   /** When this process serves what it would publish; at once where another one does. */
   readonly serves: Promise<void>;
-  /** The uid of the object of a Finding, so that its Events are found under it. */
-  readonly uidOf: (finding: Finding) => string | undefined;
+  /** Whether all has been read that decides which Ingresses are ours. */
+  readonly hasReadClasses: () => boolean;
 }
 
-/** After how long a process leads although it does not serve: what is wrong with objects must be told all the same. In milliseconds. */
+/** After how long a process leads although it does not serve: what is wrong with objects must be reported all the same. In milliseconds. */
 const LEAD_ANYWAY_MS = 60_000;
 
+/** client-go lets a controller make as many requests by default, or fewer; the API server has its own fairness besides. */
+const STATUS_RATE = { perSecond: 50, burst: 100 };
+
 /**
- * Writes status and Events, for as long as this process leads. Nothing waits for it; it waits until there is something to be published,
- * which no address should be before it answers. And thousands of writes would take the start its processors.
+ * Writes status and Events, for as long as this process leads. Nothing waits for it; it waits until this process serves, lest its
+ * first writes take the start its processors.
  */
 export class Controller implements Role {
   readonly name = 'controller';
-  readonly #runner: Runner<StatusWant>;
-  readonly #elect: (signal: AbortSignal) => Promise<void>;
-  readonly #serves: Promise<void>;
-  #isServing = false;
+  readonly #options: ControllerOptions;
+  readonly #elector: LeaderElector;
+  readonly #plane: IngressStatusPlane;
+  readonly #status: KeyedRunner<IngressAddresses, ObservedIngress>;
+  readonly #events: KeyedRunner<EventWish, EventWish> | undefined;
+  readonly #findings = new FindingEvents();
+  readonly #wishes = new IngressWishes();
   #plan: Plan | undefined;
+  /** Of the gateways that serve; undefined while that is not known. */
+  #gateways: readonly PublishedAddress[] | undefined;
+  /** Ends what only a leader does. */
+  #term = new AbortController();
+  #following: Promise<void> = Promise.resolve();
 
-  constructor({ client, logger, metrics, leaseNamespace, serves, uidOf }: ControllerOptions) {
-    this.#serves = serves;
-    const plane = new StatusPlane(new KubeStatusWriter(client, hostname(), logger, uidOf));
-    this.#runner = new Runner(plane, logger, metrics);
-    const elector = client.leaderElector({
-      lease: { namespace: leaseNamespace, name: 'sluice-leader' },
+  constructor(options: ControllerOptions) {
+    const { client, logger, metrics, store, installation, leaseNamespace, hasEvents } = options;
+    this.#options = options;
+    const writer = new KubeStatusWriter(client, installation.fieldManager, 'Ingress', observeIngress);
+    this.#plane = new IngressStatusPlane(writer);
+    this.#elector = client.leaderElector({
+      lease: { namespace: leaseNamespace, name: installation.leaseName },
       // A new identity for every start: a process that was killed must not be taken for its successor.
       identity: `${hostname()}_${randomUUID()}`,
-      onStartedLeading: () => plane.lead(true),
-      onStoppedLeading: () => plane.lead(false),
+      onStartedLeading: () => this.#startLeading(),
+      onStoppedLeading: () => this.#stopLeading(),
     });
-    this.#elect = (signal) => elector.run(signal);
+    const shared = { logger, events: metrics, mayWrite: () => this.#elector.isLeading };
+    this.#status = new KeyedRunner(this.#plane, { ...shared, rate: STATUS_RATE });
+    const events = new KubeEventWriter(client, hostname(), store, logger);
+    this.#events = hasEvents
+      ? new KeyedRunner(new EventPlane(events, 'renewed'), { ...shared, rate: EVENT_RATE })
+      : undefined;
   }
 
   want(plan: Plan): void {
     this.#plan = plan;
-    this.#tell();
-  }
-
-  #tell(): void {
-    if (this.#plan === undefined) return;
-    const { status, findings } = this.#plan;
-    this.#runner.want({ status: this.#isServing ? status : NO_STATUS, findings });
+    this.#events?.want(this.#findings.of(plan.findings));
+    this.#updateStatus();
+    const mayTakeBack = this.#options.hasReadClasses();
+    if (mayTakeBack === this.#plane.mayTakeBack) return;
+    this.#plane.mayTakeBack = mayTakeBack;
+    this.#status.compareAll();
   }
 
   notReady(): readonly string[] {
@@ -68,15 +101,56 @@ export class Controller implements Role {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const serving = this.#serves.then(() => {
-      this.#isServing = true;
-      this.#tell();
-    });
-    await Promise.race([serving, sleep(LEAD_ANYWAY_MS, signal)]);
-    await Promise.all([this.#runner.run(signal), this.#elect(signal)]);
+    const { serves, store } = this.#options;
+    await Promise.race([serves, sleep(LEAD_ANYWAY_MS, signal)]);
+    const unsubscribe = store.subscribeObserved(() => this.#status.observe(store.observed.ingresses));
+    this.#status.observe(store.observed.ingresses);
+    try {
+      await Promise.all([this.#status.run(signal), this.#events?.run(signal), this.#elector.run(signal)]);
+    } finally {
+      unsubscribe();
+      await this.#following;
+    }
   }
 
   release(): Promise<void> {
     return Promise.resolve();
+  }
+
+  #startLeading(): void {
+    const { client, leaseNamespace, installation, logger } = this.#options;
+    this.#term = new AbortController();
+    this.#events?.start();
+    const gateways = new GatewayLeases({
+      client,
+      namespace: leaseNamespace,
+      gatewaysOf: installation.label,
+      logger,
+      onAddresses: (addresses) => {
+        const isFirst = this.#gateways === undefined;
+        this.#gateways = addresses;
+        this.#updateStatus();
+        // Not earlier: what is published must not shrink to what is known at first.
+        if (isFirst) this.#status.start();
+      },
+    });
+    const ended = this.#following.then(() => gateways.run(this.#term.signal));
+    ended.catch(crash);
+    this.#following = ended.catch(() => {});
+  }
+
+  #stopLeading(): void {
+    this.#term.abort();
+    this.#status.stop();
+    this.#events?.stop();
+    this.#gateways = undefined;
+  }
+
+  #updateStatus(): void {
+    if (this.#plan === undefined || this.#gateways === undefined) return;
+    const { ingresses, addresses } = this.#plan.status;
+    // A process that is a gateway itself reports its addresses as any other gateway does.
+    const own = this.#options.isGateway ? [] : addresses;
+    this.#status.want(this.#wishes.of(ingresses, sortedAddresses([...own, ...this.#gateways])));
   }
 }

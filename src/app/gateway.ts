@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { L7Plan, Plan } from '../compile/plan.ts';
+import { aborted } from '../lib/aborted.ts';
 import { Fault } from '../lib/fault.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
@@ -12,6 +13,7 @@ import { findEngine, type EnginePaths } from '../planes/l7/process.ts';
 import { selfSignedPem } from '../planes/l7/self-signed.ts';
 import { renderSkeleton } from '../planes/l7/skeleton.ts';
 import { Runner } from '../planes/runner.ts';
+import type { GatewayReport } from './gateway-report.ts';
 import { findHaproxy } from './haproxy.ts';
 import type { RunOptions } from './options.ts';
 import { notApplied, type Role } from './role.ts';
@@ -30,6 +32,9 @@ export class Gateway implements Role {
   readonly #runner: Runner<L7Plan>;
   readonly #accessLog: AccessLogServer;
   readonly #logger: Logger;
+  /** Undefined where there is no API server. */
+  readonly #report: GatewayReport | undefined;
+  readonly #keepsServing: boolean;
   #hasPlan = false;
 
   private constructor(
@@ -38,7 +43,11 @@ export class Gateway implements Role {
     accessLog: AccessLogServer,
     logger: Logger,
     metrics: Metrics,
+    report: GatewayReport | undefined,
+    keepsServing: boolean,
   ) {
+    this.#report = report;
+    this.#keepsServing = keepsServing;
     this.#plane = plane;
     this.#paths = paths;
     this.#accessLog = accessLog;
@@ -47,7 +56,12 @@ export class Gateway implements Role {
   }
 
   /** Finds HAProxy and listens for its log. @throws Fault when it cannot. */
-  static async create(options: RunOptions, logger: Logger, metrics: Metrics): Promise<Gateway> {
+  static async create(
+    options: RunOptions,
+    logger: Logger,
+    metrics: Metrics,
+    report: GatewayReport | undefined,
+  ): Promise<Gateway> {
     const { engine, stateDirectory, keepsServing, drainMs } = options;
     const paths = await enginePaths(options);
     const accessLogName = await accessLogNameOf(stateDirectory);
@@ -61,7 +75,7 @@ export class Gateway implements Role {
       keepsServing,
       drainMs,
     });
-    return new Gateway(plane, paths, accessLog, logger, metrics);
+    return new Gateway(plane, paths, accessLog, logger, metrics, report, keepsServing);
   }
 
   /** Resolves when HAProxy serves a plan for the first time. */
@@ -72,6 +86,7 @@ export class Gateway implements Role {
   want(plan: Plan): void {
     this.#hasPlan = true;
     this.#runner.want(plan.l7);
+    this.#report?.addresses(plan.status.addresses);
   }
 
   notReady(): readonly string[] {
@@ -80,7 +95,17 @@ export class Gateway implements Role {
 
   async run(signal: AbortSignal): Promise<void> {
     await this.#serveLastGood(signal);
-    await this.#runner.run(signal);
+    await Promise.all([this.#runner.run(signal), this.#reportOnceServing(signal)]);
+  }
+
+  /** An HAProxy that goes on serving is still to be found: its Lease runs out if nobody takes it over. */
+  withdraw(): void {
+    if (!this.#keepsServing) this.#report?.withdraw();
+  }
+
+  async #reportOnceServing(signal: AbortSignal): Promise<void> {
+    await Promise.race([this.serves, aborted(signal)]);
+    if (!signal.aborted) await this.#report?.run(signal);
   }
 
   async release(cut?: AbortSignal): Promise<void> {

@@ -1,63 +1,58 @@
 import type { ServicePlan } from '../compile/l4/l4-plan.ts';
-import { crash } from '../lib/crash.ts';
-import { Fault } from '../lib/fault.ts';
-import type { Logger } from '../lib/logger.ts';
-import type { KubeClient } from '../kube/client.ts';
-import type { EventRecorder } from '../kube/events.ts';
-import type { Store } from '../sources/store.ts';
+import { PersistentMap } from '../lib/persistent-map.ts';
+import type { ObjectRef } from '../model/object.ts';
+import { KeyedRunner, type KeyedRunnerOptions } from '../planes/keyed-runner.ts';
+import { EventPlane, type EventWish, type EventWriter } from '../planes/status/events.ts';
+import { EVENT_RATE } from './event-writer.ts';
 import type { NodeEvents } from './node.ts';
 
-/** Tells the objects of a cluster, by Events, what happened to the kernel of this node. */
+/** Reports by Events, on the objects of a cluster, what happened to the kernel of this node. */
 export class KubeNodeEvents implements NodeEvents {
-  readonly #events: EventRecorder;
+  readonly #runner: KeyedRunner<EventWish, EventWish>;
   readonly #nodeName: string;
-  readonly #store: Store;
-  readonly #logger: Logger;
+  /** The latest Event of each reason for each object. */
+  #wishes = PersistentMap.empty<EventWish>();
 
-  constructor(client: KubeClient, nodeName: string, instance: string, store: Store, logger: Logger) {
-    this.#events = client.eventRecorder({ component: 'sluice', instance });
+  constructor(writer: EventWriter, nodeName: string, options: Pick<KeyedRunnerOptions, 'logger' | 'events'>) {
+    const plane = new EventPlane(writer, 'once');
+    this.#runner = new KeyedRunner(plane, { ...options, rate: EVENT_RATE, mayWrite: () => true });
+    this.#runner.start();
     this.#nodeName = nodeName;
-    this.#store = store;
-    this.#logger = logger;
   }
 
   repaired(reason: string): void {
-    const uid = this.#store.snapshot.nodes.get(this.#nodeName)?.meta.uid;
-    const message = `${reason}. The nftables tables of Sluice have been made anew.`;
-    if (uid !== undefined) this.#record('Node', { name: this.#nodeName, uid }, 'KernelTablesRepaired', message);
+    this.#report(this.#node, 'KernelTablesRepaired', `${reason}. The nftables tables of Sluice have been made anew.`);
   }
 
   refused(service: ServicePlan, message: string): void {
-    this.#recordOfService(service, 'KernelRefused', `cannot program this Service: ${message}`);
+    this.#reportOn(service, 'KernelRefused', `cannot program this Service: ${message}`);
   }
 
   /** Under the reason that kube-proxy gives. */
   healthCheckTaken(service: ServicePlan, message: string): void {
-    this.#recordOfService(service, 'FailedToStartServiceHealthcheck', message);
+    this.#reportOn(service, 'FailedToStartServiceHealthcheck', message);
   }
 
   besideKubeProxy(message: string): void {
-    const uid = this.#store.snapshot.nodes.get(this.#nodeName)?.meta.uid;
-    if (uid !== undefined) this.#record('Node', { name: this.#nodeName, uid }, 'KubeProxyRunning', message);
+    this.#report(this.#node, 'KubeProxyRunning', message);
   }
 
-  #recordOfService({ namespace, name }: ServicePlan, reason: string, message: string): void {
-    const uid = this.#store.snapshot.services.get(`${namespace}/${name}`)?.meta.uid;
-    if (uid !== undefined)
-      this.#record('Service', { namespace, name, uid }, reason, `node ${this.#nodeName} ${message}`);
+  /** Writes until `signal` is aborted; Events are a courtesy, and nothing waits for them. */
+  run(signal: AbortSignal): Promise<void> {
+    return this.#runner.run(signal);
   }
 
-  #record(
-    kind: 'Node' | 'Service',
-    subject: { readonly name: string; readonly uid: string; readonly namespace?: string },
-    reason: string,
-    message: string,
-  ): void {
-    const note = { subject: { apiVersion: 'v1', kind, ...subject }, type: 'Warning' as const, reason, message };
-    this.#events.record(note, AbortSignal.timeout(30_000)).catch((thrown: unknown) => {
-      // An Event is a courtesy; the log and the metrics have it too.
-      if (!(thrown instanceof Fault)) crash(thrown);
-      else this.#logger.warn('cannot write an Event', { kind, name: subject.name, error: thrown.message });
-    });
+  get #node(): ObjectRef {
+    return { kind: 'Node', namespace: '', name: this.#nodeName };
+  }
+
+  #reportOn({ namespace, name }: ServicePlan, reason: string, message: string): void {
+    this.#report({ kind: 'Service', namespace, name }, reason, `node ${this.#nodeName} ${message}`);
+  }
+
+  #report(object: ObjectRef, reason: string, message: string): void {
+    const key = [object.kind, object.namespace, object.name, reason].join(' ');
+    this.#wishes = this.#wishes.set(key, { object, type: 'Warning', reason, message });
+    this.#runner.want(this.#wishes);
   }
 }

@@ -22,7 +22,7 @@ import { NodeLock } from './node-possible.ts';
 import type { NodeOptions } from './options.ts';
 import { notApplied, type Role } from './role.ts';
 
-/** What the node role tells the objects of a cluster; nothing where there is no API server. */
+/** What the node role reports on the objects of a cluster. */
 export interface NodeEvents {
   /** Our tables were touched by another program, and have been made anew. */
   repaired(reason: string): void;
@@ -32,6 +32,8 @@ export interface NodeEvents {
   healthCheckTaken(service: ServicePlan, message: string): void;
   /** kube-proxy programs this node beside us. */
   besideKubeProxy(message: string): void;
+  /** Writes what is reported, until `signal` is aborted. */
+  run(signal: AbortSignal): Promise<void>;
 }
 
 export interface NodeParts {
@@ -39,6 +41,8 @@ export interface NodeParts {
   readonly stateDirectory: string;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly hasApiServer: boolean;
+  /** Undefined where none are written. */
   readonly events: NodeEvents | undefined;
 }
 
@@ -54,14 +58,16 @@ export class NodeRole implements Role {
   readonly #lock: NodeLock;
   readonly #logger: Logger;
   readonly #hasApiServer: boolean;
+  readonly #events: NodeEvents | undefined;
   #toldLack: NodePlan['lacks'];
   readonly #programmed = Promise.withResolvers<void>();
 
   private constructor(parts: NodeParts, nft: Nft, lock: NodeLock) {
-    const { options, stateDirectory, logger, metrics, events } = parts;
+    const { options, stateDirectory, logger, metrics, hasApiServer, events } = parts;
     this.#lock = lock;
     this.#logger = logger;
-    this.#hasApiServer = events !== undefined;
+    this.#hasApiServer = hasApiServer;
+    this.#events = events;
     this.#plane = new L4Plane({
       nft,
       conntrack: new Conntrack(stateDirectory),
@@ -153,7 +159,7 @@ export class NodeRole implements Role {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#runner.run(signal), this.#watch(signal)]);
+    await Promise.all([this.#runner.run(signal), this.#watch(signal), this.#events?.run(signal)]);
   }
 
   /** From the first program on: nft 1.0.6 crashes when it watches tables being replaced. */

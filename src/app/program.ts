@@ -167,6 +167,7 @@ export class Program {
 
   async #drain(cut: AbortSignal): Promise<void> {
     this.#isStopping = true;
+    for (const role of this.#roles) role.withdraw?.();
     if (this.#options.shutdownDelayMs > 0) await sleep(this.#options.shutdownDelayMs, cut);
   }
 

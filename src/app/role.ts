@@ -38,6 +38,8 @@ export interface Role {
   notReady(): readonly string[];
   /** What the kernel has, of the role that programs it. */
   readonly programmed?: L4Plan | undefined;
+  /** The end has begun: clients should be led elsewhere, although those that still come are served. */
+  withdraw?(): void;
   /** Runs until `signal` is aborted. Throws what is a bug, or a Fault where it cannot start. */
   run(signal: AbortSignal): Promise<void>;
   /** Leaves the world as the operator wants it, after `run` has ended; waits for nothing any more once `cut` is aborted. */

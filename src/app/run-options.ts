@@ -1,7 +1,7 @@
 import { homedir, hostname, networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { L4Settings, LocalDetection } from '../compile/l4/l4-settings.ts';
-import type { CompileSettings } from '../compile/settings.ts';
+import { DEFAULT_INGRESS_CLASS, type CompileSettings } from '../compile/settings.ts';
 import { Fault } from '../lib/fault.ts';
 import { ipAddressOf } from '../model/grammar.ts';
 import type { PublishedAddress } from '../model/service.ts';
@@ -61,15 +61,17 @@ function isInPod(): boolean {
 
 /** What compile needs to know; without what it needs for a kernel, which not every process programs. */
 export function compileSettingsOf(flags: RunFlags, source: SourceChoice['kind']): CompileSettings {
+  const isGateway = flags.program.roles?.has('gateway') ?? true;
   const { ingressClass, publishAddresses, allowsLocalExternalNames, ...rest } = flags.compile;
   return {
     ...rest,
     mode: source === 'manifests' ? 'standalone' : 'cluster',
-    ingressClass: ingressClass ?? 'sluice',
+    ingressClass: ingressClass ?? DEFAULT_INGRESS_CLASS,
     isIngressClassExplicit: ingressClass !== undefined,
     // Whoever writes a folder of manifests runs Sluice; in a cluster it is anybody who may create a Service.
     allowsLocalExternalNames: allowsLocalExternalNames ?? source === 'manifests',
-    publishAddresses: publishAddresses ?? (source === 'cluster' ? machineAddresses() : []),
+    // Of a process that is no gateway the address leads nowhere.
+    publishAddresses: publishAddresses ?? (source === 'cluster' && isGateway ? machineAddresses() : []),
     l4: undefined,
     allocation: source === 'manifests' ? flags.allocation : undefined,
     addresses: source === 'manifests' ? { ...flags.addresses, reportsMissingPools: true } : undefined,

@@ -2,9 +2,6 @@ import { hostname } from 'node:os';
 import { KubeClient } from '../kube/client.ts';
 import { loadInClusterConfig } from '../kube/config.ts';
 import { loadKubeconfig } from '../kube/kubeconfig.ts';
-import type { Finding } from '../model/finding.ts';
-import { KINDS } from '../model/kinds.ts';
-import { keyOf } from '../model/object.ts';
 import { LogOutput } from '../observe/log-output.ts';
 import { createLogger } from '../observe/logger.ts';
 import { Metrics } from '../observe/metrics.ts';
@@ -16,7 +13,10 @@ import { Store } from '../sources/store.ts';
 import type { Logger } from '../lib/logger.ts';
 import { Controller } from './controller.ts';
 import { crashOnceWritten } from './ending.ts';
+import { KubeEventWriter } from './event-writer.ts';
+import { GatewayReport } from './gateway-report.ts';
 import { Gateway } from './gateway.ts';
+import { installationOf } from './installation.ts';
 import { KubeNodeEvents } from './node-events.ts';
 import { whyNoNode } from './node-possible.ts';
 import { NodeRole } from './node.ts';
@@ -92,6 +92,7 @@ async function withPossibleRoles(options: RunOptions, logger: Logger): Promise<R
 /** The API server that a process follows, and the namespace it lives in there. */
 interface Cluster {
   readonly client: KubeClient;
+  readonly source: ClusterSource;
   readonly namespace: string;
 }
 
@@ -118,9 +119,10 @@ async function createSources(options: RunOptions, store: Store, logger: Logger):
     ...(config.proxy !== undefined && { proxy: config.proxy.host }),
   });
   const interests = [...roles].flatMap((role) => ROLE_INTERESTS[role](compile.l4?.nodeName));
+  const cluster = new ClusterSource({ client, store, interests });
   return {
-    sources: [new ClusterSource({ client, store, interests }), names],
-    cluster: { client, namespace: options.leaseNamespace ?? config.namespace },
+    sources: [cluster, names],
+    cluster: { client, source: cluster, namespace: options.leaseNamespace ?? config.namespace },
   };
 }
 
@@ -147,32 +149,36 @@ function roleFactories(
   options: RunOptions,
   { logger, metrics, store, cluster }: RoleParts,
 ): readonly (() => Role | Promise<Role>)[] {
-  const { roles, stateDirectory, compile } = options;
+  const { roles, stateDirectory, compile, hasEvents } = options;
   const factories: (() => Role | Promise<Role>)[] = [];
+  const installation = installationOf(compile.ingressClass, options.leaseName);
   let serves = Promise.resolve();
   if (roles.has('gateway')) {
     factories.push(async () => {
-      const gateway = await Gateway.create(options, logger, metrics);
+      const report =
+        cluster === undefined ? undefined : new GatewayReport(cluster.client, cluster.namespace, installation);
+      const gateway = await Gateway.create(options, logger, metrics, report);
       ({ serves } = gateway);
       return gateway;
     });
   }
   if (roles.has('node') && compile.l4 !== undefined) {
     const { nodeName } = compile.l4;
-    const events =
-      cluster === undefined ? undefined : new KubeNodeEvents(cluster.client, nodeName, hostname(), store, logger);
-    factories.push(() => NodeRole.create({ options: options.node, stateDirectory, logger, metrics, events }));
+    const writer =
+      cluster === undefined || !hasEvents ? undefined : new KubeEventWriter(cluster.client, hostname(), store, logger);
+    const events = writer === undefined ? undefined : new KubeNodeEvents(writer, nodeName, { logger, events: metrics });
+    const hasApiServer = cluster !== undefined;
+    factories.push(() =>
+      NodeRole.create({ options: options.node, stateDirectory, logger, metrics, hasApiServer, events }),
+    );
   }
   // Standalone there is nowhere to write status to: `sluice get` shows it.
   if (roles.has('controller') && cluster !== undefined) {
-    const { client, namespace } = cluster;
-    const uidOf = (finding: Finding): string | undefined => uidIn(finding, store);
-    factories.push(() => new Controller({ client, logger, metrics, leaseNamespace: namespace, serves, uidOf }));
+    const { client, namespace, source } = cluster;
+    const isGateway = roles.has('gateway');
+    const hasReadClasses = (): boolean => source.hasRead('Ingress') && source.hasRead('IngressClass');
+    const common = { client, logger, metrics, store, installation, leaseNamespace: namespace, hasEvents, isGateway };
+    factories.push(() => new Controller({ ...common, serves, hasReadClasses }));
   }
   return factories;
-}
-
-function uidIn({ object }: Finding, store: Store): string | undefined {
-  if (object.kind === 'Manifest') return undefined;
-  return store.snapshot[KINDS[object.kind].table].get(keyOf(object))?.meta.uid;
 }

@@ -1,59 +1,38 @@
+import { takesNoRequests } from '../kube/availability.ts';
 import type { KubeClient } from '../kube/client.ts';
-import type { EventRecorder } from '../kube/events.ts';
-import { ApiFault } from '../kube/api-fault.ts';
-import type { Logger } from '../lib/logger.ts';
-import type { IngressStatus } from '../compile/plan.ts';
-import type { Finding } from '../model/finding.ts';
-import { apiVersionOfKind, resourceOf } from '../model/kinds.ts';
-import { keyOf } from '../model/object.ts';
-import type { StatusWriter } from '../planes/status/plane.ts';
+import type { RawObject } from '../kube/raw-object.ts';
+import type { Fault } from '../lib/fault.ts';
+import { resourceOf, type Kind } from '../model/kinds.ts';
+import { nameParts } from '../model/object.ts';
+import type { StatusWrite, StatusWriter } from '../planes/status/status-writer.ts';
 
-/** Our name in `managedFields`. */
-const FIELD_MANAGER = 'sluice';
-
-/** Writes status through the Kubernetes API. */
-export class KubeStatusWriter implements StatusWriter {
+/**
+ * Writes the status of one kind by server-side apply (KEP-555): the API server keeps what others say beside ours, and knows what is ours
+ * to take back. For kinds whose lists have one owner; a list that several controllers share, such as HTTPRoute's parents, is one field
+ * there, and has to be read, modified and written with its resourceVersion.
+ */
+export class KubeStatusWriter<Seen> implements StatusWriter<Seen> {
+  readonly fieldManager: string;
   readonly #client: KubeClient;
-  readonly #events: EventRecorder;
-  readonly #logger: Logger;
-  /** The uid of an object, so that its Events are found under it. */
-  readonly #uidOf: (finding: Finding) => string | undefined;
+  readonly #kind: Kind;
+  readonly #observe: (raw: RawObject) => Seen;
 
-  constructor(client: KubeClient, instance: string, logger: Logger, uidOf: (finding: Finding) => string | undefined) {
+  constructor(client: KubeClient, fieldManager: string, kind: Kind, observe: (raw: RawObject) => Seen) {
     this.#client = client;
-    this.#events = client.eventRecorder({ component: 'sluice', instance });
-    this.#logger = logger;
-    this.#uidOf = uidOf;
+    this.fieldManager = fieldManager;
+    this.#kind = kind;
+    this.#observe = observe;
   }
 
-  async writeIngress({ ref, addresses }: IngressStatus, signal: AbortSignal): Promise<void> {
-    const target = { resource: resourceOf('Ingress'), namespace: ref.namespace, name: ref.name };
-    const ingress = addresses.map((address) => ('ip' in address ? { ip: address.ip } : { hostname: address.hostname }));
-    // Forced: an Ingress of our class is ours, also when the controller that it comes from still owns the field.
-    const options = { fieldManager: FIELD_MANAGER, isForced: true, signal };
-    const result = await this.#client.applyStatus(target, { loadBalancer: { ingress } }, options);
-    if (result.kind === 'conflict') throw result.cause;
-    this.#logger.debug('status', { ingress: keyOf(ref), result: result.kind });
+  async write({ key, uid, status }: StatusWrite, signal: AbortSignal): Promise<Seen | undefined> {
+    const target = { resource: resourceOf(this.#kind), ...nameParts(key), uid };
+    // Forced: an object that is ours is so, also when the controller that it comes from still owns the field.
+    const options = { fieldManager: this.fieldManager, isForced: status !== undefined, signal };
+    const result = await this.#client.applyStatus(target, status, options);
+    return result.kind === 'written' ? this.#observe(result.object) : undefined;
   }
 
-  async recordFinding(finding: Finding, signal: AbortSignal): Promise<void> {
-    const { kind, namespace, name } = finding.object;
-    const uid = this.#uidOf(finding);
-    // A file is no object that an Event could be about.
-    if (kind === 'Manifest' || uid === undefined) return;
-    const field = finding.field === '' ? '' : `${finding.field}: `;
-    const note = {
-      subject: { apiVersion: apiVersionOfKind(kind), kind, name, uid, ...(namespace === '' ? {} : { namespace }) },
-      type: 'Warning' as const,
-      reason: finding.reason,
-      message: `${field}${finding.message}. ${finding.remedy} (${finding.code})`,
-    };
-    try {
-      await this.#events.record(note, signal);
-    } catch (thrown) {
-      // Events are a courtesy: a namespace that is being deleted, or RBAC without them, must not hold up addresses.
-      if (!(thrown instanceof ApiFault) || thrown.status !== 403) throw thrown;
-      this.#logger.warn('cannot write an Event', { object: keyOf(finding.object), error: thrown.message });
-    }
+  concernsAll(fault: Fault): boolean {
+    return takesNoRequests(fault);
   }
 }

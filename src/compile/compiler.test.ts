@@ -210,7 +210,7 @@ function printed(plan: Plan): unknown {
     backends: plan.l7.backends.sorted(),
     certificates: plan.l7.certificates.sorted(),
     defaultCertificate: plan.l7.defaultCertificate,
-    status: plan.status.ingresses.sorted(),
+    status: { ingresses: plan.status.ingresses.sorted(), addresses: plan.status.addresses },
     findings: plan.findings.sorted(),
     secrets: plan.wantedSecrets.sorted(),
     names: plan.wantedNames.sorted(),

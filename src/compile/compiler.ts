@@ -1,6 +1,7 @@
 import { PersistentMap } from '../lib/persistent-map.ts';
 import type { Finding } from '../model/finding.ts';
 import { byAge, keyOf } from '../model/object.ts';
+import { sameAddresses } from '../model/published-address.ts';
 import type { EndpointSlice } from '../model/service.ts';
 import { EMPTY_SNAPSHOT, type Snapshot } from '../model/snapshot.ts';
 import { DependencyIndex } from './dependency-index.ts';
@@ -13,7 +14,7 @@ import { L7Compiler } from './l7/l7-compiler.ts';
 import { RouteSetTable } from './l7/route-set-table.ts';
 import type { Plan, StatusPlan } from './plan.ts';
 import type { CompileSettings, Facts } from './settings.ts';
-import { ingressAddresses, sameAddresses } from './status.ts';
+import { ingressAddresses } from './status.ts';
 
 /** Begins the keys of the RouteSets that are made from Ingresses. */
 const INGRESS_PREFIX = 'Ingress/';
@@ -35,7 +36,7 @@ export class Compiler {
   readonly #routeSets: RouteSetTable;
   readonly #slicesOfService = new DependencyIndex();
   #findings = PersistentMap.empty<readonly Finding[]>();
-  #status: StatusPlan = { ingresses: PersistentMap.empty() };
+  #status: StatusPlan = { ingresses: PersistentMap.empty(), addresses: [] };
 
   /** `held` is what an earlier run allocated to Services, which keep it. */
   constructor(settings: CompileSettings, held: Held = PersistentMap.empty()) {
@@ -67,7 +68,7 @@ export class Compiler {
     for (const [producer, findings] of [...routeSets.findings, ...l7.findings]) this.#setFindings(producer, findings);
     const moved = this.#allocate(dirtyServices, snapshot);
     const l4 = this.#compileL4(new Set([...dirtyServices, ...moved]), snapshot, facts);
-    this.#compileStatus(routeSets.changed, before, snapshot);
+    this.#compileStatus(routeSets.changed, snapshot);
     this.#snapshot = snapshot;
     return {
       l7: l7.plan,
@@ -130,18 +131,18 @@ export class Compiler {
     return this.#routeSets.isForeign(key) ? [] : (snapshot.findings.get(key) ?? []);
   }
 
-  #compileStatus(changed: ReadonlySet<string>, before: Snapshot, snapshot: Snapshot): void {
-    const addresses = ingressAddresses(snapshot, this.#settings);
-    const isSame = sameAddresses(addresses, ingressAddresses(before, this.#settings));
-    let { ingresses } = this.#status;
-    for (const id of isSame ? changed : new Set([...changed, ...this.#routeSets.keys()])) {
+  #compileStatus(changed: ReadonlySet<string>, snapshot: Snapshot): void {
+    const before = this.#status;
+    let { ingresses } = before;
+    for (const id of changed) {
       if (!id.startsWith(INGRESS_PREFIX)) continue;
       const key = id.slice(INGRESS_PREFIX.length);
-      const routeSet = this.#routeSets.get(id);
-      if (routeSet === undefined) ingresses = ingresses.delete(key);
-      else if (!isSame || !ingresses.has(key)) ingresses = ingresses.set(key, { ref: routeSet.ref, addresses });
+      ingresses = this.#routeSets.get(id) === undefined ? ingresses.delete(key) : ingresses.set(key, true);
     }
-    if (ingresses !== this.#status.ingresses) this.#status = { ingresses };
+    const addresses = ingressAddresses(snapshot, this.#settings);
+    const areSame = sameAddresses(addresses, before.addresses);
+    if (ingresses === before.ingresses && areSame) return;
+    this.#status = { ingresses, addresses: areSame ? before.addresses : addresses };
   }
 
   #setFindings(producer: string, findings: readonly Finding[]): void {

@@ -3,7 +3,6 @@ import type { Finding } from '../model/finding.ts';
 import type { Hostname, IpAddress } from '../model/grammar.ts';
 import type { HttpFilter } from '../model/http/filter.ts';
 import type { PathMatch } from '../model/http/match.ts';
-import type { ObjectRef } from '../model/object.ts';
 import type { Certificate } from '../model/secret.ts';
 import type { PublishedAddress } from '../model/service.ts';
 import type { AddressAssignments, PoolUsage } from './addresses/address-plan.ts';
@@ -111,14 +110,10 @@ export interface CertificatePlan {
   readonly serverNames: readonly Hostname[];
 }
 
-/** What is written back to objects. */
+/** What is to be said of objects to those who look at them. */
 export interface StatusPlan {
-  /** By `namespace/name`, for every Ingress that is ours. */
-  readonly ingresses: PersistentMap<IngressStatus>;
-}
-
-export interface IngressStatus {
-  readonly ref: ObjectRef;
-  /** For `status.loadBalancer.ingress`. */
+  /** The Ingresses that are ours, by `namespace/name`. */
+  readonly ingresses: PersistentMap<true>;
+  /** Under which this process is reached, as `--publish-service` and `--publish-status-address` say; sorted. */
   readonly addresses: readonly PublishedAddress[];
 }

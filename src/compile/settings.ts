@@ -6,6 +6,9 @@ import type { AllocationSettings, L4Settings } from './l4/l4-settings.ts';
 /** The IngressClass controller name that is ours. */
 export const CONTROLLER_NAME = 'sluice.dev/ingress';
 
+/** The class that is served unless `--ingress-class` names another. */
+export const DEFAULT_INGRESS_CLASS = 'sluice';
+
 /** What the operator decided; fixed for the life of the process. */
 export interface CompileSettings {
   /** Standalone, every Ingress is meant for us unless a class in the manifests says otherwise. */

@@ -17,6 +17,7 @@ import {
 } from './apply.ts';
 import type { KubeConfig } from './config.ts';
 import { EventRecorder, type EventSource } from './events.ts';
+import { Heartbeat, type HeartbeatOptions } from './heartbeat.ts';
 import type { JsonStream } from './json-stream.ts';
 import { LeaderElector, type LeaderElectorOptions } from './lease.ts';
 import { list, type Listing, type Project } from './list.ts';
@@ -96,6 +97,11 @@ export class KubeClient {
   /** Stands for election; nothing happens until its `run` is called. */
   leaderElector(options: Omit<LeaderElectorOptions, 'transport' | 'logger'>): LeaderElector {
     return new LeaderElector({ ...options, transport: this.#transport, logger: this.#logger });
+  }
+
+  /** Says that this process is alive; nothing happens until its `run` is called. */
+  heartbeat(options: Omit<HeartbeatOptions, 'transport' | 'logger'>): Heartbeat {
+    return new Heartbeat({ ...options, transport: this.#transport, logger: this.#logger });
   }
 
   /** Closes every connection. Whatever still runs fails; stop it first. */

@@ -3,7 +3,7 @@ import { FakeApiServer } from '../../test/fakes/apiserver/apiserver.ts';
 import { asJson } from '../../test/fakes/apiserver/stored-object.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { KubeClient } from './client.ts';
-import type { EventNote } from './events.ts';
+import type { EventNote } from './event-note.ts';
 
 const source = { component: 'test', instance: 'node-1' };
 const subject = { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', namespace: 'default', name: 'web', uid: 'u-1' };
@@ -37,6 +37,23 @@ describe('EventRecorder', () => {
       source: { component: 'test', host: 'node-1' },
     });
     expect(server.requests.map(({ verb }) => verb)).toEqual(['create', 'patch', 'patch']);
+  });
+
+  it('writes many similar Events as one, which has the latest message', async () => {
+    const recorder = client.eventRecorder(source);
+    for (let n = 0; n < 15; n += 1) await recorder.record({ ...note, message: `m${String(n)}` });
+    const combined = stored().filter((event) => String(event['message']).startsWith('(combined'));
+    expect(stored()).toHaveLength(10);
+    expect(combined).toMatchObject([{ message: '(combined from similar events): m14', count: 6 }]);
+  });
+
+  it('leaves out what is too much about one object, without a request', async () => {
+    const recorder = client.eventRecorder(source);
+    const results: boolean[] = [];
+    for (let n = 0; n < 30; n += 1) results.push(await recorder.record(note));
+    expect(results.filter(Boolean)).toHaveLength(25);
+    expect(stored()[0]).toMatchObject({ count: 25 });
+    expect(server.requests).toHaveLength(25);
   });
 
   it('goes on counting what an earlier process began, without reading Events', async () => {

@@ -1,29 +1,11 @@
 import { createHash } from 'node:crypto';
 import { ApiFault } from './api-fault.ts';
+import type { EventNote } from './event-note.ts';
+import { EventCorrelator, type CorrelatedEvent } from './event-correlation.ts';
 import { collectionPath, objectPath, type Resource } from './resource.ts';
 import type { Transport } from './transport.ts';
 
-/** The object that an Event is about. */
-export interface EventSubject {
-  readonly apiVersion: string;
-  readonly kind: string;
-  /** Absent for cluster-scoped objects; their Events go to the namespace `default`, where kubectl looks for them. */
-  readonly namespace?: string | undefined;
-  readonly name: string;
-  readonly uid?: string | undefined;
-}
-
-/** Something to tell whoever looks at an object with `kubectl describe`. */
-export interface EventNote {
-  readonly subject: EventSubject;
-  readonly type: 'Normal' | 'Warning';
-  /** One word, UpperCamelCase: what automation matches. */
-  readonly reason: string;
-  /** For people. */
-  readonly message: string;
-}
-
-/** Who tells it. */
+/** Who reports it. */
 export interface EventSource {
   /** The program. */
   readonly component: string;
@@ -53,6 +35,7 @@ export class EventRecorder {
   readonly #source: EventSource;
   /** Counts by namespace and name, the least recently used first. */
   readonly #counts = new Map<string, number>();
+  readonly #correlator = new EventCorrelator();
 
   constructor(transport: Transport, source: EventSource) {
     this.#transport = transport;
@@ -60,21 +43,26 @@ export class EventRecorder {
   }
 
   /**
-   * Writes the Event, or counts it once more.
+   * Writes the Event, or counts it once more. Of many similar ones a single one is written, and of too many about one object none.
    *
+   * @returns whether it was written
    * @throws ApiFault, Fault as {@link Transport}; a 403 with reason `Forbidden` also is what a
    *   namespace that is being deleted answers
    */
-  async record(note: EventNote, signal?: AbortSignal): Promise<void> {
+  async record(note: EventNote, signal?: AbortSignal): Promise<boolean> {
+    const correlated = this.#correlator.correlate(note);
+    if (correlated === undefined) return false;
     const namespace = note.subject.namespace ?? 'default';
-    const name = eventName(note, this.#source.component);
+    const name = eventName(correlated, this.#source.component);
     const key = `${namespace}/${name}`;
     const known = this.#counts.get(key);
-    const count = await this.#write({ note, namespace, name, known, signal });
+    const count = await this.#write({ ...correlated, namespace, name, known, signal });
+    this.#correlator.written(note);
     this.#counts.delete(key);
     this.#counts.set(key, count);
     const [oldest] = this.#counts.keys();
     if (this.#counts.size > maxRemembered && oldest !== undefined) this.#counts.delete(oldest);
+    return true;
   }
 
   /** @returns how often the Event has been seen now */
@@ -123,12 +111,16 @@ export class EventRecorder {
   }
 
   /** Moves lastTimestamp on and sets the count, unless undefined. Returns the count that the server then has. */
-  async #count({ namespace, name, signal }: PendingEvent, count: number | undefined): Promise<number> {
+  async #count(
+    { note, isCombined, namespace, name, signal }: PendingEvent,
+    count: number | undefined,
+  ): Promise<number> {
     const { body } = await this.#transport.request({
       method: 'PATCH',
       path: objectPath(eventResource, { namespace, name }),
       contentType: 'application/merge-patch+json',
-      body: { count, lastTimestamp: timestamp() },
+      // One that stands for many has the latest message.
+      body: { count, lastTimestamp: timestamp(), message: isCombined ? shorten(note.message) : undefined },
       signal,
     });
     const counted = typeof body === 'object' && body !== null && 'count' in body ? body.count : undefined;
@@ -136,8 +128,7 @@ export class EventRecorder {
   }
 }
 
-interface PendingEvent {
-  readonly note: EventNote;
+interface PendingEvent extends CorrelatedEvent {
   readonly namespace: string;
   readonly name: string;
   readonly known: number | undefined;
@@ -149,7 +140,7 @@ function hasStatus(error: unknown, status: number): boolean {
 }
 
 /** `<object>.<hash>`, within the 253 characters of an object name. */
-function eventName(note: EventNote, component: string): string {
+function eventName({ note, isCombined }: CorrelatedEvent, component: string): string {
   const { subject, type, reason, message } = note;
   const identity = [
     component,
@@ -160,7 +151,8 @@ function eventName(note: EventNote, component: string): string {
     subject.uid,
     type,
     reason,
-    message,
+    // Its message changes, and it stays one Event.
+    isCombined ? 'combined' : message,
   ];
   const hash = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 16);
   return `${subject.name.slice(0, 236).replace(/[-.]+$/, '')}.${hash}`;

@@ -40,7 +40,8 @@ export interface LeaderElectorOptions {
   readonly nowMs?: () => number;
 }
 
-const leaseResource: Resource = {
+/** Where the API server has Leases. */
+export const leaseResource: Resource = {
   group: 'coordination.k8s.io',
   version: 'v1',
   plural: 'leases',
@@ -285,7 +286,7 @@ export class LeaderElector {
   }
 }
 
-/** `metav1.MicroTime` is written with exactly six decimals. */
-function microTime(): string {
+/** The present as `metav1.MicroTime`, which is written with exactly six decimals. */
+export function microTime(): string {
   return new Date().toISOString().replace('Z', '000Z');
 }

@@ -25,6 +25,14 @@ export function keyOf(object: { readonly namespace: string; readonly name: strin
   return object.namespace === '' ? object.name : [object.namespace, object.name].join('/');
 }
 
+/** The object that a key names; the inverse of {@link keyOf}. */
+export function nameParts(key: string): { readonly namespace: string | undefined; readonly name: string } {
+  const slash = key.indexOf('/');
+  return slash < 0
+    ? { namespace: undefined, name: key }
+    : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+}
+
 /** How an object is named to people, as kubectl does: `Ingress shop/web`. */
 export function nameOf(ref: ObjectRef): string {
   return `${ref.kind} ${keyOf(ref)}`;

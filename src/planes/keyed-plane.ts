@@ -18,7 +18,7 @@ export interface KeyedPlane<Want, Seen> {
    * @param want undefined: the item is not wanted (any more), and what we wrote is taken back
    * @param seen undefined: the item is not there, or nothing is known of it
    */
-  compare(want: Want | undefined, seen: Seen | undefined): ItemWrite<Seen> | undefined;
+  compare(key: string, want: Want | undefined, seen: Seen | undefined): ItemWrite<Seen> | undefined;
   /** Whether a Fault says that nothing can be written for now, rather than that this one item cannot. */
   concernsAll(fault: Fault): boolean;
   /** Who else writes the item, for the log; undefined: nobody, or it is not known. */

@@ -23,7 +23,7 @@ class Board implements KeyedPlane<Wish, string> {
   peakOfOne = 0;
   readonly #underWay: string[] = [];
 
-  compare(want: Wish | undefined, seen: string | undefined): ItemWrite<string> | undefined {
+  compare(_key: string, want: Wish | undefined, seen: string | undefined): ItemWrite<string> | undefined {
     if ((want?.text ?? '') === (seen ?? '')) return undefined;
     return () => this.write(want?.text ?? '');
   }

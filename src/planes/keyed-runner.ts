@@ -89,6 +89,12 @@ export class KeyedRunner<Want, Seen> {
   start(): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
+    this.compareAll();
+  }
+
+  /** Compares every item anew, as when the plane has learnt something that decides over all. */
+  compareAll(): void {
+    if (!this.#isStarted) return;
     for (const key of this.#want.keys()) this.#enqueue(key);
     for (const key of this.#seen.keys()) this.#enqueue(key);
     this.#pump();
@@ -151,7 +157,7 @@ export class KeyedRunner<Want, Seen> {
     const want = this.#want.get(key);
     const seen = this.#seen.get(key);
     const item = this.#items.get(key);
-    const write = this.#plane.compare(want, item === undefined ? seen : item.latest(seen));
+    const write = this.#plane.compare(key, want, item === undefined ? seen : item.latest(seen));
     if (write === undefined) {
       if (item !== undefined) item.dueSinceMs = undefined;
       if (want === undefined) this.#forget(key);

@@ -1,4 +1,5 @@
 import type { PersistentMap } from '../lib/persistent-map.ts';
+import { NOTHING_OBSERVED, type Observed, type ObservedTables } from '../model/observed.ts';
 import { EMPTY_SNAPSHOT, type Snapshot, type Tables } from '../model/snapshot.ts';
 
 /** One change of one object; `value` undefined removes it. */
@@ -10,25 +11,44 @@ export type Change<Name extends keyof Tables = keyof Tables> = {
   };
 }[Name];
 
+/** One change of what is observed of one object; `value` undefined: there is no such object any more. */
+export type ObservedChange<Name extends keyof ObservedTables = keyof ObservedTables> = {
+  readonly [Each in Name]: {
+    readonly table: Each;
+    readonly key: string;
+    readonly value: ObservedTables[Each] | undefined;
+  };
+}[Name];
+
 /**
- * The one place where desired state is gathered. Sources write changes; whoever subscribed is told
- * once per batch and reads the Snapshot. A batch is seen as a whole or not at all.
+ * The one place where desired state is gathered, and what is observed beside it. Sources write changes; whoever subscribed to one of the
+ * two is told once per batch. A batch is seen as a whole or not at all.
  */
 export class Store {
   #snapshot: Snapshot = EMPTY_SNAPSHOT;
+  #observed: Observed = NOTHING_OBSERVED;
   readonly #listeners = new Set<() => void>();
+  readonly #observers = new Set<() => void>();
 
   get snapshot(): Snapshot {
     return this.#snapshot;
   }
 
-  /** Applies all changes at once. Listeners are called, synchronously, only when something really is different. */
-  commit(changes: Iterable<Change>): void {
-    let next = this.#snapshot;
-    for (const change of changes) next = applied(next, change);
-    if (next === this.#snapshot) return;
-    this.#snapshot = next;
-    for (const listener of this.#listeners) listener();
+  /** What the world shows of objects; nothing of it decides what is served. */
+  get observed(): Observed {
+    return this.#observed;
+  }
+
+  /**
+   * Applies all changes at once. Listeners are called, synchronously, only when something really is different; both parts are
+   * there already when the first one is called.
+   */
+  commit(changes: Iterable<Change>, observations: Iterable<ObservedChange> = []): void {
+    const { snapshot, observed } = this;
+    for (const change of changes) this.#snapshot = applied(this.#snapshot, change);
+    for (const change of observations) this.#observed = withObservation(this.#observed, change);
+    if (this.#snapshot !== snapshot) for (const listener of this.#listeners) listener();
+    if (this.#observed !== observed) for (const observer of this.#observers) observer();
   }
 
   /** Calls `listener` after every batch that changed something, until the returned function is called. */
@@ -36,10 +56,25 @@ export class Store {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
+
+  /** Calls `observer` after every batch in which something else was observed, until the returned function is called. */
+  subscribeObserved(observer: () => void): () => void {
+    this.#observers.add(observer);
+    return () => this.#observers.delete(observer);
+  }
 }
 
 function applied<Name extends keyof Tables>(snapshot: Snapshot, { table, key, value }: Change<Name>): Snapshot {
   const before: PersistentMap<Tables[Name]> = snapshot[table];
   const after = value === undefined ? before.delete(key) : before.set(key, value);
   return after === before ? snapshot : { ...snapshot, [table]: after };
+}
+
+function withObservation<Name extends keyof ObservedTables>(
+  observed: Observed,
+  { table, key, value }: ObservedChange<Name>,
+): Observed {
+  const before: PersistentMap<ObservedTables[Name]> = observed[table];
+  const after = value === undefined ? before.delete(key) : before.set(key, value);
+  return after === before ? observed : { ...observed, [table]: after };
 }

@@ -7,6 +7,7 @@ import { findingRows, findingsOf } from '../../src/observe/views.ts';
 import { checkpointFiles } from '../fakes/checkpoint-files.ts';
 import { renderCheckpoint } from '../../src/planes/l7/checkpoint.ts';
 import { admitObject, findingsKey } from '../../src/sources/admit/admit.ts';
+import { addressText } from '../../src/model/published-address.ts';
 import { parseFile } from '../../src/sources/manifests/document.ts';
 import { Store, type Change } from '../../src/sources/store.ts';
 
@@ -40,12 +41,8 @@ export function printPlan(plan: Plan): string {
   const parts = [...files]
     .filter(([name]) => !name.startsWith('certs/'))
     .map(([name, text]) => `## ${name}\n${text.trim()}\n`);
-  const status = plan.status.ingresses
-    .sorted()
-    .map(
-      ([key, { addresses }]) =>
-        `${key}: ${addresses.map((address) => ('ip' in address ? address.ip : address.hostname)).join(', ')}\n`,
-    );
+  const addresses = plan.status.addresses.map(addressText).join(', ');
+  const status = plan.status.ingresses.sorted().map(([key]) => `${key}: ${addresses}\n`);
   return [...parts, `## status\n${status.join('')}`, `## findings\n${printFindings(plan)}`].join('\n');
 }
 

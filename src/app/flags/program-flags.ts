@@ -1,5 +1,5 @@
 import { ROLES } from '../role.ts';
-import { option, optional, switchOn } from './flag.ts';
+import { option, optional, switchOff, switchOn } from './flag.ts';
 import * as read from './readers.ts';
 
 /** The program itself. */
@@ -25,10 +25,17 @@ export const PROGRAM_FLAGS = {
   }),
   leaseNamespace: optional({
     flag: '--lease-namespace <name>',
-    help: 'namespace of the Lease that replicas elect their leader with',
+    help: 'namespace of the Leases by which replicas elect their leader and gateways report their addresses',
     read: read.textOf,
     defaultText: 'that of the pod',
   }),
+  leaseName: optional({
+    flag: '--lease-name <name>',
+    help: 'Lease by which the leader is elected who writes status and Events',
+    read: read.objectNameOf,
+    defaultText: 'sluice-leader, and sluice-CLASS-leader for another --ingress-class',
+  }),
+  hasEvents: switchOff({ flag: '--no-events', help: 'write no Events to the API server' }),
   apiAddress: option({
     flag: '--api-address <host:port>',
     help: 'where health, metrics and the JSON API listen; :PORT is all addresses',

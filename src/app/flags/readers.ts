@@ -149,6 +149,12 @@ export function interfaceOf(text: string): string {
   return text;
 }
 
+export function objectNameOf(text: string): string {
+  if (!isDnsSubdomain(text))
+    throw new UsageMistake('Give the name of an object: lower case letters, digits, "-" and ".".');
+  return text;
+}
+
 export function nodeNameOf(text: string): string {
   if (!isDnsSubdomain(text)) throw new UsageMistake('Give the name of a Node object.');
   return text;

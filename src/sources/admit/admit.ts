@@ -2,13 +2,14 @@ import { isDnsLabel, isDnsSubdomain } from '../../model/grammar.ts';
 import type { Finding } from '../../model/finding.ts';
 import { ALL_KINDS, apiVersionOfKind, groupVersionOf, isKind, rowOf, type Kind } from '../../model/kinds.ts';
 import { keyOf, type ObjectMeta, type ObjectRef } from '../../model/object.ts';
-import type { Change } from '../store.ts';
+import type { Change, ObservedChange } from '../store.ts';
 import { admitAddressPool } from './address-pool.ts';
 import { admitEndpoints, admitEndpointSlice } from './endpoints.ts';
 import { Field, Findings, isRecord, shown } from './field.ts';
 import { admitIngress, admitIngressClass } from './ingress.ts';
 import { admitNamespace } from './namespace.ts';
 import { admitNode } from './node.ts';
+import { observe } from './observe.ts';
 import { admitSecret } from './secret.ts';
 import { admitService } from './service.ts';
 
@@ -18,6 +19,8 @@ export interface Admission {
   /** Puts the object into its table; undefined where nothing of it can be used. */
   readonly change: Change | undefined;
   readonly findings: readonly Finding[];
+  /** What an API server shows of it beside; undefined for kinds whose status is not written. */
+  readonly observed: ObservedChange | undefined;
 }
 
 /** Admits one object of one kind: never throws, whatever is in it. */
@@ -62,10 +65,10 @@ export function admitObject(raw: unknown): Admission | undefined {
   if (!isNameable) {
     const field = isDnsSubdomain(name) ? 'metadata.namespace' : 'metadata.name';
     findings.add('NameInvalid', field, `${shown(field === 'metadata.name' ? name : namespace)} is not a valid name`);
-    return { ref, change: undefined, findings: findings.list };
+    return { ref, change: undefined, findings: findings.list, observed: undefined };
   }
   const change = ADMIT[kind](new Field(raw, '', findings), metaOf(metadata, ref));
-  return { ref, change, findings: findings.list };
+  return { ref, change, findings: findings.list, observed: observe(kind, raw, keyOf(ref)) };
 }
 
 /** API groups in which people look for the kinds that Sluice reads. */

@@ -3,7 +3,7 @@ import type { ReflectionTimings } from '../../kube/reflection.ts';
 import type { Selection } from '../../kube/resource.ts';
 import { crash } from '../../lib/crash.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
-import { resourceOf } from '../../model/kinds.ts';
+import { resourceOf, type Kind } from '../../model/kinds.ts';
 import type { Source, SourceState, Wants } from '../source.ts';
 import type { Store } from '../store.ts';
 import { Mirror } from './mirror.ts';
@@ -55,6 +55,13 @@ export class ClusterSource implements Source {
 
   get state(): SourceState {
     return this.#state;
+  }
+
+  /** Whether all objects of a kind have been read at least once; until then, one that is not there is not known to be absent. */
+  hasRead(kind: Kind): boolean {
+    const { plural } = resourceOf(kind);
+    const following = this.#kinds.filter(({ mirror }) => mirror.resource.plural === plural);
+    return following.length > 0 && following.every(({ mirror }) => mirror.hasSynced);
   }
 
   /** Follows exactly the Secrets that the plan refers to, each by its name. */

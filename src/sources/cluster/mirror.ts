@@ -5,7 +5,13 @@ import { finding, type Finding } from '../../model/finding.ts';
 import type { Kind } from '../../model/kinds.ts';
 import { keyOf } from '../../model/object.ts';
 import { admitObject, findingsKey, type Admission } from '../admit/admit.ts';
-import type { Change, Store } from '../store.ts';
+import type { Change, ObservedChange, Store } from '../store.ts';
+
+/** What becomes of one object in the Store, in both of its parts. */
+interface Changes {
+  readonly changes: readonly Change[];
+  readonly observed: readonly ObservedChange[];
+}
 
 /** Keeps the part of the Store that comes from one selection of objects in step with a reflector. */
 export class Mirror implements ReflectionConsumer<Admission> {
@@ -28,6 +34,15 @@ export class Mirror implements ReflectionConsumer<Admission> {
     return this.#reflection;
   }
 
+  get resource(): Resource {
+    return this.#selection.resource;
+  }
+
+  /** Whether it held a complete list at some time. */
+  get hasSynced(): boolean {
+    return this.#hasSynced;
+  }
+
   /** Since when the server refuses what was never seen, on the clock of `performance.now()`; undefined when it does not. */
   get refusedSinceMs(): number | undefined {
     return this.#refusedSinceMs;
@@ -40,28 +55,27 @@ export class Mirror implements ReflectionConsumer<Admission> {
 
   replace(admissions: readonly Admission[]): void {
     const kept = new Set(admissions.map((admission) => keyOf(admission.ref)));
-    const gone = [...this.#held]
-      .filter(([key]) => !kept.has(key))
-      .flatMap(([key, admission]) => this.#drop(key, admission));
-    this.#store.commit([...gone, ...admissions.flatMap((admission) => this.#put(admission))]);
+    const gone = [...this.#held].filter(([key]) => !kept.has(key));
+    this.#commit([
+      ...gone.map(([key, admission]) => this.#drop(key, admission)),
+      ...admissions.map((admission) => this.#put(admission)),
+    ]);
   }
 
   upsert(admission: Admission): void {
-    this.#store.commit(this.#put(admission));
+    this.#commit([this.#put(admission)]);
   }
 
   remove(namespace: string, name: string): void {
     const key = keyOf({ namespace, name });
     const held = this.#held.get(key);
-    if (held !== undefined) this.#store.commit(this.#drop(key, held));
+    if (held !== undefined) this.#commit([this.#drop(key, held)]);
   }
 
   /** Takes everything back out, as when a Secret is not referred to any more. */
   clear(): void {
-    this.#store.commit([
-      ...[...this.#held].flatMap(([key, admission]) => this.#drop(key, admission)),
-      { table: 'findings', key: this.#accessKey(), value: undefined },
-    ]);
+    this.#commit([...this.#held].map(([key, admission]) => this.#drop(key, admission)));
+    this.#store.commit([{ table: 'findings', key: this.#accessKey(), value: undefined }]);
   }
 
   state(state: ReflectionState): void {
@@ -74,10 +88,21 @@ export class Mirror implements ReflectionConsumer<Admission> {
     this.#onState();
   }
 
-  #put(admission: Admission): readonly Change[] {
+  #commit(batch: readonly Changes[]): void {
+    this.#store.commit(
+      batch.flatMap(({ changes }) => changes),
+      batch.flatMap(({ observed }) => observed),
+    );
+  }
+
+  #put(admission: Admission): Changes {
     const key = keyOf(admission.ref);
     const before = this.#held.get(key);
-    if (before !== undefined && isSame(before, admission)) return [];
+    const observed = isSame(before?.observed, admission.observed) ? [] : listOf(admission.observed);
+    if (before !== undefined && isSameDesired(before, admission)) {
+      if (observed.length > 0) this.#held.set(key, { ...before, observed: admission.observed });
+      return { changes: [], observed };
+    }
     this.#held.set(key, admission);
     // An object that became useless leaves the table, and one that changed its key, its old place.
     const stale =
@@ -86,13 +111,17 @@ export class Mirror implements ReflectionConsumer<Admission> {
         : [];
     const found: readonly Finding[] | undefined = admission.findings.length === 0 ? undefined : admission.findings;
     const findings: Change = { table: 'findings', key: findingsKey(admission.ref), value: found };
-    return admission.change === undefined ? [...stale, findings] : [...stale, admission.change, findings];
+    const changes = admission.change === undefined ? [...stale, findings] : [...stale, admission.change, findings];
+    return { changes, observed };
   }
 
-  #drop(key: string, admission: Admission): readonly Change[] {
+  #drop(key: string, { ref, change, observed }: Admission): Changes {
     this.#held.delete(key);
-    const findings: Change = { table: 'findings', key: findingsKey(admission.ref), value: undefined };
-    return admission.change === undefined ? [findings] : [{ ...admission.change, value: undefined }, findings];
+    const findings: Change = { table: 'findings', key: findingsKey(ref), value: undefined };
+    return {
+      changes: change === undefined ? [findings] : [{ ...change, value: undefined }, findings],
+      observed: listOf(observed).map((shown) => ({ ...shown, value: undefined })),
+    };
   }
 
   #accessKey(): string {
@@ -106,7 +135,15 @@ export class Mirror implements ReflectionConsumer<Admission> {
  * change to something that is not read, nothing is compiled. Not by resourceVersion, which an etcd that was restored from a
  * backup gives a second time. Keys do not show in JSON, but their fingerprints do.
  */
-function isSame(a: Admission, b: Admission): boolean {
+function isSameDesired(a: Admission, b: Admission): boolean {
+  return isSame({ ...a, observed: undefined }, { ...b, observed: undefined });
+}
+
+function listOf<T>(value: T | undefined): readonly T[] {
+  return value === undefined ? [] : [value];
+}
+
+function isSame(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 

@@ -175,6 +175,7 @@ function tooLarge(admission: Admission, known: FileState | undefined): Admission
     ref: admission.ref,
     change: before?.admission.change,
     findings: [finding('ObjectTooLarge', admission.ref, '', message)],
+    observed: undefined,
   };
 }
 

@@ -8,6 +8,30 @@ const theirs = { fieldManager: 'theirs', isForced: false };
 const address = (ip: string): object => ({ loadBalancer: { ingress: [{ ip }] } });
 
 export const writingCases: Readonly<Record<string, Case>> = {
+  'removes an object only in the version that is meant': async (scene) => {
+    const before = await scene.create(configMaps, 'a');
+    await scene.label('a', { changed: 'yes' });
+    const path = objectPath(configMaps, { namespace: scene.namespace, name: 'a' });
+    const remove = (version: unknown): Promise<unknown> =>
+      scene.admin.request({ method: 'DELETE', path, body: { preconditions: { resourceVersion: version } } });
+    await expect(remove(before.metadata.resourceVersion)).rejects.toMatchObject({ status: 409 });
+    const { metadata } = await scene.admin.get(configMaps, { namespace: scene.namespace, name: 'a' });
+    await remove(metadata.resourceVersion);
+    await expect(remove(metadata.resourceVersion)).rejects.toMatchObject({ status: 404 });
+  },
+  'takes back its part of a status by saying nothing, and no part of others': async (scene) => {
+    await scene.create(ingresses, 'web', backend);
+    const target = { resource: ingresses, namespace: scene.namespace, name: 'web' };
+    await scene.admin.applyStatus(target, address('192.0.2.1'), mine);
+    await scene.admin.applyStatus(target, address('192.0.2.1'), theirs);
+    await scene.admin.applyStatus(target, undefined, mine);
+    const { status, metadata } = await scene.admin.get(ingresses, target);
+    expect(status).toEqual(address('192.0.2.1'));
+    expect(JSON.stringify(metadata['managedFields'])).not.toContain('"mine"');
+    await scene.admin.applyStatus(target, undefined, theirs);
+    const emptied = await scene.admin.get(ingresses, target);
+    expect(JSON.stringify(emptied['status'] ?? {})).not.toContain('192.0.2.1');
+  },
   'refuses a write that starts from an old version': async (scene) => {
     const before = await scene.create(configMaps, 'a');
     const path = objectPath(configMaps, { namespace: scene.namespace, name: 'a' });

@@ -293,7 +293,7 @@ export class FakeApiServer {
     this.requests.push(seen);
     this.onRequest(seen);
     const user = this.access.authenticate(request);
-    const trouble = this.faults.take(verb, resource.plural, url.searchParams);
+    const trouble = this.faults.take(verb, resource.plural, url.searchParams, name);
     if (trouble !== undefined && befall(trouble, request, response)) return;
     const authorized = subresource === undefined ? resource.plural : `${resource.plural}/${subresource}`;
     this.access.authorize(user, { verb, group: resource.group, resource: authorized, namespace, name });

@@ -38,6 +38,8 @@ export interface FaultRule {
   readonly verbs?: readonly string[];
   /** Only this resource, by its plural. */
   readonly resource?: string;
+  /** Only requests about the object of this name. */
+  readonly name?: string;
   /** Only requests for which this holds. */
   readonly when?: (query: URLSearchParams) => boolean;
   /** How many requests; default: all until the rule is removed. */
@@ -59,12 +61,13 @@ export class Faults {
   }
 
   /** The trouble that befalls this request, if any; each call counts as one request. */
-  take(verb: string, resource: string, query: URLSearchParams): Trouble | undefined {
+  take(verb: string, resource: string, query: URLSearchParams, name: string | undefined): Trouble | undefined {
     for (const [rule, left] of this.#rules) {
       const applies =
         left > 0 &&
         (rule.verbs?.includes(verb) ?? true) &&
         (rule.resource ?? resource) === resource &&
+        (rule.name ?? name) === name &&
         (rule.when?.(query) ?? true);
       if (!applies) continue;
       this.#rules.set(rule, left - 1);

@@ -56,6 +56,8 @@ export function patch(write: Write): StoredObject {
 /** DELETE. */
 export function remove(write: Write): Json {
   const current = existing(write);
+  const { uid, resourceVersion } = asJson(asJson(write.body)['preconditions']);
+  checkPreconditions({ ...write, isPatch: false }, current, { uid, resourceVersion });
   write.storage.delete(write.route.resource, current);
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' };
 }

@@ -1,0 +1,26 @@
+import { PersistentMap } from '../lib/persistent-map.ts';
+import type { PublishedAddress } from './service.ts';
+
+/** What an API server shows of an Ingress beyond what its author wrote. */
+export interface ObservedIngress {
+  /** Another one of the same name has another. */
+  readonly uid: string;
+  /** `status.loadBalancer.ingress`, whoever wrote it. */
+  readonly addresses: readonly PublishedAddress[];
+  /** The field managers that own these addresses, sorted. The same list object for all objects that have the same. */
+  readonly managers: readonly string[];
+}
+
+/** What is observed of each kind whose status Sluice writes. */
+export interface ObservedTables {
+  readonly ingresses: ObservedIngress;
+}
+
+/**
+ * What the world shows of objects, apart from the Snapshot of what is wanted: a status that Sluice or somebody else writes changes nothing
+ * in a plan, and compiles nothing. By `namespace/name`.
+ */
+export type Observed = { readonly [Name in keyof ObservedTables]: PersistentMap<ObservedTables[Name]> };
+
+/** Nothing has been seen yet. */
+export const NOTHING_OBSERVED: Observed = { ingresses: PersistentMap.empty() };
