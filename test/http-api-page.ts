@@ -228,8 +228,14 @@ function block(text: string, isJson: boolean): string {
 
 const INTRODUCTION = `# The HTTP API
 
-What the program answers by HTTP. It only reads: nothing can be changed by it, and no key is ever in an answer. There is neither TLS
-nor authentication, so it listens on loopback unless told otherwise.
+What the program answers by HTTP. It only reads: nothing can be changed by it, and no key is ever in an answer. There is no TLS.
+
+It shows the objects of all namespaces, so it listens on loopback. Elsewhere it listens only with \`--api-token-file FILE\`: then every request
+for \`/api/v1/\` has to show the text of that file, of 16 characters or more, as \`Authorization: Bearer TOKEN\`, and is answered 401
+otherwise. The file may be replaced at any time. \`sluice get\` and \`sluice explain\` take the same flag, and find both where they run in the
+container, if they are given as \`SLUICE_API_ADDRESS\` and \`SLUICE_API_TOKEN_FILE\` in its environment.
+
+\`/livez\`, \`/readyz\` and \`/metrics\` need no token. \`--health-address :9903\` has these three, and nothing else, for probes and Prometheus.
 
 The answers below are those of the quick start, of lists only the first item.
 

@@ -7,11 +7,12 @@ import { Fault, messageOf } from '../lib/fault.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { createApi, startApi, type RunningApi } from '../observe/api.ts';
+import type { RunningServer } from '../observe/api.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Source } from '../sources/source.ts';
 import type { Store } from '../sources/store.ts';
 import { AllocationFile } from './allocation-file.ts';
+import { startServers } from './http-servers.ts';
 import { InterfaceAddresses } from './interface-addresses.ts';
 import type { RunOptions } from './options.ts';
 import type { Role } from './role.ts';
@@ -171,8 +172,8 @@ export class Program {
     if (this.#options.shutdownDelayMs > 0) await sleep(this.#options.shutdownDelayMs, cut);
   }
 
-  #startApi(): Promise<RunningApi> {
-    const api = createApi({
+  #startApi(): Promise<RunningServer> {
+    return startServers(this.#options, {
       notReady: () => this.#notReady(),
       plan: () => this.#plan,
       programmed: () => this.#roles.find((role) => role.programmed !== undefined)?.programmed,
@@ -180,7 +181,6 @@ export class Program {
       metrics: this.#parts.metrics,
       version: programVersion(),
     });
-    return startApi(api, this.#options.apiAddress);
   }
 }
 

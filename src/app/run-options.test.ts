@@ -55,6 +55,29 @@ it('shows the port of HTTPS that clients see: 443 in a cluster, else its own, un
   expect(portOf({ manifests: 'x' }, 444)).toBe(444);
 });
 
+describe('the API', () => {
+  const optionsWith = (program: Partial<RunFlags['program']>): RunOptions => {
+    const defaults = runFlagDefaults();
+    return runOptionsOf({
+      ...defaults,
+      source: { ...defaults.source, manifests: 'x' },
+      program: { ...defaults.program, ...program },
+    });
+  };
+
+  it.each(['127.0.0.1:9901', '127.1.2.3:1', '[::1]:9901', 'localhost:9901'])('may be open at %s', (apiAddress) => {
+    expect(optionsWith({ apiAddress }).apiAddress).toBe(apiAddress);
+  });
+
+  it.each([':9901', '0.0.0.0:9901', '[::]:9901', '192.0.2.1:9901', '127.example.com:9901', 'a.test:1'])(
+    'may not at %s, but with a token',
+    (apiAddress) => {
+      expect(() => optionsWith({ apiAddress })).toThrow(`for probes and metrics, give --health-address ${apiAddress}`);
+      expect(optionsWith({ apiAddress, apiTokenFile: 'token' }).apiAddress).toBe(apiAddress);
+    },
+  );
+});
+
 it('refuses one port for HTTP and HTTPS', () => {
   expect(() => optionsOf({ manifests: 'x' }, { httpPort: 8443 })).toThrow('--http-port and --https-port must differ');
 });

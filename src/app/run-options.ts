@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { L4Settings, LocalDetection } from '../compile/l4/l4-settings.ts';
 import { DEFAULT_INGRESS_CLASS, type CompileSettings } from '../compile/settings.ts';
 import { Fault } from '../lib/fault.ts';
+import { listenAddressOf } from '../lib/listen-address.ts';
 import { ipAddressOf } from '../model/grammar.ts';
 import type { PublishedAddress } from '../model/service.ts';
 import type { EngineSettings } from '../planes/l7/engine-settings.ts';
@@ -21,6 +22,7 @@ export function runOptionsOf(flags: RunFlags): RunOptions {
   const { program, engine } = flags;
   const source = sourceOf(flags.source);
   const roles = program.roles ?? new Set(ROLES);
+  refuseOpenApi(program);
   if (engine.httpPort === engine.httpsPort) throw usageFault('--http-port and --https-port must differ');
   return {
     ...program,
@@ -32,6 +34,18 @@ export function runOptionsOf(flags: RunFlags): RunOptions {
     engine: engineSettingsOf(engine, source.kind),
     stateDirectory: stateDirectoryOf(program.stateDirectory),
   };
+}
+
+/** The API shows the objects of all tenants, so that only this machine gets to it by itself. */
+function refuseOpenApi({ apiAddress, apiTokenFile }: RunFlags['program']): void {
+  if (apiTokenFile !== undefined || isLoopback(listenAddressOf(apiAddress).host)) return;
+  throw usageFault(
+    `--api-address ${apiAddress} would show the objects of all namespaces to whoever gets there: for probes and metrics, give --health-address ${apiAddress} instead; for the API, give --api-token-file FILE too`,
+  );
+}
+
+function isLoopback(host: string | undefined): boolean {
+  return host === 'localhost' || host === '::1' || (host !== undefined && /^127(?:\.\d{1,3}){3}$/.test(host));
 }
 
 function sourceOf(flags: RunFlags['source']): SourceChoice {

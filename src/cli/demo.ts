@@ -89,7 +89,7 @@ async function demoDirectory(): Promise<string> {
 const KERNEL_EXAMPLE = 'demo/hello';
 
 async function welcome(apiAddress: string): Promise<void> {
-  const { items } = await askApi(apiAddress, '/api/v1/services');
+  const { items } = await askApi({ apiAddress, apiTokenFile: undefined }, '/api/v1/services');
   // The rows come from the API of this very program.
   const row = (items as readonly ServiceRow[]).find(({ service }) => service === KERNEL_EXAMPLE);
   const [clusterIp] = row?.kernel === 'programmed' ? row.addresses : [];

@@ -41,7 +41,7 @@ export function explainCommand(): Command {
   return withFlags(withFlags(command, FLAGS), API_FLAGS).action(
     async (client: IpAddress, to: Destination, _: unknown, parsed: Command) => {
       const { output } = flagValues(parsed, FLAGS, {});
-      const { apiAddress } = flagValues(parsed, API_FLAGS, process.env);
+      const api = flagValues(parsed, API_FLAGS, process.env);
       if (client.includes(':') !== to.address.includes(':'))
         throw new Fault('usage', `${client} and ${to.address} are of different families: no packet goes between them`, {
           retryable: false,
@@ -53,7 +53,7 @@ export function explainCommand(): Command {
         protocol: to.protocol,
       });
       // The answer comes from the API of the same program, whose type this is.
-      const answer = (await askApi(apiAddress, `/api/v1/explain?${query.toString()}`)) as unknown as PacketAnswer;
+      const answer = (await askApi(api, `/api/v1/explain?${query.toString()}`)) as unknown as PacketAnswer;
       print(output === 'json' ? `${JSON.stringify(answer, undefined, 2)}\n` : formatAnswer(client, to, answer));
     },
   );

@@ -40,8 +40,8 @@ export function getCommand(): Command {
     .argument('[name]', 'only what has this name: a host, a Service, a Secret, an object');
   return withFlags(withFlags(command, FLAGS), API_FLAGS).action(
     async (listing: Listing<unknown>, name: string | undefined, _: unknown, parsed: Command) => {
-      const { apiAddress } = flagValues(parsed, API_FLAGS, process.env);
-      const items = await fetchItems(apiAddress, listing.plural);
+      const api = flagValues(parsed, API_FLAGS, process.env);
+      const items = await fetchItems(api, listing.plural);
       await printRows(listing, items, name, flagValues(parsed, FLAGS, {}));
     },
   );
@@ -53,8 +53,8 @@ function listingOf(word: string): Listing<unknown> {
   throw new InvalidArgumentError(`There are: ${WHAT.join(', ')}.`);
 }
 
-async function fetchItems(address: string, what: string): Promise<readonly unknown[]> {
-  const { items } = await askApi(address, `/api/v1/${what}`);
+async function fetchItems(api: ValuesOf<typeof API_FLAGS>, what: string): Promise<readonly unknown[]> {
+  const { items } = await askApi(api, `/api/v1/${what}`);
   return Array.isArray(items) ? items.map((item: unknown) => item) : [];
 }
 

@@ -1,10 +1,14 @@
-import { createServer } from 'node:net';
 import { once } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { changesOf, compileChanges } from '../../test/golden/compile-manifest.ts';
 import type { Plan } from '../compile/plan.ts';
 import { LOOPBACK } from '../../test/loopback.ts';
-import { createApi, startApi } from './api.ts';
+import { API_PATHS, createApi, createHealth, HEALTH_PATHS, startServer, type ApiSource } from './api.ts';
+import { ApiToken } from './api-token.ts';
 import { Metrics } from './metrics.ts';
 
 const plan = compileChanges(
@@ -19,24 +23,100 @@ spec:
 `),
 );
 
+const SOURCE: ApiSource = {
+  notReady: () => [],
+  plan: () => plan,
+  programmed: () => undefined,
+  hasLocalhostNodePorts: false,
+  metrics: new Metrics(),
+  version: '1.2.3',
+};
+
 /** Sends a GET; JSON comes back parsed. */
 async function get(
   path: string,
   { known = plan, missing = [] }: { readonly known?: Plan | 'none'; readonly missing?: readonly string[] } = {},
 ): Promise<{ readonly status: number; readonly body: unknown }> {
   const api = createApi({
+    ...SOURCE,
     notReady: () => missing,
     plan: () => (known === 'none' ? undefined : known),
-    programmed: () => undefined,
-    hasLocalhostNodePorts: false,
     metrics: new Metrics(),
-    version: '1.2.3',
   });
   const response = await api.request(path);
   const text = await response.text();
   const isJson = response.headers.get('content-type')?.includes('json') === true;
   return { status: response.status, body: isJson ? (JSON.parse(text) as unknown) : text };
 }
+
+describe('the API with a token', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sluice-api-token-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const TOKEN = 'a-token-of-many-characters';
+
+  async function statusOf(path: string, authorization?: string): Promise<number> {
+    const file = join(folder, 'token');
+    await writeFile(file, `${TOKEN}\n`);
+    const api = createApi(SOURCE, await ApiToken.open(file));
+    const response = await api.request(path, { headers: authorization === undefined ? {} : { authorization } });
+    return response.status;
+  }
+
+  it('shows objects to whoever has it, and to nobody else', async () => {
+    for (const path of API_PATHS.filter((each) => !HEALTH_PATHS.includes(each))) {
+      for (const wrong of [undefined, '', 'Bearer', 'Bearer ', `Bearer ${TOKEN}x`, `Basic ${TOKEN}`, TOKEN])
+        expect(await statusOf(path, wrong), `${path} with ${wrong}`).toBe(401);
+      expect(await statusOf(path, `Bearer ${TOKEN}`), path).not.toBe(401);
+    }
+  });
+
+  it.each([
+    '/api/v1/routes/',
+    '//api/v1/routes',
+    '/api/v1//routes',
+    '/API/v1/routes',
+    '/api/v1/%72outes',
+    '/livez/../api/v1/routes',
+  ])('shows nothing at %s without it', async (path) => {
+    expect([401, 404]).toContain(await statusOf(path));
+  });
+
+  it.each(HEALTH_PATHS)('answers %s without it', async (path) => {
+    expect(await statusOf(path)).toBe(200);
+  });
+
+  it.each([
+    ['', 'it has no token of 16 characters or more'],
+    ['short\n', 'it has no token of 16 characters or more'],
+    [undefined, 'ENOENT'],
+  ])('does not start with %j in the file', async (text, problem) => {
+    const file = join(folder, 'other');
+    if (text !== undefined) await writeFile(file, text);
+    await expect(ApiToken.open(file)).rejects.toMatchObject({
+      code: 'api-token',
+      retryable: false,
+      message: expect.stringContaining(problem) as string,
+    });
+  });
+});
+
+describe('health alone', () => {
+  it.each(HEALTH_PATHS)('answers %s', async (path) => {
+    expect((await createHealth(SOURCE).request(path)).status).toBe(200);
+  });
+
+  it('shows no object, and says which paths there are', async () => {
+    for (const path of API_PATHS.filter((each) => !HEALTH_PATHS.includes(each))) {
+      const response = await createHealth(SOURCE).request(path);
+      expect(response.status).toBe(404);
+      expect(await response.json()).toEqual({ error: 'no such path', paths: HEALTH_PATHS });
+    }
+  });
+});
 
 describe('the API', () => {
   it('is alive as soon as it answers, and ready when nothing is missing', async () => {
@@ -75,24 +155,21 @@ describe('the API', () => {
   });
 
   it('listens where it is told to, IPv6 too, and says when somebody else does', async () => {
-    const api = createApi({
-      notReady: () => [],
-      plan: () => undefined,
-      programmed: () => undefined,
-      hasLocalhostNodePorts: false,
-      metrics: new Metrics(),
-      version: '1',
-    });
+    const api = createApi(SOURCE);
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const address = other.address();
     const port = typeof address === 'object' && address !== null ? String(address.port) : '';
-    await expect(startApi(api, `127.0.0.1:${port}`)).rejects.toMatchObject({ code: 'api-address', retryable: false });
+    await expect(startServer(api, `127.0.0.1:${port}`, '--a-flag')).rejects.toMatchObject({
+      code: 'listen',
+      retryable: false,
+      message: expect.stringContaining('Choose another with --a-flag.') as string,
+    });
     await new Promise<void>((resolve) => other.close(() => resolve()));
-    const running = await startApi(api, `127.0.0.1:${port}`);
+    const running = await startServer(api, `127.0.0.1:${port}`, '--a-flag');
     expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200);
     await running.close();
-    const everywhere = await startApi(api, `:${port}`);
+    const everywhere = await startServer(api, `:${port}`, '--a-flag');
     for (const host of LOOPBACK) expect((await fetch(`http://${host}:${port}/livez`)).status).toBe(200);
     await everywhere.close();
     await expect(fetch(`http://127.0.0.1:${port}/livez`)).rejects.toThrow('fetch failed');

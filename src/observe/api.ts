@@ -6,29 +6,35 @@ import type { L4Plan } from '../compile/l4/l4-plan.ts';
 import type { Plan } from '../compile/plan.ts';
 import { ipAddressOf, isPort } from '../model/grammar.ts';
 import { addressRows, poolRows } from './address-rows.ts';
+import type { ApiToken } from './api-token.ts';
 import type { Metrics } from './metrics.ts';
 import { explainPacket, type PacketQuestion } from './explain.ts';
 import { serviceRows } from './service-rows.ts';
 import { certificateRows, findingRows, findingsOf, routeRows } from './views.ts';
 
-/** What the API shows, read anew for each request. */
-export interface ApiSource {
+/** What health and metrics are made from, read anew for each request. */
+export interface HealthSource {
   /** Empty when the program serves what the sources say; otherwise what is still missing. */
   readonly notReady: () => readonly string[];
   readonly plan: () => Plan | undefined;
+  readonly metrics: Metrics;
+}
+
+/** What the API shows, read anew for each request. */
+export interface ApiSource extends HealthSource {
   /** What the kernel has; undefined where this process does not program it, or has not yet. */
   readonly programmed: () => L4Plan | undefined;
   /** Whether TCP node ports answer on localhost, through listeners (`--localhost-nodeports`). */
   readonly hasLocalhostNodePorts: boolean;
-  readonly metrics: Metrics;
   readonly version: string;
 }
 
+/** The paths that anybody may ask: they name no object but in the labels of metrics. */
+export const HEALTH_PATHS = ['/livez', '/readyz', '/metrics'];
+
 /** Every path there is, in the order of their reference page. */
 export const API_PATHS = [
-  '/livez',
-  '/readyz',
-  '/metrics',
+  ...HEALTH_PATHS,
   '/api/v1/routes',
   '/api/v1/services',
   '/api/v1/addresses',
@@ -39,9 +45,15 @@ export const API_PATHS = [
   '/api/v1/version',
 ];
 
-/** The HTTP API: health, metrics, and what `sluice get` shows as JSON. It only reads. */
-export function createApi(source: ApiSource): Hono {
-  const api = new Hono();
+/** Health and metrics alone, for probes and Prometheus. */
+export function createHealth(source: HealthSource): Hono {
+  const health = new Hono();
+  addHealth(health, source);
+  health.notFound((context) => context.json({ error: 'no such path', paths: HEALTH_PATHS }, 404));
+  return health;
+}
+
+function addHealth(api: Hono, source: HealthSource): void {
   api.get('/livez', (context) => context.text('ok\n'));
   api.get('/readyz', (context) => {
     const reasons = source.notReady();
@@ -54,6 +66,23 @@ export function createApi(source: ApiSource): Hono {
       'content-type': 'text/plain; version=0.0.4; charset=utf-8',
     });
   });
+}
+
+/**
+ * The HTTP API: health, metrics, and what `sluice get` shows as JSON. It only reads.
+ *
+ * @param token what a request has to show that is not about health; undefined: nothing
+ */
+export function createApi(source: ApiSource, token?: ApiToken): Hono {
+  const api = new Hono();
+  addHealth(api, source);
+  if (token !== undefined)
+    api.use('/api/*', async (context, next) => {
+      if (await token.isShownBy(context.req.header('authorization'))) return next();
+      const error =
+        'the token of this Sluice is needed: give --api-token-file, or a header "Authorization: Bearer TOKEN"';
+      return context.json({ error }, 401, { 'www-authenticate': 'Bearer' });
+    });
   api.get('/api/v1/routes', (context) => context.json({ items: rows(source, routeRows) }));
   api.get('/api/v1/services', (context) =>
     context.json({ items: rows(source, (plan) => serviceRows(plan, source.programmed())) }),
@@ -95,12 +124,17 @@ function rows<Row>(source: ApiSource, view: (plan: Plan) => readonly Row[]): rea
 }
 
 /** Where a server listens, and how to end it. */
-export interface RunningApi {
+export interface RunningServer {
   readonly close: () => Promise<void>;
 }
 
-/** Serves the API at `HOST:PORT`, or at `:PORT` of all addresses. @throws Fault `api-address` when it cannot listen there. */
-export async function startApi(api: Hono, address: string): Promise<RunningApi> {
+/**
+ * Serves at `HOST:PORT`, or at `:PORT` of all addresses.
+ *
+ * @param flag what the address was given by, for the message
+ * @throws Fault `listen` when it cannot listen there
+ */
+export async function startServer(api: Hono, address: string, flag: string): Promise<RunningServer> {
   const { host, port } = listenAddressOf(address);
   const server = await new Promise<ServerType>((resolve, reject) => {
     const started = serve({ fetch: api.fetch, port, ...(host === undefined ? {} : { hostname: host }) }, () =>
@@ -108,11 +142,10 @@ export async function startApi(api: Hono, address: string): Promise<RunningApi> 
     );
     started.once('error', (cause: Error) =>
       reject(
-        new Fault(
-          'api-address',
-          `cannot listen on ${address}: ${messageOf(cause)}. Choose another with --api-address.`,
-          { cause, retryable: false },
-        ),
+        new Fault('listen', `cannot listen on ${address}: ${messageOf(cause)}. Choose another with ${flag}.`, {
+          cause,
+          retryable: false,
+        }),
       ),
     );
   });

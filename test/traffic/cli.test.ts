@@ -99,6 +99,29 @@ describe('the command line', () => {
     expect(stdout).not.toContain('shop');
   });
 
+  it('shows objects only to who has the token, and answers health to everybody', async () => {
+    const healthPort = await freePort();
+    const tokenFile = join(lab.root, 'token');
+    await writeFile(tokenFile, 'a-token-of-many-characters\n');
+    const secured = await Lab.create({}, [
+      `--health-address=127.0.0.1:${String(healthPort)}`,
+      `--api-token-file=${tokenFile}`,
+    ]);
+    const address = `--api-address=127.0.0.1:${String(secured.apiPort)}`;
+    const refused = await sluice(['get', 'routes', address]);
+    expect([refused.status, refused.stdout]).toEqual([1, '']);
+    expect(refused.stderr).toContain('the token of this Sluice is needed: give --api-token-file');
+    expect(
+      (await sluice(['get', 'findings', '-o', 'json', address, `--api-token-file=${tokenFile}`])).stdout,
+    ).toContain('"items"');
+    const statusOf = async (path: string): Promise<number> =>
+      (await fetch(`http://127.0.0.1:${String(healthPort)}${path}`)).status;
+    expect(await Promise.all(['/livez', '/readyz', '/metrics', '/api/v1/routes'].map(statusOf))).toEqual([
+      200, 200, 200, 404,
+    ]);
+    await secured.stop();
+  });
+
   it('says where it looked when no Sluice is there', async () => {
     const address = `127.0.0.1:${String(await freePort())}`;
     expect(await sluice(['get', 'routes', '--api-address', address])).toMatchObject({
@@ -110,14 +133,15 @@ describe('the command line', () => {
   it.each([
     [['rnu'], 'Did you mean run?'],
     [['run', '--http-prot', '80'], 'Did you mean --http-port?'],
-    [['get'], 'routes|services|certificates|findings'],
-    [['get', 'pods'], 'There are: routes, services, certificates, findings.'],
+    [['get'], 'routes|services|addresses|pools|certificates|findings'],
+    [['get', 'pods'], 'There are: routes, services, addresses, pools, certificates, findings.'],
     [['check'], 'give either a folder of manifests or --kubeconfig FILE'],
     [['check', 'nowhere'], 'cannot read nowhere'],
     [['run', '--http-port', '99999'], 'Give a port from 1 to 65535.'],
     [['run'], 'say what to serve: a folder with --manifests DIR, or an API server with --kubeconfig FILE'],
     [['run', '--manifests', '.', '--api-address', '127.0.0.1:99999'], 'Give it as HOST:PORT'],
     [['run', '--manifests', '.', '--api-address', '9901'], 'Give it as HOST:PORT'],
+    [['run', '--manifests', '.', '--api-address', ':9901'], 'give --health-address :9901 instead'],
     [['run', '--manifests', '.', '--healthz-address', '[::]:0'], 'Give it as HOST:PORT'],
     [['get', 'routes', '--api-address', 'http://localhost:9901/'], 'Give it as HOST:PORT'],
     [['run', '--manifests', '.', '--role', 'gateway', '--takeover'], 'only the role node looks at --takeover'],

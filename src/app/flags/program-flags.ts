@@ -38,9 +38,21 @@ export const PROGRAM_FLAGS = {
   hasEvents: switchOff({ flag: '--no-events', help: 'write no Events to the API server' }),
   apiAddress: option({
     flag: '--api-address <host:port>',
-    help: 'where health, metrics and the JSON API listen; :PORT is all addresses',
+    help: 'where the JSON API, health and metrics listen; beyond loopback with --api-token-file alone',
     read: read.listenOn,
     default: '127.0.0.1:9901',
+  }),
+  apiTokenFile: optional({
+    flag: '--api-token-file <file>',
+    help: 'token that the JSON API asks for; health and metrics do not',
+    read: read.textOf,
+  }),
+  healthAddress: option({
+    flag: '--health-address <host:port|none>',
+    help: 'where health and metrics listen besides, without the JSON API; :PORT is all addresses',
+    read: read.listenOnOrNone,
+    default: undefined,
+    defaultText: 'none',
   }),
   logFormat: option({
     flag: '--log-format <json|text>',
