@@ -2,6 +2,8 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { L7Plan, Plan } from '../compile/plan.ts';
 import { aborted } from '../lib/aborted.ts';
+import { Backoff } from '../lib/backoff.ts';
+import { crash } from '../lib/crash.ts';
 import { Fault } from '../lib/fault.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
@@ -35,6 +37,7 @@ export class Gateway implements Role {
   /** Undefined where there is no API server. */
   readonly #report: GatewayReport | undefined;
   readonly #keepsServing: boolean;
+  readonly #firstPlan = Promise.withResolvers<void>();
   #hasPlan = false;
 
   private constructor(
@@ -85,6 +88,7 @@ export class Gateway implements Role {
 
   want(plan: Plan): void {
     this.#hasPlan = true;
+    this.#firstPlan.resolve();
     this.#runner.want(plan.l7);
     this.#report?.addresses(plan.status.addresses);
   }
@@ -109,17 +113,36 @@ export class Gateway implements Role {
   }
 
   async release(cut?: AbortSignal): Promise<void> {
-    await this.#plane.release(cut);
-    await this.#accessLog.close();
+    try {
+      await this.#plane.release(cut);
+    } finally {
+      await this.#accessLog.close();
+    }
   }
 
   /** While the sources are slow, or away, what was served last is served again. A running HAProxy is left alone. */
   async #serveLastGood(signal: AbortSignal): Promise<void> {
-    const deadlineMs = performance.now() + LAST_GOOD_AFTER_MS;
-    while (!this.#hasPlan && !signal.aborted && performance.now() < deadlineMs) await sleep(5, signal);
-    if (this.#hasPlan || signal.aborted || (await findEngine(this.#paths)).kind !== 'none') return;
-    if (await this.#plane.serveLastGood(signal))
-      this.#logger.warn('the sources are not there yet; serving what was served last');
+    await this.#planOrAfter(LAST_GOOD_AFTER_MS, signal);
+    const backoff = new Backoff({ minMs: 500, maxMs: 10_000 });
+    while (!this.#hasPlan && !signal.aborted && (await findEngine(this.#paths)).kind === 'none') {
+      try {
+        if (await this.#plane.serveLastGood(signal))
+          this.#logger.warn('the sources are not there yet; serving what was served last');
+        return;
+      } catch (thrown) {
+        // What was served last may harm nothing but itself: whatever HAProxy has against it, a plan is still waited for.
+        if (!(thrown instanceof Fault)) throw thrown;
+        this.#logger.error('what was served last cannot be served', { code: thrown.code, error: thrown.message });
+        await this.#planOrAfter(backoff.nextMs(), signal);
+      }
+    }
+  }
+
+  /** Resolves with the first plan, or when the time is over. */
+  async #planOrAfter(durationMs: number, signal: AbortSignal): Promise<void> {
+    const planned = new AbortController();
+    this.#firstPlan.promise.then(() => planned.abort()).catch(crash);
+    await sleep(durationMs, AbortSignal.any([signal, planned.signal]));
   }
 }
 

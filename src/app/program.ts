@@ -78,7 +78,7 @@ export class Program {
     } finally {
       this.#stop.abort();
       await Promise.allSettled(running);
-      for (const role of this.#roles) await role.release(cut);
+      await releaseAll(this.#roles, cut);
       await this.#allocations.flush();
       await api.close();
     }
@@ -222,6 +222,13 @@ function isThere(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Each of them, whatever becomes of the others. @throws what the first one threw */
+async function releaseAll(roles: readonly Role[], cut: AbortSignal): Promise<void> {
+  const failures: unknown[] = [];
+  for (const role of roles) await role.release(cut).catch((thrown: unknown) => failures.push(thrown));
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Rejects when any of the parts does, and otherwise never settles. */

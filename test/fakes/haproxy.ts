@@ -33,9 +33,9 @@ export class FakeHaproxy {
   /** Server names by file. */
   readonly crtList = new Map<string, readonly string[]>();
 
-  constructor(files: ReadonlyMap<string, string>, skeleton: string) {
+  constructor(files: ReadonlyMap<string, string>) {
     const text = (name: string): string => files.get(name) ?? '';
-    for (const { name, servers } of readSections(text('haproxy.cfg').slice(skeleton.length))) {
+    for (const { name, servers } of readSections(text('backends.cfg'))) {
       const known = servers.map((line): [string, FakeServer] => {
         const [server = '', address = '', , weight = '', ...rest] = line.split(' ').slice(0);
         return [server, { address, weight, isEnabled: true, isH2: rest.includes('h2') }];

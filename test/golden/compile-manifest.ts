@@ -37,7 +37,7 @@ export function compileChanges(changes: readonly Change[], settings: CompileSett
 
 /** A plan as a person reads it: what HAProxy is given, without the fixed skeleton and keys, then status and Findings. */
 export function printPlan(plan: Plan): string {
-  const files = checkpointFiles(renderCheckpoint(plan.l7, '', 'self-signed\n'));
+  const files = checkpointFiles(renderCheckpoint(plan.l7, 'self-signed\n'));
   const parts = [...files]
     .filter(([name]) => !name.startsWith('certs/'))
     .map(([name, text]) => `## ${name}\n${text.trim()}\n`);

@@ -217,7 +217,7 @@ export function checkPem(pem: readonly string[]): void {
     refuse('not a PEM file', kinds.join());
 }
 
-/** A section of haproxy.cfg behind the skeleton: its name and its servers. */
+/** A section of backends.cfg: its name and its servers. */
 export interface ReadSection {
   readonly name: string;
   readonly servers: readonly string[];
@@ -227,7 +227,7 @@ export interface ReadSection {
 export function readSections(text: string): readonly ReadSection[] {
   const sections: { name: string; servers: string[] }[] = [];
   for (const line of text.split('\n')) {
-    if (line === '') continue;
+    if (line === '' || line === '# Written by Sluice. Changes made here are lost.') continue;
     const words = line.trim().split(' ');
     if (line.startsWith('backend ')) {
       checkArgs(line, words, [/^backend$/, NAME, /^from$/, /^sluice-backend$/]);
@@ -247,7 +247,7 @@ export function readSections(text: string): readonly ReadSection[] {
 
 function checkArgs(line: string, words: readonly string[], grammar: readonly RegExp[]): void {
   const fits = words.length === grammar.length && words.every((word, index) => grammar[index]?.test(word) === true);
-  if (!fits) refuse('not a line of haproxy.cfg', line);
+  if (!fits) refuse('not a line of backends.cfg', line);
 }
 
 function wholeLines(text: string): readonly string[] {

@@ -54,7 +54,7 @@ export interface Served {
 
 /** Reads the checkpoint of a plan, every file of it. */
 export function served({ l7 }: Plan): Served {
-  const files = checkpointFiles(renderCheckpoint(l7, '# skeleton\n', SELF_SIGNED));
+  const files = checkpointFiles(renderCheckpoint(l7, SELF_SIGNED));
   const text = (name: string): string => files.get(name) ?? '';
   for (const name of files.keys()) {
     const isOurs = Object.values<string>(FILES).includes(name) || /^certs\/[a-z0-9][a-z0-9._-]*\.pem$/.test(name);
@@ -63,7 +63,7 @@ export function served({ l7 }: Plan): Served {
     if (name.startsWith('certs/') && name !== FILES.selfSigned) checkPem(text(name).slice(0, -1).split('\n'));
   }
   return {
-    sections: readSections(text(FILES.config).replace('# skeleton\n', '')),
+    sections: readSections(text(FILES.backends)),
     routes: readMap(text(FILES.routes)),
     regexes: readRegexes(text(FILES.regexes)),
     certificates: readCrtList(text(FILES.certificates)),

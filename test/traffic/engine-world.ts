@@ -8,8 +8,10 @@ import { promisify } from 'node:util';
 import { findHaproxy } from '../../src/app/haproxy.ts';
 import type { L7Plan } from '../../src/compile/plan.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
-import { renderCheckpoint, writeCheckpoint } from '../../src/planes/l7/checkpoint.ts';
+import { renderCheckpoint } from '../../src/planes/l7/checkpoint.ts';
+import { CheckpointStore } from '../../src/planes/l7/checkpoint-store.ts';
 import { L7Plane, type ReloadReason } from '../../src/planes/l7/plane.ts';
+import { configArguments, putSkeleton } from '../../src/planes/l7/process.ts';
 import { RuntimeCli } from '../../src/planes/l7/runtime-cli.ts';
 import { PATIENCE, type EnginePatience } from '../../src/planes/l7/silence.ts';
 import { selfSignedPem } from '../../src/planes/l7/self-signed.ts';
@@ -130,11 +132,10 @@ export class EngineWorld {
 
   /** What HAProxy itself says of the checkpoint of a plan; empty when it would start on it. */
   async check(plan: L7Plan): Promise<string> {
-    const folder = await writeCheckpoint(
-      join(this.#root, 'check'),
-      renderCheckpoint(plan, this.#skeleton, this.#selfSignedPem),
-    );
-    const check = promisify(execFile)(this.#binary, ['-c', '-q', '-f', join(folder, FILES.config)], { cwd: folder });
+    const store = new CheckpointStore(join(this.#root, 'check'), 'rules');
+    const folder = await store.layDown(renderCheckpoint(plan, this.#selfSignedPem));
+    await putSkeleton(folder, this.#skeleton);
+    const check = promisify(execFile)(this.#binary, ['-c', '-q', ...configArguments(folder)], { cwd: folder });
     const { stderr } = await check.catch((thrown: unknown) => ({ stderr: String(thrown) }));
     return stderr;
   }

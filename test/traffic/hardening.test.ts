@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync, readlinkSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -63,7 +63,8 @@ describe('a hardened HAProxy', () => {
     expect(readlinkSync(`/proc/${String(pid)}/root`)).not.toBe('/');
   });
 
-  it('gives nobody else access to the admin socket, the state and the keys', () => {
+  it('gives nobody else access to the admin socket, the state and the keys', async () => {
+    await lab.until('the state to be kept', () => Promise.resolve(existsSync(join(lab.root, 'state', 'current'))));
     const modeOf = (path: string): string => (statSync(join(lab.root, 'state', path)).mode & 0o777).toString(8);
     expect(modeOf('admin.sock')).toBe('600');
     expect(modeOf('current')).toBe('700');

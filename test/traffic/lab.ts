@@ -89,12 +89,14 @@ export class Lab {
   accessLogFile: string | undefined;
   /** The same for the log of the program. */
   logFile: string | undefined;
+  stateDirectory: string;
   #child: ChildProcess | undefined;
   readonly #flags: readonly string[];
   readonly agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
   private constructor(root: string, ports: readonly [number, number, number], flags: readonly string[]) {
     this.root = root;
+    this.stateDirectory = join(root, 'state');
     [this.httpPort, this.httpsPort, this.apiPort] = ports;
     this.#flags = flags;
   }
@@ -131,7 +133,7 @@ export class Lab {
 
   /** The processes of Sluice and of its HAProxy. */
   async pids(): Promise<readonly number[]> {
-    const engine = Number(await readFile(join(this.root, 'state', 'haproxy.pid'), 'utf8'));
+    const engine = Number(await readFile(join(this.stateDirectory, 'haproxy.pid'), 'utf8'));
     return [...(this.#child?.pid === undefined ? [] : [this.#child.pid]), engine];
   }
 
@@ -148,7 +150,7 @@ export class Lab {
       [
         'run',
         '--state-dir',
-        join(this.root, 'state'),
+        this.stateDirectory,
         '--bind-address',
         '127.0.0.1',
         // Not the node: many labs share one machine, whose kernel is none of theirs.
@@ -183,7 +185,7 @@ export class Lab {
 
   /** The process of HAProxy. */
   async enginePid(): Promise<number> {
-    return Number(await readFile(join(this.root, 'state', 'haproxy.pid'), 'utf8'));
+    return Number(await readFile(join(this.stateDirectory, 'haproxy.pid'), 'utf8'));
   }
 
   /** Sends a signal to Sluice and waits for its end. */

@@ -11,12 +11,11 @@ import { renderCheckpoint } from './checkpoint.ts';
 import { renderChange } from './change.ts';
 import { execute } from './execute.ts';
 
-const SKELETON = '# skeleton\n';
 const SELF_SIGNED =
   '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n';
 
 function started(plan: L7Plan): FakeHaproxy {
-  return new FakeHaproxy(checkpointFiles(renderCheckpoint(plan, SKELETON, SELF_SIGNED)), SKELETON);
+  return new FakeHaproxy(checkpointFiles(renderCheckpoint(plan, SELF_SIGNED)));
 }
 
 /** Takes HAProxy from one plan to another, by what the plane uses too. Returns how many steps that took. */

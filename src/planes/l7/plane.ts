@@ -1,13 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { crash } from '../../lib/crash.ts';
-import { Fault, messageOf } from '../../lib/fault.ts';
+import { Fault } from '../../lib/fault.ts';
 import { orAborted } from '../../lib/or-aborted.ts';
 import { Turns } from '../../lib/turns.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { L7Plan } from '../../compile/plan.ts';
 import type { Applied, Plane } from '../plane.ts';
-import { renderCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import { Checkpointer, stateDirectoryFault } from './checkpointer.ts';
 import { renderChange } from './change.ts';
 import { Collector } from './collector.ts';
 import { execute } from './execute.ts';
@@ -22,7 +20,6 @@ import {
 } from './process.ts';
 import { SILENT } from './runtime-cli.ts';
 import { PATIENCE, Silence, type EnginePatience } from './silence.ts';
-import { FILES } from './skeleton.ts';
 import type { Step } from './step.ts';
 
 /** Why a HAProxy process was replaced by another. The count of each is a metric whose goal is 0. */
@@ -50,15 +47,6 @@ type Predecessor =
 /** How often HAProxy is asked for a sign of life, in milliseconds: one that stands still is noticed where nothing changes, too. */
 const PULSE_MS = 5_000;
 
-/** How long after a change the checkpoint on disk is brought up to it, in milliseconds. */
-const CHECKPOINT_DELAY_MS = 1_000;
-
-/**
- * A checkpoint of ten thousand Services takes a tenth of a second of this process and the disk. It may take no more than one part
- * in so many of the time: it is only read by a start without sources, and that may be a few seconds behind.
- */
-const CHECKPOINT_SHARE = 50;
-
 /**
  * HTTP routing through HAProxy. The process is started on a checkpoint that already holds the plan;
  * from then on everything changes through the runtime CLI. When an answer is not the one expected,
@@ -79,9 +67,7 @@ export class L7Plane implements Plane<L7Plan> {
   #applied: L7Plan | undefined;
   #nextStart: ReloadReason = 'started';
   #disturbed: (reason: string) => void = () => {};
-  #checkpointTimer: NodeJS.Timeout | undefined;
-  #checkpointDelayMs = CHECKPOINT_DELAY_MS;
-  #checkpointing: Promise<void> = Promise.resolve();
+  readonly #checkpointer: Checkpointer;
   /** A change must not revive a server that is being deleted at the same moment. */
   readonly #turns = new Turns();
 
@@ -90,6 +76,8 @@ export class L7Plane implements Plane<L7Plan> {
     this.#logger = options.logger.with({ plane: 'l7' });
     this.#patience = options.patience ?? PATIENCE;
     this.#silence = new Silence(this.#patience);
+    const { paths, selfSignedPem } = options;
+    this.#checkpointer = new Checkpointer(paths.stateDirectory, selfSignedPem, this.#logger);
   }
 
   onDisturbed(listener: (reason: string) => void): void {
@@ -97,24 +85,16 @@ export class L7Plane implements Plane<L7Plan> {
   }
 
   /**
-   * Serves the last good checkpoint until the first plan is there, as after a start without API
-   * server. Does nothing when there is none, or when flags have changed since.
+   * Serves the last good checkpoint until the first plan is there, as after a start without API server. False when there is none that
+   * can be used. @throws Fault when HAProxy does not start on it
    */
   async serveLastGood(signal: AbortSignal): Promise<boolean> {
     return this.#serveLastGood(await this.#findPredecessor(signal), signal);
   }
 
   async #serveLastGood(predecessor: Predecessor, signal: AbortSignal): Promise<boolean> {
-    const folder = join(this.#options.paths.stateDirectory, 'current');
-    const config = await readFile(join(folder, FILES.config), 'utf8').catch(() => '');
-    if (config === '') return false;
-    if (!config.startsWith(this.#options.skeleton)) {
-      this.#logger.warn(
-        'what was served last was written with other flags or by another version; it is served again once the sources are there',
-        { folder },
-      );
-      return false;
-    }
+    const folder = await this.#checkpointer.lastGood();
+    if (folder === undefined) return false;
     await this.#start(folder, predecessor, signal);
     this.#applied = undefined;
     this.#nextStart = 'adopted';
@@ -132,6 +112,8 @@ export class L7Plane implements Plane<L7Plan> {
       await this.#start(folder, predecessor, signal);
       this.#applied = want;
       this.#nextStart = 'out-of-step';
+      // It is on the disk already, and has only to be made to last.
+      this.#checkpointer.schedule(() => this.#applied, 0);
       return { changes: want.hosts.size + want.backends.size };
     }
     const change = renderChange(this.#applied, want, this.#collector.leftovers, this.#options.selfSignedPem);
@@ -139,14 +121,14 @@ export class L7Plane implements Plane<L7Plan> {
     this.#applied = want;
     this.#collector.add(want, change.retired);
     this.#collector.schedule((commands) => this.#ask(commands), this.#turns);
-    this.#scheduleCheckpoint();
+    this.#checkpointer.schedule(() => this.#applied);
     return { changes: change.steps.length };
   }
 
   /** When nothing serves and the disk takes nothing, what is on it is served until it does. */
   async #checkpointToStart(want: L7Plan, predecessor: Predecessor, signal: AbortSignal): Promise<string> {
     try {
-      return await this.#writeCheckpoint(want);
+      return await this.#checkpointer.layDown(want);
     } catch (thrown) {
       if (predecessor.kind !== 'answers' && (await this.#serveLastGood(predecessor, signal)))
         this.#logger.warn('the plan cannot be written to disk; serving what was served last');
@@ -154,16 +136,20 @@ export class L7Plane implements Plane<L7Plan> {
     }
   }
 
-  /** Lets running requests end, for at most `drainMs` or until `cut` is aborted, and ends the process. */
+  /**
+   * Lets running requests end, for at most `drainMs` or until `cut` is aborted, and ends the process; meanwhile what was served last is
+   * kept on disk, if that takes it.
+   */
   async release(cut?: AbortSignal): Promise<void> {
-    clearTimeout(this.#checkpointTimer);
+    this.#checkpointer.stop();
     this.#collector.stop();
-    await this.#checkpointing;
-    if (this.#applied !== undefined) await this.#writeCheckpoint(this.#applied);
     clearInterval(this.#pulse);
+    const keeping = this.#checkpointer.keep(this.#applied);
     const pid = this.#options.keepsServing ? undefined : await this.#ownPid();
     this.#disconnect();
     if (pid !== undefined) await stopEngine(pid, this.#options.drainMs, cut);
+    // A disk that hangs must not hold up somebody who cuts.
+    await (cut === undefined ? keeping : orAborted(keeping, cut).catch(() => undefined));
   }
 
   /** Also of a HAProxy that no connection leads to any more. */
@@ -205,9 +191,10 @@ export class L7Plane implements Plane<L7Plan> {
     }
     const reason = this.#nextStart;
     const handsOver = predecessor.kind === 'answers' ? predecessor.pid : undefined;
-    const start = { checkpoint: folder, handsOver, patience: this.#patience, signal };
+    const { skeleton } = this.#options;
+    const start = { checkpoint: folder, skeleton, handsOver, patience: this.#patience, signal };
     const engine = await startEngine(paths, start).catch((thrown: unknown) => {
-      throw thrown instanceof Fault ? thrown : this.#diskFault(thrown);
+      throw thrown instanceof Fault ? thrown : stateDirectoryFault(paths.stateDirectory, thrown);
     });
     this.#engine = engine;
     this.#hasStarted = true;
@@ -247,35 +234,5 @@ export class L7Plane implements Plane<L7Plan> {
       if (!(thrown instanceof Fault)) throw thrown;
       return [];
     }
-  }
-
-  #scheduleCheckpoint(): void {
-    this.#checkpointTimer ??= setTimeout(() => {
-      this.#checkpointTimer = undefined;
-      const plan = this.#applied;
-      if (plan === undefined) return;
-      this.#checkpointing = this.#writeCheckpoint(plan).then(
-        () => {},
-        (thrown: unknown) => this.#logger.error('cannot write the checkpoint', { error: messageOf(thrown) }),
-      );
-    }, this.#checkpointDelayMs).unref();
-  }
-
-  async #writeCheckpoint(plan: L7Plan): Promise<string> {
-    await this.#checkpointing;
-    const startMs = performance.now();
-    const checkpoint = renderCheckpoint(plan, this.#options.skeleton, this.#options.selfSignedPem);
-    try {
-      const folder = await writeCheckpoint(this.#options.paths.stateDirectory, checkpoint);
-      this.#checkpointDelayMs = Math.max(CHECKPOINT_DELAY_MS, CHECKPOINT_SHARE * (performance.now() - startMs));
-      return folder;
-    } catch (cause) {
-      throw this.#diskFault(cause);
-    }
-  }
-
-  #diskFault(cause: unknown): Fault {
-    const message = `cannot write to the state directory ${this.#options.paths.stateDirectory}: ${messageOf(cause)}`;
-    return new Fault('state-directory', message, { cause });
   }
 }

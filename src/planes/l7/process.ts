@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { open, readFile, writeFile } from 'node:fs/promises';
+import { open, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault } from '../../lib/fault.ts';
 import { sleep } from '../../lib/sleep.ts';
@@ -29,7 +29,10 @@ export type FoundEngine =
 
 /** How a HAProxy is started. */
 export interface EngineStart {
+  /** The folder of a checkpoint. */
   readonly checkpoint: string;
+  /** The fixed part of the configuration, see skeleton.ts. */
+  readonly skeleton: string;
   /** The process that hands over to it; undefined when nobody has the ports. */
   readonly handsOver: number | undefined;
   readonly patience: EnginePatience;
@@ -44,18 +47,21 @@ const START_DEADLINE_MS = 60_000;
  *
  * The process is detached and outlives Sluice, so that a crash or upgrade of Sluice cuts nothing.
  *
- * @throws Fault `haproxy-start` with what HAProxy printed, when it does not come up.
+ * @throws Fault `haproxy-start` with what HAProxy printed, when it does not come up; what the file system throws
  */
 export async function startEngine(
   paths: EnginePaths,
-  { checkpoint, handsOver, patience, signal }: EngineStart,
+  { checkpoint, skeleton, handsOver, patience, signal }: EngineStart,
 ): Promise<EngineProcess> {
+  await putSkeleton(checkpoint, skeleton);
   const handOver = handsOver === undefined ? [] : ['-x', paths.adminSocket, '-sf', String(handsOver)];
   const logPath = join(paths.stateDirectory, 'haproxy.log');
-  const log = await open(logPath, 'w', 0o600);
-  const child = spawn(paths.haproxy, ['-db', '-f', join(checkpoint, FILES.config), ...handOver], {
+  // A full disk takes no log, and may have what is to be served.
+  const log = await open(logPath, 'w', 0o600).catch(() => undefined);
+  const output = log?.fd ?? 'ignore';
+  const child = spawn(paths.haproxy, ['-db', ...configArguments(checkpoint), ...handOver], {
     detached: true,
-    stdio: ['ignore', log.fd, log.fd],
+    stdio: ['ignore', output, output],
     cwd: checkpoint,
     // The access log has the time of the zone that HAProxy finds itself in.
     env: { ...process.env, TZ: 'UTC' },
@@ -64,18 +70,32 @@ export async function startEngine(
   child.on('error', (error) => (ended = error.message));
   child.on('exit', (code, killedBy) => (ended ??= `ended with ${killedBy ?? `code ${String(code)}`}`));
   child.unref();
-  await log.close();
+  await log?.close();
   const deadlineMs = performance.now() + START_DEADLINE_MS;
   while (ended === undefined && performance.now() < deadlineMs && !signal.aborted) {
     const cli = await tryOpen(paths.adminSocket, child.pid, patience.answerMs);
     if (cli !== undefined && child.pid !== undefined) {
-      await writeFile(pidPath(paths), `${String(child.pid)}\n`, { mode: 0o600 });
+      // Needed only to end a process that does not answer any more.
+      await writeFile(pidPath(paths), `${String(child.pid)}\n`, { mode: 0o600 }).catch(() => undefined);
       return { pid: child.pid, cli };
     }
     await sleep(5, signal);
   }
   child.kill('SIGKILL');
   throw new Fault('haproxy-start', await startFailure(paths, logPath, ended));
+}
+
+/** The arguments that have HAProxy read a checkpoint with its skeleton. */
+export function configArguments(checkpoint: string): readonly string[] {
+  return ['-f', join(checkpoint, FILES.skeleton), '-f', join(checkpoint, FILES.backends)];
+}
+
+/** Puts the skeleton into a checkpoint; one that is there already needs no disk that takes anything. @throws what the file system throws */
+export async function putSkeleton(checkpoint: string, skeleton: string): Promise<void> {
+  const path = join(checkpoint, FILES.skeleton);
+  if ((await readFile(path, 'utf8').catch(() => undefined)) === skeleton) return;
+  await writeFile(`${path}.tmp`, skeleton, { mode: 0o600 });
+  await rename(`${path}.tmp`, path);
 }
 
 async function startFailure(paths: EnginePaths, logPath: string, ended: string | undefined): Promise<string> {

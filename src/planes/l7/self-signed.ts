@@ -1,6 +1,7 @@
 import { createPrivateKey, webcrypto, X509Certificate } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeDurably } from '../../lib/durable.ts';
 import { Fault, messageOf } from '../../lib/fault.ts';
 
 const TEN_YEARS_MS = 10 * 365 * 24 * 3600 * 1000;
@@ -16,8 +17,7 @@ export async function selfSignedPem(stateDirectory: string): Promise<string> {
   const pem = await generate();
   try {
     await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
-    await writeFile(`${path}.tmp`, pem, { mode: 0o600 });
-    await rename(`${path}.tmp`, path);
+    await writeDurably(path, pem);
   } catch (cause) {
     const message = `cannot write to the state directory ${stateDirectory}: ${messageOf(cause)}`;
     throw new Fault('state-directory', message, { cause, retryable: false });

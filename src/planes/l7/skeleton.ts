@@ -5,7 +5,9 @@ import type { EngineSettings } from './engine-settings.ts';
 
 /** Names of files inside a checkpoint; on the runtime CLI they name the same maps and lists. */
 export const FILES = {
-  config: 'haproxy.cfg',
+  /** What {@link renderSkeleton} gives. */
+  skeleton: 'haproxy.cfg',
+  backends: 'backends.cfg',
   routes: 'routes.map',
   regexes: 'regexes.map',
   certificates: 'crt-list.txt',
