@@ -8,6 +8,7 @@ import { ipAddressOf } from '../model/grammar.ts';
 import type { PublishedAddress } from '../model/service.ts';
 import type { EngineSettings } from '../planes/l7/engine-settings.ts';
 import type { RunFlags } from './flags/register.ts';
+import { ALLOCATION_FLAGS } from './flags/source-flags.ts';
 import type { KubeconfigChoice, RunOptions, SourceChoice } from './options.ts';
 import { ROLES } from './role.ts';
 
@@ -102,11 +103,14 @@ function engineSettingsOf(flags: RunFlags['engine'], source: SourceChoice['kind'
 }
 
 /** What compile needs to know of the kernel that is programmed. @throws Fault `usage` for flags that contradict. */
-export function l4SettingsOf(flags: Pick<RunFlags, 'l4' | 'detection'>): L4Settings {
+export function l4SettingsOf(flags: Pick<RunFlags, 'l4' | 'detection' | 'allocation'>): L4Settings {
+  const { clusterIpRanges } = flags.allocation;
   return {
     ...flags.l4,
     nodeName: flags.l4.nodeName ?? hostname().toLowerCase(),
     localDetection: detectionOf(flags.detection),
+    // Nobody has said that nothing else on the network has addresses in the default.
+    clusterIpRanges: clusterIpRanges === ALLOCATION_FLAGS.clusterIpRanges.default ? [] : clusterIpRanges,
   };
 }
 

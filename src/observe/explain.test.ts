@@ -1,8 +1,13 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PersistentMap } from '../lib/persistent-map.ts';
 import { cidrOf, type Cidr } from '../model/cidr.ts';
 import { ipAddressOf, type IpAddress } from '../model/grammar.ts';
 import type { FrontendAction, Frontend, L4Plan, ServicePlan } from '../compile/l4/l4-plan.ts';
+import { fateText, trace } from '../../test/fakes/nft/trace.ts';
+import { KernelCopy } from '../../test/l4/kernel-copy.ts';
+import * as packets from '../../test/l4/packets.ts';
+import { plans } from '../../test/l4/plans.ts';
 import { explainPacket, type PacketAnswer } from './explain.ts';
 
 function ip(text: string): IpAddress {
@@ -62,6 +67,7 @@ function plan(...frontends: readonly Frontend[]): L4Plan {
   return {
     services: PersistentMap.from([['shop/web', service]]),
     hairpins: PersistentMap.empty(),
+    balancerIps: PersistentMap.empty(),
     node: {
       name: 'node-a',
       addresses: [ip('192.0.2.10')],
@@ -69,6 +75,9 @@ function plan(...frontends: readonly Frontend[]): L4Plan {
       nodePortAddresses: [ip('192.0.2.10')],
       healthCheckAddresses: [ip('192.0.2.10')],
       localPods: { kind: 'cidrs', cidrs: [cidr('10.244.1.0/24')] },
+      ownPods: { kind: 'cidrs', cidrs: [cidr('10.244.1.0/24')] },
+      clusterIpRanges: [],
+      ownsClusterIpRanges: false,
       masqueradesAll: false,
       lacks: undefined,
       isEligible: true,
@@ -268,6 +277,55 @@ const loopbackCases: readonly Case[] = [
     because: '127.0.0.1 is a loopback address',
   },
 ];
+
+const FATES: Readonly<Record<PacketAnswer['outcome'], string>> = {
+  endpoints: '',
+  dropped: 'dropped',
+  refused: 'refused',
+  untouched: 'passed',
+};
+
+it('answers what the rules do', { timeout: 60_000 }, () => {
+  fc.assert(
+    fc.property(plans, fc.array(packets.question, { minLength: 20, maxLength: 20 }), (sequence, questions) => {
+      const last = sequence.at(-1);
+      // Nobody can ask by an interface.
+      if (
+        last === undefined ||
+        last.node.localPods.kind === 'bridge' ||
+        last.node.localPods.kind === 'interface-prefix'
+      )
+        return;
+      const kernel = new KernelCopy();
+      kernel.apply(last);
+      const machine = { addresses: new Set<string>([...last.node.addresses, '127.0.0.1', '::1']) };
+      for (const item of questions) {
+        const packet = packets.packetOf(item, last);
+        if (packet === undefined || packet.isBridged === true) continue;
+        const isNode = machine.addresses.has(packet.source);
+        const sent = { ...packet, from: isNode ? 'node' : packet.from } as const;
+        const found = trace(kernel.nft, machine, isNode ? { ...sent, interface: undefined } : sent).map(
+          ({ fate }) => fate,
+        );
+        const answer = explainPacket(last, {
+          client: ip(packet.source),
+          destination: ip(packet.destination),
+          port: packet.port,
+          protocol: ({ tcp: 'TCP', udp: 'UDP', sctp: 'SCTP' } as const)[packet.protocol],
+        });
+        // By which interface it would come back is not asked.
+        if (answer.outcome === 'untouched' && last.balancerIps.has(packet.destination)) continue;
+        const told = answer.endpoints.map(({ address, port, isMasqueraded }) => {
+          const isTranslated = address !== packet.destination || port !== packet.port;
+          return fateText({ kind: 'delivered', address, port, isTranslated, isMasqueraded });
+        });
+        const fates = answer.outcome === 'endpoints' ? [...new Set(told)].sort() : [FATES[answer.outcome]];
+        expect([sent, fates]).toEqual([sent, found.map((fate) => fateText(fate))]);
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
 
 describe('explaining a packet', () => {
   it.each([...cases, ...loopbackCases])('$name', ({ plan: given, client, to, outcome, endpoints, because = '' }) => {

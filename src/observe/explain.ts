@@ -6,6 +6,7 @@ import type {
   EndpointAddress,
   Frontend,
   L4Plan,
+  LocalPods,
   NodePlan,
   ServicePlan,
   ServicePortPlan,
@@ -39,7 +40,8 @@ export interface ExplainedEndpoint {
   readonly isMasqueraded: boolean;
 }
 
-type ClientKind = 'node' | 'local-pod' | 'elsewhere';
+/** `inside`: a pod of another node, as far as can be told. */
+type ClientKind = 'node' | 'own-pod' | 'inside' | 'elsewhere';
 
 /** A frontend with all that belongs to it. */
 interface Found {
@@ -83,24 +85,35 @@ const KIND_NAMES: Readonly<Record<Frontend['kind'], string>> = {
 
 function clientOf({ node, hairpins }: L4Plan, client: IpAddress): { readonly kind: ClientKind; readonly text: string } {
   if (isLoopback(client) || node.addresses.includes(client)) return { kind: 'node', text: `this node, ${node.name}` };
-  const { localPods } = node;
+  const { localPods, ownPods } = node;
   switch (localPods.kind) {
     case 'unknown':
-      return { kind: 'elsewhere', text: `not this node; its pods cannot be told from others (${howToTell(node)})` };
     case 'cidrs': {
-      if (!tellsLocalPods(localPods, isIpv6Address(client) ? 6 : 4))
-        return { kind: 'elsewhere', text: 'not this node; no --cluster-cidr or podCIDR tells pods of this family' };
-      const range = localPods.cidrs.find((cidr) => cidrHas(cidr, client));
-      if (range !== undefined) return { kind: 'local-pod', text: `a pod (${range.text})` };
-      return { kind: 'elsewhere', text: `not this node, and no pod (${rangesText(localPods.cidrs)})` };
+      const [own, inside] = [rangeOf(ownPods, client), rangeOf(localPods, client)];
+      if (own !== undefined && own.text === inside?.text) return { kind: 'own-pod', text: `a pod (${own.text})` };
+      if (own !== undefined) return { kind: 'own-pod', text: `a pod of this node (${own.text})` };
+      if (inside !== undefined) return { kind: 'inside', text: `a pod of another node (${inside.text})` };
+      return { kind: 'elsewhere', text: `not this node${whyNoPod(node, client)}` };
     }
     case 'bridge':
     case 'interface-prefix': {
       const how = localPods.kind === 'bridge' ? localPods.interface : `${localPods.prefix}*`;
-      if (hairpins.has(client)) return { kind: 'local-pod', text: `a pod of this node, if it comes in by ${how}` };
+      if (hairpins.has(client)) return { kind: 'own-pod', text: `a pod of this node, if it comes in by ${how}` };
       return { kind: 'elsewhere', text: `not a pod of this node, unless it comes in by ${how}` };
     }
   }
+}
+
+function rangeOf(pods: LocalPods, client: IpAddress): Cidr | undefined {
+  return pods.kind === 'cidrs' ? pods.cidrs.find((cidr) => cidrHas(cidr, client)) : undefined;
+}
+
+function whyNoPod(node: NodePlan, client: IpAddress): string {
+  const { localPods } = node;
+  if (localPods.kind !== 'cidrs') return `; its pods cannot be told from others (${howToTell(node)})`;
+  if (!tellsLocalPods(localPods, isIpv6Address(client) ? 6 : 4))
+    return '; no --cluster-cidr or podCIDR tells pods of this family';
+  return `, and no pod (${rangesText(localPods.cidrs)})`;
 }
 
 function howToTell({ name, lacks }: NodePlan): string {
@@ -176,10 +189,21 @@ function withoutFrontend(
     ];
     return { outcome: 'refused', because };
   }
+  const range = plan.node.clusterIpRanges.find((cidr) => cidrHas(cidr, destination));
+  if (range !== undefined && plan.node.ownsClusterIpRanges)
+    return {
+      outcome: 'dropped',
+      because: [`no Service has ${destination}, which is in the range of ClusterIPs, ${range.text}`],
+    };
   return {
     outcome: 'untouched',
     because: [
       `no Service of this node has ${destination} port ${String(port)}/${protocol}`,
+      ...(plan.balancerIps.has(destination)
+        ? [
+            `${destination} is an address of a load balancer: refused where it would go back to the interface that it came in by`,
+          ]
+        : []),
       ...nodePortHint(plan, port),
     ],
   };
@@ -211,7 +235,7 @@ function balanced(
       because: [`no endpoint of ${nameOf(found)} is ready, or serving while it terminates`],
     };
   }
-  const isShortCut = action.hasShortCircuit && kind !== 'elsewhere';
+  const isShortCut = action.hasShortCircuit && (kind === 'node' || kind === 'own-pod');
   if (action.kind === 'drop' && !isShortCut) {
     const because = [
       `${policy} is Local, and no endpoint of ${nameOf(found)} is usable on this node, ${plan.node.name}`,
@@ -257,7 +281,14 @@ function isMasqueraded(
   if (action.kind === 'reject') return false;
   if (action.hasShortCircuit) return kind === 'node';
   if (action.kind === 'drop') return false;
-  return action.masquerade === 'everybody' || (action.masquerade === 'all-but-local-pods' && kind !== 'local-pod');
+  return (
+    action.masquerade === 'everybody' || (action.masquerade === 'all-but-local-pods' && !isInside(node, client, kind))
+  );
+}
+
+/** Whether a ClusterIP leaves the client its address. One of this node's pods need not be in the ranges of the cluster, where those are wrong. */
+function isInside({ localPods }: NodePlan, client: IpAddress, kind: ClientKind): boolean {
+  return localPods.kind === 'cidrs' ? rangeOf(localPods, client) !== undefined : kind === 'own-pod';
 }
 
 function sourceReason(endpoints: readonly ExplainedEndpoint[]): readonly string[] {

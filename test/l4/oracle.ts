@@ -24,14 +24,21 @@ export function fatesByPlan(plan: L4Plan, machine: Machine, packet: Packet): rea
   const met = meets(plan, packet);
   if (met === undefined) {
     const isUnusedPort = [...plan.services.values()].some((service) => hasClusterIp(service, packet.destination));
-    return [isUnusedPort ? 'refused' : 'passed'];
+    if (isUnusedPort) return ['refused'];
+    const { clusterIpRanges, ownsClusterIpRanges } = plan.node;
+    if (ownsClusterIpRanges && clusterIpRanges.some((range) => cidrHas(range, ip(packet.destination))))
+      return ['dropped'];
+    // It would go back to where it came from, and come again.
+    const isLoop = packet.interface === 'eth0' && !machine.addresses.has(packet.destination);
+    return [isLoop && plan.balancerIps.has(packet.destination) ? 'refused' : 'passed'];
   }
   const { frontend, port } = met;
   const isAllowed = frontend.sourceRanges?.some((range) => cidrHas(range, ip(packet.source))) ?? true;
   const isOwnSource = packet.from === 'node' && frontend.ownSources.some((source) => source === packet.source);
   if (!isAllowed && !isOwnSource) return ['dropped'];
   const { action } = frontend;
-  const isPod = isLocalPod(plan.node.localPods, packet);
+  const isInside = isLocalPod(plan.node.localPods, packet);
+  const isPod = isLocalPod(plan.node.ownPods, packet);
   const isNode = machine.addresses.has(packet.source);
   if (action.kind === 'reject') return ['refused'];
   const isShortCircuited = action.hasShortCircuit && (isPod || isNode);
@@ -39,7 +46,7 @@ export function fatesByPlan(plan: L4Plan, machine: Machine, packet: Packet): rea
   const endpoints = isShortCircuited || action.kind === 'drop' ? port.cluster : port[action.list];
   const isMasqueraded =
     frontend.kind === 'ClusterIP'
-      ? plan.node.masqueradesAll || (tellsPods(plan.node.localPods, port.family) && !isPod)
+      ? plan.node.masqueradesAll || (tellsPods(plan.node.localPods, port.family) && !isInside)
       : action.hasShortCircuit
         ? isNode
         : true;

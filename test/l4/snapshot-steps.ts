@@ -35,6 +35,7 @@ export const BASE_L4: L4Settings = {
   masqueradesAll: false,
   nodePortAddresses: 'primary',
   externalIps: { kind: 'ranges', cidrs: [cidr('192.0.2.0/24')] },
+  clusterIpRanges: [],
   proxyName: undefined,
 };
 
@@ -64,6 +65,7 @@ export const settings: fc.Arbitrary<CompileSettings> = fc
       { mode: 'InterfaceNamePrefix', prefix: 'cn' },
     ),
     masqueradesAll: fc.boolean(),
+    clusterIpRanges: fc.constantFrom([], [cidr('10.0.0.0/29'), cidr('fd00::/125')]),
     nodePortAddresses: fc.constantFrom('primary' as const, [cidr('198.51.100.0/24')]),
   })
   .map((l4) => ({ ...SETTINGS, l4: { ...BASE_L4, ...l4 } }));

@@ -53,6 +53,7 @@ function planWith(...services: readonly ServicePlan[]): L4Plan {
   return {
     services: PersistentMap.from(services.map((item) => [`${item.namespace}/${item.name}`, item] as const)),
     hairpins: PersistentMap.empty(),
+    balancerIps: PersistentMap.empty(),
     node: NODE_PLAN,
   };
 }
@@ -109,7 +110,7 @@ test('a Service that the kernel refuses is tried again by itself, and the rest s
     expect(plane.programmed?.services.has('ns/bad')).toBe(false);
     // What stood in its way goes, and nobody tells.
     otherNft(`delete element ip sluice services { 10.96.0.20 . tcp . 80 }
-      delete element ip sluice endpoints-tcp { 10.96.0.20 . tcp . 80 . 0 }
+      delete element ip sluice only-endpoint-tcp { 10.96.0.20 . 80 }
       delete element ip sluice cluster-ips { 10.96.0.20 }`);
     await vi.waitFor(() => expect(plane.programmed?.services.has('ns/bad')).toBe(true), { timeout: 10_000 });
     expect(listed()).toContain('10.244.0.9 . 80');

@@ -36,7 +36,7 @@ const ONLY_MANIFESTS = {
 export const ALLOCATION_FLAGS = {
   clusterIpRanges: option({
     flag: '--service-cluster-ip-range <cidr[,cidr]>',
-    help: 'with --manifests: where ClusterIPs are taken from',
+    help: 'with --manifests: where ClusterIPs are taken from; given, packets to its unused addresses are dropped',
     read: read.clusterIpRangesOf,
     // kubeadm's ranges.
     default: read.cidrsOf('10.96.0.0/12,fd00:10:96::/112'),

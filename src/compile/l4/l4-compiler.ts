@@ -3,15 +3,16 @@ import type { Finding } from '../../model/finding.ts';
 import type { Node } from '../../model/node.ts';
 import type { EndpointSlice, Service } from '../../model/service.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
-import { DependencyIndex } from '../dependency-index.ts';
 import type { NodeFacts } from '../settings.ts';
 import { NOTHING_ALLOCATED, type Held } from './allocation.ts';
 import { ClaimTable } from './claim-table.ts';
 import { isServed, refOf, wishOf, type ServiceWish } from './frontends.ts';
 import type { L4Plan, NodePlan, ServicePlan } from './l4-plan.ts';
 import type { AllocationSettings, L4Settings } from './l4-settings.ts';
-import { nodePlanOf, sameNodePlan, tellSameFamilies, tellsLocalPods } from './node-plan.ts';
+import { nodePlanOf, sameNodePlan, tellSameFamilies, tellsLocalPods, type ClusterIpRanges } from './node-plan.ts';
+import { OwnPods } from './own-pods.ts';
 import { compileService } from './service-plan.ts';
+import { SharedAddresses } from './shared-addresses.ts';
 
 /** What has changed since the last compile, and how to look up the rest. */
 export interface L4Input {
@@ -34,11 +35,14 @@ export class L4Compiler {
   readonly #settings: L4Settings;
   readonly #allocating: AllocationSettings | undefined;
   readonly #claims = new ClaimTable();
-  /** Service -> addresses that may have to be masqueraded from themselves. */
-  readonly #hairpinsOf = new DependencyIndex();
+  /** Addresses that may have to be masqueraded from themselves. */
+  readonly #hairpins = new SharedAddresses();
+  readonly #balancerIps = new SharedAddresses();
+  /** Addresses of endpoints that are certain to be on this node. */
+  readonly #ownEndpoints = new SharedAddresses();
+  readonly #ownPods = new OwnPods();
   readonly #wishes = new Map<string, ServiceWish>();
   #services = PersistentMap.empty<ServicePlan>();
-  #hairpins = PersistentMap.empty<true>();
   #node: NodePlan | undefined;
   #zone: string | undefined;
   /** The nodes that zones were looked up in. */
@@ -73,16 +77,32 @@ export class L4Compiler {
   #currentPlan(): L4Plan {
     const node = this.#node ?? nodePlanOf(undefined, { addresses: [] }, this.#settings);
     const before = this.#plan;
-    if (before?.services === this.#services && before.hairpins === this.#hairpins && before.node === node)
-      return before;
-    this.#plan = { services: this.#services, hairpins: this.#hairpins, node };
-    return this.#plan;
+    const next: L4Plan = {
+      services: this.#services,
+      hairpins: this.#hairpins.all,
+      balancerIps: this.#balancerIps.all,
+      node: this.#ownPods.settle(node, this.#ownEndpoints.all),
+    };
+    const isSame =
+      before?.services === next.services &&
+      before.hairpins === next.hairpins &&
+      before.balancerIps === next.balancerIps &&
+      before.node === next.node;
+    if (!isSame) this.#plan = next;
+    return this.#plan ?? next;
+  }
+
+  /** What an API server says of its ranges is not asked of a folder of manifests, and the other way round. */
+  #clusterIpRanges(): ClusterIpRanges {
+    const { clusterIpRanges: cidrs } = this.#settings;
+    if (cidrs.length > 0) return { cidrs, areOwn: true };
+    return { cidrs: this.#allocating?.clusterIpRanges ?? [], areOwn: false };
   }
 
   /** Whether something changed that every Service depends on: where the node stands, how it tells its pods. */
   #nodeChanged({ snapshot, node: facts }: L4Input): boolean {
     const node = snapshot.nodes.get(this.#settings.nodeName);
-    const next = nodePlanOf(node, facts, this.#settings);
+    const next = nodePlanOf(node, facts, this.#settings, this.#clusterIpRanges());
     const zone = this.#settings.zone ?? node?.zone;
     const before = this.#node;
     if (before === undefined || !sameNodePlan(before, next)) this.#node = next;
@@ -113,7 +133,7 @@ export class L4Compiler {
     const wish = this.#wishes.get(key);
     if (service === undefined || wish === undefined) {
       this.#services = this.#services.delete(key);
-      this.#setHairpins(key, []);
+      for (const shared of [this.#hairpins, this.#balancerIps, this.#ownEndpoints]) shared.set(key, []);
       return [];
     }
     const node = this.#node;
@@ -135,15 +155,9 @@ export class L4Compiler {
     const before = this.#services.get(key);
     if (before === undefined || JSON.stringify(before) !== JSON.stringify(compiled.plan))
       this.#services = this.#services.set(key, compiled.plan);
-    this.#setHairpins(key, compiled.hairpins);
+    this.#hairpins.set(key, compiled.hairpins);
+    this.#balancerIps.set(key, compiled.balancerIps);
+    this.#ownEndpoints.set(key, compiled.ownEndpoints);
     return compiled.findings;
-  }
-
-  #setHairpins(key: string, addresses: readonly string[]): void {
-    const before = this.#hairpinsOf.inputsOf(key);
-    this.#hairpinsOf.set(key, addresses);
-    for (const address of before)
-      if (this.#hairpinsOf.ownersOf(address).size === 0) this.#hairpins = this.#hairpins.delete(address);
-    for (const address of addresses) this.#hairpins = this.#hairpins.set(address, true);
   }
 }

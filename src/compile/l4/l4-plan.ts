@@ -9,6 +9,8 @@ export interface L4Plan {
   readonly services: PersistentMap<ServicePlan>;
   /** Addresses of endpoints that may run on this node: one that reaches itself by a Service must see another source. */
   readonly hairpins: PersistentMap<true>;
+  /** Addresses of load balancers: what comes in for a port of them that no Service has must not go back to where it came from. */
+  readonly balancerIps: PersistentMap<true>;
   readonly node: NodePlan;
 }
 
@@ -23,7 +25,14 @@ export interface NodePlan {
   readonly nodePortAddresses: readonly IpAddress[];
   /** Where healthCheckNodePorts answer: there too, or on the wildcard of a family whose addresses all are among them. */
   readonly healthCheckAddresses: readonly ListenHost[];
+  /** How clients inside of the cluster are told, as the operator decided: at ClusterIPs all others get the node's address as their source. */
   readonly localPods: LocalPods;
+  /** How pods of this very node are told, whom policy Local leaves the endpoints elsewhere. */
+  readonly ownPods: LocalPods;
+  /** Where ClusterIPs are taken from, as far as it is known; no range that holds an address of the node. */
+  readonly clusterIpRanges: readonly Cidr[];
+  /** Whether these ranges are nobody else's: what goes to an address in them that no Service has is dropped. */
+  readonly ownsClusterIpRanges: boolean;
   /** What is not there of this node's object: all of it (and pods would be told by it, or not), or the podCIDRs that pods are told by. */
   readonly lacks: 'node' | 'node-that-tells-pods' | 'pod-cidrs' | undefined;
   /** Masquerade whatever comes in by a ClusterIP. */
@@ -35,7 +44,7 @@ export interface NodePlan {
 /** An address to listen on, or the wildcard of a family. */
 export type ListenHost = IpAddress | '0.0.0.0' | '::';
 
-/** How a pod of this node is told from everything else. */
+/** How pods are told from everything else. */
 export type LocalPods =
   /** No way is known: nothing is masqueraded for being foreign, and nothing short-circuited for being local. */
   | { readonly kind: 'unknown' }

@@ -10,6 +10,8 @@ export interface L4Settings {
   /** `primary`: the node's primary address of each family. A family without a range among these has all its addresses. */
   readonly nodePortAddresses: 'primary' | readonly Cidr[];
   readonly externalIps: ExternalIpPolicy;
+  /** `--service-cluster-ip-range`, where it was given: nothing else has addresses in these. */
+  readonly clusterIpRanges: readonly Cidr[];
   /** Ours, where a Service has the label `service.kubernetes.io/service-proxy-name`; usually only the Services without it are. */
   readonly proxyName: string | undefined;
 }
@@ -21,6 +23,7 @@ export const DEFAULT_L4: Omit<L4Settings, 'nodeName'> = {
   masqueradesAll: false,
   nodePortAddresses: 'primary',
   externalIps: { kind: 'deny' },
+  clusterIpRanges: [],
   proxyName: undefined,
 };
 

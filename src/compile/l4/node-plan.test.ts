@@ -106,6 +106,35 @@ describe('how pods of the node are told', () => {
     expect(planOf(node, [], { localDetection }).localPods).toEqual(localPods);
   });
 
+  it.each<readonly [string, L4Settings['localDetection'], Node | undefined, unknown]>([
+    [
+      'by the podCIDRs of the Node, and by the range of the cluster in a family that has none',
+      { mode: 'ClusterCIDR', cidrs: [cidr('10.244.0.0/16'), cidr('fd01::/48')] },
+      NODE,
+      { kind: 'cidrs', cidrs: [cidr('10.244.1.0/24'), cidr('fd01::/48')] },
+    ],
+    [
+      'by the podCIDRs of the Node, whatever the range of the cluster',
+      { mode: 'ClusterCIDR', cidrs: [] },
+      NODE,
+      { kind: 'cidrs', cidrs: [cidr('10.244.1.0/24')] },
+    ],
+    [
+      'by the range of the cluster where there is no Node',
+      { mode: 'ClusterCIDR', cidrs: [cidr('10.244.0.0/16')] },
+      undefined,
+      { kind: 'cidrs', cidrs: [cidr('10.244.0.0/16')] },
+    ],
+    [
+      'by their interfaces, which know better',
+      { mode: 'InterfaceNamePrefix', prefix: 'veth' },
+      NODE,
+      { kind: 'interface-prefix', prefix: 'veth' },
+    ],
+  ])('apart from those of other nodes: %s', (_, localDetection, node, ownPods) => {
+    expect(planOf(node, [], { localDetection }).ownPods).toEqual(ownPods);
+  });
+
   it.each([
     ['of no family when nothing is known', { kind: 'unknown' }, false, false],
     ['of the family that has a range', { kind: 'cidrs', cidrs: [cidr('10.244.0.0/16')] }, true, false],
@@ -135,4 +164,10 @@ it.each<readonly [string, LocalDetection, Node | undefined, boolean, string | un
   const lack = whatNodeLacks(planOf(node, [], { localDetection }), hasApiServer);
   if (remedy === undefined) expect(lack).toBeUndefined();
   else expect(lack?.remedy).toContain(remedy);
+});
+
+it('ClusterIPs are in no range that holds an address of the node', () => {
+  const cidrs = [cidr('10.96.0.0/16'), cidr('192.0.2.0/24'), cidr('2001:db8::/64')];
+  const { clusterIpRanges } = nodePlanOf(NODE, { addresses: [] }, BASE_L4, { cidrs, areOwn: true });
+  expect(clusterIpRanges).toEqual([cidr('10.96.0.0/16')]);
 });

@@ -5,16 +5,38 @@ import type { NodeFacts } from '../settings.ts';
 import type { ListenHost, LocalPods, NodePlan } from './l4-plan.ts';
 import type { L4Settings, LocalDetection } from './l4-settings.ts';
 
+/** Where ClusterIPs are from. */
+export interface ClusterIpRanges {
+  readonly cidrs: readonly Cidr[];
+  /** Whether nothing else has addresses in them. */
+  readonly areOwn: boolean;
+}
+
+export const NO_CLUSTER_IP_RANGES: ClusterIpRanges = { cidrs: [], areOwn: false };
+
 /** What holds for the node, from its object (if there is one), its interfaces, and what the operator decided. Pure. */
-export function nodePlanOf(node: Node | undefined, facts: NodeFacts, settings: L4Settings): NodePlan {
+export function nodePlanOf(
+  node: Node | undefined,
+  facts: NodeFacts,
+  settings: L4Settings,
+  ranges: ClusterIpRanges = NO_CLUSTER_IP_RANGES,
+): NodePlan {
   const answering = nodePortAddresses(node, facts, settings.nodePortAddresses);
+  const addresses = [...new Set([...facts.addresses, ...(node?.internalIps ?? [])])].sort();
+  const clients = localPods(settings.localDetection, node);
   return {
     name: settings.nodeName,
-    addresses: [...new Set([...facts.addresses, ...(node?.internalIps ?? [])])].sort(),
+    addresses,
     primaryAddresses: primaryAddresses(node, facts),
     nodePortAddresses: answering,
     healthCheckAddresses: healthCheckAddresses(answering, settings.nodePortAddresses),
-    localPods: localPods(settings.localDetection, node),
+    localPods: clients,
+    ownPods: ownPods(clients, node),
+    // One that holds the node cannot be right, and would cut it off.
+    clusterIpRanges: withoutNested(
+      ranges.cidrs.filter((range) => !addresses.some((address) => cidrHas(range, address))),
+    ),
+    ownsClusterIpRanges: ranges.areOwn,
     lacks: lackOf(settings.localDetection, node),
     masqueradesAll: settings.masqueradesAll,
     isEligible: node?.isLeaving !== true,
@@ -75,6 +97,17 @@ function localPods(detection: LocalDetection, node: Node | undefined): LocalPods
     case 'InterfaceNamePrefix':
       return { kind: 'interface-prefix', prefix: detection.prefix };
   }
+}
+
+/**
+ * Where clients are told by the ranges of a whole cluster, pods of this node by its podCIDRs, in each family that has one. A pod of another
+ * node that was taken for one of this node's would be led to endpoints elsewhere, whose answers do not come by here.
+ */
+function ownPods(clients: LocalPods, node: Node | undefined): LocalPods {
+  if (clients.kind === 'bridge' || clients.kind === 'interface-prefix') return clients;
+  const known = node?.podCidrs ?? [];
+  const others = clients.kind === 'cidrs' ? clients.cidrs : [];
+  return fromCidrs([...known, ...others.filter(({ family }) => !known.some((cidr) => cidr.family === family))]);
 }
 
 function lackOf({ mode }: LocalDetection, node: Node | undefined): NodePlan['lacks'] {

@@ -40,6 +40,10 @@ export interface CompiledService {
   readonly plan: ServicePlan;
   /** Addresses of endpoints that run on this node, or may for all that is known. */
   readonly hairpins: readonly IpAddress[];
+  /** Addresses of endpoints that are certain to run on this node. */
+  readonly ownEndpoints: readonly IpAddress[];
+  /** The addresses of its balancer that are its own to serve, or shared. */
+  readonly balancerIps: readonly IpAddress[];
   readonly findings: readonly Finding[];
 }
 
@@ -54,6 +58,7 @@ export function compileService(
   const findings: Finding[] = [...wish.findings];
   const frontends = granted(service, wish, holderOf, findings);
   const hairpins = new Set<IpAddress>();
+  const ownEndpoints = new Set<IpAddress>();
   const localReady = { IPv4: new Set<IpAddress>(), IPv6: new Set<IpAddress>() };
   const ports = service.ports.flatMap((port) => {
     const endpoints = endpointsOf(port, slices);
@@ -61,6 +66,7 @@ export function compileService(
       if (placement.nodeName === chooser.nodeName && ready)
         localReady[isIpv6Address(address) ? 'IPv6' : 'IPv4'].add(address);
       if ((placement.nodeName ?? chooser.nodeName) === chooser.nodeName) hairpins.add(address);
+      if (placement.nodeName === chooser.nodeName) ownEndpoints.add(address);
     }
     const wishes = frontends.filter((item) => item.servicePort === port);
     findings.push(...tooMany(service, port, endpoints));
@@ -74,7 +80,16 @@ export function compileService(
   // A pod of two families has an address in each, and is one endpoint.
   const readyEndpoints = Math.max(localReady.IPv4.size, localReady.IPv6.size);
   const healthCheck = isHealthCheckOurs ? { port: healthCheckPort, readyEndpoints } : undefined;
-  return { plan: { namespace, name, clusterIps, ports, healthCheck }, hairpins: [...hairpins].sort(), findings };
+  const balancerIps = frontends.flatMap(({ kind, address }) =>
+    kind === 'LoadBalancer' && address !== undefined ? [address] : [],
+  );
+  return {
+    plan: { namespace, name, clusterIps, ports, healthCheck },
+    hairpins: [...hairpins].sort(),
+    ownEndpoints: [...ownEndpoints].sort(),
+    balancerIps: [...new Set(balancerIps)].sort(),
+    findings,
+  };
 }
 
 /** The frontends that no older Service has; each claim once, since a load balancer's address may be an external IP too. */

@@ -60,6 +60,7 @@ async function measure({
       masqueradesAll: false,
       nodePortAddresses: 'primary',
       externalIps: { kind: 'deny' },
+      clusterIpRanges: [],
       proxyName: undefined,
     },
   });

@@ -1,3 +1,5 @@
+import { cidrHas } from '../../../src/model/cidr.ts';
+import { ipAddressOf } from '../../../src/model/grammar.ts';
 import type { Part } from './expression.ts';
 import { chainOf, setOf, type FakeNft } from './fake-nft.ts';
 import { refuse } from './refusal.ts';
@@ -151,6 +153,14 @@ class PacketWalk {
         return matched(this.#machine.addresses.has(this.#packet.source) !== statement.isNot);
       case 'interface':
         return matched(covered(statement.pattern, this.#interface(statement.way)) !== statement.isNot);
+      case 'goes-back':
+        if (this.#hook !== 'prerouting') refuse(`Operation not supported: fib with iif in ${this.#hook}`);
+        // A route says that, whatever a bridge may pass on.
+        return matched(!this.#isForNode() && this.#packet.interface === 'eth0');
+      case 'range': {
+        const address = ipAddressOf(this.#key(statement.key));
+        return matched((address !== undefined && cidrHas(statement.range, address)) !== statement.isNot);
+      }
       case 'member':
         return matched((this.#find(table, tableName, statement.set, statement.key) !== undefined) !== statement.isNot);
       case 'verdict':

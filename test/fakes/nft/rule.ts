@@ -1,3 +1,4 @@
+import { cidrOf, type Cidr } from '../../../src/model/cidr.ts';
 import { partsOf, type Part } from './expression.ts';
 import { refuse } from './refusal.ts';
 
@@ -13,6 +14,9 @@ export type Statement =
   | { readonly kind: 'is-from-node'; readonly isNot: boolean }
   | { readonly kind: 'protocol'; readonly protocol: string }
   | { readonly kind: 'interface'; readonly way: 'in' | 'out'; readonly isNot: boolean; readonly pattern: string }
+  | { readonly kind: 'range'; readonly key: readonly Part[]; readonly isNot: boolean; readonly range: Cidr }
+  /** Whether it would go out by the interface that it came in by. */
+  | { readonly kind: 'goes-back' }
   | { readonly kind: 'member'; readonly key: readonly Part[]; readonly isNot: boolean; readonly set: string }
   | { readonly kind: 'verdict-map'; readonly key: readonly Part[]; readonly map: string }
   | { readonly kind: 'port'; readonly protocol: string; readonly port: number }
@@ -52,6 +56,16 @@ const STATEMENTS: readonly (readonly [pattern: RegExp, reading: Reading])[] = [
   [/^fib saddr type (!= )?local/, ([, not]) => ({ kind: 'is-from-node', isNot: not !== undefined })],
   // No interface.
   [/^iif (!= )?0/, ([, not]) => ({ kind: 'interface', way: 'in', isNot: not !== undefined, pattern: '' })],
+  [/^fib daddr \. iif oif exists/, () => ({ kind: 'goes-back' })],
+  [
+    /^((?:ct original ip6? daddr|ip6? [sd]addr)) (!= )?([0-9a-f.:]+\/\d+)/,
+    ([, key = '', not, text = ''], family) => ({
+      kind: 'range',
+      key: partsOf(key, family),
+      isNot: not !== undefined,
+      range: rangeIn(text, family),
+    }),
+  ],
   [/^drop/, () => ({ kind: 'verdict', verdict: { kind: 'drop' } })],
   [/^return/, () => ({ kind: 'verdict', verdict: { kind: 'return' } })],
   [
@@ -98,6 +112,11 @@ const STATEMENTS: readonly (readonly [pattern: RegExp, reading: Reading])[] = [
     }),
   ],
 ];
+
+function rangeIn(text: string, family: 'ip' | 'ip6'): Cidr {
+  const range = cidrOf(text) ?? refuse(`${text} is no range`);
+  return (range.family === 6) === (family === 'ip6') ? range : refuse(`${text} in a table of family ${family}`);
+}
 
 /** Reads a rule as `add rule` has it. */
 export function ruleOf(text: string, family: 'ip' | 'ip6'): Rule {

@@ -203,6 +203,15 @@ test('60 handles updates to externalTrafficPolicy', async () => {
   await lab.expectFrom('lbc', targets, 'silent');
 });
 
+test('50 (beyond) an unused port is refused, and does not go to and fro between the node and the router', async () => {
+  const { lab } = file;
+  const web = await file.served({ type: 'LoadBalancer', endpoints: ['a1'] });
+  const unused = web.loadBalancerTargets().map((target) => ({ ...target, port: 81 }));
+  await lab.expectFrom(['ext', 'lbc'], unused, 'refused');
+  // For all that is known, a balancer elsewhere has something there.
+  await lab.expectFrom(['a2', 'node-a'], unused, 'silent');
+});
+
 test('50 (beyond) leaves an address alone whose ipMode is Proxy', async () => {
   const { lab } = file;
   const web = await file.served({ type: 'LoadBalancer', endpoints: ['a1'], ipMode: 'Proxy' });

@@ -1,4 +1,5 @@
 /** Behaviours 1 to 16, 29 to 32, 41, 42, 65 and 66 of the Service e2e tests of Kubernetes, asked of the kernel. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { chosenDriver } from '../driver.ts';
 import { slice, type PortSpec } from '../objects.ts';
@@ -273,6 +274,31 @@ test('66 rejects an unused port of a live ClusterIP', async () => {
   const web = await file.served({ endpoints: ['a1'] });
   const unused = web.clusterTargets().map((target) => ({ ...target, port: 81 }));
   await file.lab.expectFrom(['a2', 'b2', 'node-a', 'node-c', 'ext'], unused, 'refused');
+});
+
+test('66 (beyond) a connect that began before its Service comes through, and until then nothing is remembered of it', async () => {
+  const { lab } = file;
+  const web = file.service({ endpoints: ['b1'] });
+  const targets = web.clusterTargets().filter(({ protocol }) => protocol === 'TCP');
+  await lab.expectFrom('a2', web.clusterTargets(), 'silent');
+  for (const { address } of targets) {
+    const known = await lab.network.command('node-a', [
+      'conntrack',
+      '-L',
+      '-d',
+      address,
+      '-f',
+      address.includes(':') ? 'ipv6' : 'ipv4',
+    ]);
+    expect(known).toBe('');
+  }
+  const connects = Promise.all(targets.map((target) => lab.ask('a2', target, { patienceMs: 15_000 })));
+  await sleep(1500);
+  await lab.apply(web);
+  expect((await connects).flat().map((reply) => (reply.kind === 'answered' ? reply.by : reply.kind))).toEqual([
+    'b1',
+    'b1',
+  ]);
 });
 
 test('66 serves no NodePort on a loopback address', async () => {

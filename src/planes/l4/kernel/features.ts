@@ -30,8 +30,8 @@ const FEATURES: readonly (readonly Feature[])[] = [
       options: ['NFT_NUMGEN', 'NFT_NAT'],
       chain: NAT,
       commands: [
-        `add map TABLE endpoints { typeof ${VIP} . numgen random mod 65536 : IP daddr . tcp dport; }`,
-        `add rule TABLE probe dnat IP to ${VIP} . numgen random mod 3 offset 32768 map @endpoints`,
+        `add map TABLE endpoints { typeof IP daddr . th dport . numgen random mod 65536 : IP daddr . tcp dport; }`,
+        `add rule TABLE probe meta l4proto tcp dnat IP to IP daddr . th dport . numgen random mod 3 offset 32768 map @endpoints`,
       ],
     },
     {
@@ -45,7 +45,10 @@ const FEATURES: readonly (readonly Feature[])[] = [
       name: 'fib',
       options: ['NFT_FIB', 'NFT_FIB_IPV4', 'NFT_FIB_IPV6'],
       chain: NAT,
-      commands: ['add rule TABLE probe fib saddr type local return'],
+      commands: [
+        'add rule TABLE probe fib saddr type local return',
+        'add rule TABLE probe fib daddr . iif oif exists return',
+      ],
     },
     {
       name: 'masquerade',

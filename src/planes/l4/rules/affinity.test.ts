@@ -30,7 +30,15 @@ function tables(localPods: LocalPods): FakeNft {
   const nft = new FakeNft();
   const services = PersistentMap.from([['ns/web', service]]);
   nft.apply(
-    renderAll({ services, hairpins: PersistentMap.empty(), node: { ...NODE_PLAN, localPods } }, 'forget').commands,
+    renderAll(
+      {
+        services,
+        hairpins: PersistentMap.empty(),
+        balancerIps: PersistentMap.empty(),
+        node: { ...NODE_PLAN, localPods, ownPods: localPods },
+      },
+      'forget',
+    ).commands,
   );
   return nft;
 }

@@ -167,7 +167,7 @@ export function renderAffinityBase(family: Family): readonly string[] {
   const table = affinityTable(family);
   const vip = `${ip} daddr . meta l4proto . th dport`;
   const port = 'meta l4proto . th dport';
-  const { recalled, recalledNodePorts, remembered, rememberedNodePorts, nodePortIps, podCidrs } = AFFINITY_SETS;
+  const { recalled, recalledNodePorts, remembered, rememberedNodePorts, nodePortIps, ownPodCidrs } = AFFINITY_SETS;
   const maps = [
     { name: recalled, typeOf: vip, data: 'verdict' },
     { name: recalledNodePorts, typeOf: port, data: 'verdict' },
@@ -176,7 +176,7 @@ export function renderAffinityBase(family: Family): readonly string[] {
   ];
   const sets = [
     { name: nodePortIps, typeOf: `${ip} daddr` },
-    { name: podCidrs, typeOf: `${ip} saddr`, more: 'flags interval;' },
+    { name: ownPodCidrs, typeOf: `${ip} saddr`, more: 'flags interval;' },
   ];
   return [
     `add table ${table}`,

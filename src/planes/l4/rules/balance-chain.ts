@@ -17,15 +17,28 @@ export function keyOf(space: KeySpace, family: Family): string {
   return space === 'address' ? `${WORDS[family].family} daddr . meta l4proto . th dport` : 'meta l4proto . th dport';
 }
 
+/** The same in the maps of endpoints, each of which is of one protocol. */
+export function endpointKeyOf(space: KeySpace, family: Family): string {
+  return space === 'address' ? `${WORDS[family].family} daddr . th dport` : 'th dport';
+}
+
+/** Where the endpoints of a list stand, as many as they are. */
+export function endpointMap(space: KeySpace, list: 'cluster' | 'local', count: number): string {
+  if (count !== 1) return space === 'address' ? SETS.endpoints : SETS.nodePortEndpoints;
+  if (list === 'cluster') return space === 'address' ? SETS.onlyEndpoint : SETS.nodePortOnlyEndpoint;
+  return space === 'address' ? SETS.onlyLocalEndpoint : SETS.nodePortOnlyLocalEndpoint;
+}
+
 /**
  * Spreads over `count` endpoints of a list. A slot that is missing, which the order of changes
  * excludes, would let the packet leave untranslated; it is refused instead.
  */
 export function balanceChain(space: KeySpace, family: Family, list: 'cluster' | 'local', count: number): BalanceChain {
   const prefix = space === 'address' ? '' : 'nodeport-';
-  const map = space === 'address' ? SETS.endpoints : SETS.nodePortEndpoints;
+  const map = endpointMap(space, list, count);
   const offset = list === 'local' ? ` offset ${String(LOCAL_SLOTS)}` : '';
-  const key = `${keyOf(space, family)} . numgen random mod ${String(count)}${offset}`;
+  const slot = count === 1 ? '' : ` . numgen random mod ${String(count)}${offset}`;
+  const key = `${endpointKeyOf(space, family)}${slot}`;
   const translations = PROTOCOLS.map(
     (protocol) => `meta l4proto ${protocol} dnat ${WORDS[family].family} to ${key} map @${ofProtocol(map, protocol)}`,
   );
@@ -40,7 +53,7 @@ export function externalLocalChain(
   space: KeySpace,
   family: Family,
   count: number,
-  fromLocalPod: string | undefined,
+  fromOwnPod: string | undefined,
 ): BalanceChain {
   const prefix = space === 'address' ? '' : 'nodeport-';
   const map = space === 'address' ? SETS.shortCircuits : SETS.nodePortShortCircuits;
@@ -50,7 +63,7 @@ export function externalLocalChain(
     name: `${prefix}external-local-${String(count)}`,
     needs: local === undefined ? [] : [local],
     rules: [
-      ...(fromLocalPod === undefined ? [] : [`${fromLocalPod} ${lookUp}`]),
+      ...(fromOwnPod === undefined ? [] : [`${fromOwnPod} ${lookUp}`]),
       `${FROM_NODE} ${lookUp}`,
       local === undefined ? 'drop' : `goto ${local.name}`,
     ],

@@ -9,11 +9,14 @@ import {
   rememberDeclarations,
   type AffinityGroup,
 } from './affinity.ts';
-import { balanceChain, externalLocalChain, type BalanceChain, type KeySpace } from './balance-chain.ts';
+import { balanceChain, endpointMap, externalLocalChain, type BalanceChain, type KeySpace } from './balance-chain.ts';
 import { declaredChain, type Declaration } from './declaration.ts';
-import { fromLocalPod, sourceMatches, sourceMatchesPastRouting } from './local-sources.ts';
+import { fromOwnPod, lookedUpRanges, rangesOf, sourceMatches, sourceMatchesPastRouting } from './local-sources.ts';
 import {
+  addressText,
   AFFINITY_SETS,
+  cidrText,
+  FAMILIES,
   LOCAL_SLOTS,
   ofProtocol,
   PROTOCOL_WORDS,
@@ -42,7 +45,7 @@ export interface Element {
 /** The elements that stand for one Service. No two Services share one, since compile has settled who has what. */
 export function serviceElements(service: ServicePlan, node: NodePlan): readonly Element[] {
   const clusterIps = service.clusterIps.map((address) =>
-    element(address.includes(':') ? 6 : 4, SETS.clusterIps, address),
+    element(familyOf(address), SETS.clusterIps, addressText(address)),
   );
   return [
     ...clusterIps,
@@ -54,17 +57,20 @@ export function serviceElements(service: ServicePlan, node: NodePlan): readonly 
 /** The elements that stand for the node itself. */
 export function nodeElements(node: NodePlan): readonly Element[] {
   const addresses = node.nodePortAddresses.flatMap((address) => {
-    const family = address.includes(':') ? 6 : 4;
-    return inBothTables(family, SETS.nodePortIps, text(address));
+    const family = familyOf(address);
+    return inBothTables(family, SETS.nodePortIps, addressText(address));
   });
-  const cidrs = node.localPods.kind === 'cidrs' ? node.localPods.cidrs : [];
-  return [...addresses, ...cidrs.flatMap((cidr) => inBothTables(cidr.family, SETS.podCidrs, cidr.text))];
+  const ranges = FAMILIES.flatMap((family) => [
+    ...lookedUpRanges(node, family).map((cidr) => element(family, SETS.podCidrs, cidrText(cidr))),
+    ...rangesOf(node.ownPods, family).flatMap((cidr) => inBothTables(family, SETS.ownPodCidrs, cidrText(cidr))),
+  ]);
+  return [...addresses, ...ranges];
 }
 
 /** One of {@link SETS} that {@link AFFINITY_SETS} has too. */
 function inBothTables(
   family: Family,
-  set: (typeof SETS)['nodePortIps' | 'podCidrs'],
+  set: (typeof SETS)['nodePortIps' | 'ownPodCidrs'],
   key: string,
 ): readonly [Element, Element] {
   return [element(family, set, key), { set: `${affinityTable(family)} ${set}`, key, value: undefined }];
@@ -72,7 +78,16 @@ function inBothTables(
 
 /** The element for an endpoint that may reach itself. */
 export function hairpinElement(address: string): Element {
-  return element(address.includes(':') ? 6 : 4, SETS.hairpins, `${text(address)} . ${text(address)}`);
+  return element(familyOf(address), SETS.hairpins, `${addressText(address)} . ${addressText(address)}`);
+}
+
+/** The element for an address of a load balancer. */
+export function balancerElement(address: string): Element {
+  return element(familyOf(address), SETS.balancerIps, addressText(address));
+}
+
+function familyOf(address: string): Family {
+  return address.includes(':') ? 6 : 4;
 }
 
 function portElements(service: ServicePlan, port: ServicePortPlan, node: NodePlan): readonly Element[] {
@@ -91,7 +106,6 @@ function frontendElements(
   const space: KeySpace = frontend.address === undefined ? 'node-port' : 'address';
   const key = frontendKey(frontend, PROTOCOL_WORDS[port.protocol]);
   const names = SETS_OF[space];
-  const endpoints = ofProtocol(names.endpoints, PROTOCOL_WORDS[port.protocol]);
   const elements: Element[] = [verdict(names.verdicts, key, actionChain(frontend, port, node, space), family, comment)];
   const { action } = frontend;
   if (action.kind === 'reject') return [...elements, ...restrictions(frontend, family, key)];
@@ -100,9 +114,8 @@ function frontendElements(
     elements.push(verdict(names.shortCircuits, key, chain, family), element(family, names.masqueradedOwn, key));
   }
   if (action.hasShortCircuit || (action.kind === 'balance' && action.list === 'cluster'))
-    elements.push(...slots(port.cluster, endpoints, key, 0, family));
-  if (action.kind === 'balance' && action.list === 'local')
-    elements.push(...slots(port.local, endpoints, key, LOCAL_SLOTS, family));
+    elements.push(...slots(frontend, port, space, 'cluster'));
+  if (action.kind === 'balance' && action.list === 'local') elements.push(...slots(frontend, port, space, 'local'));
   // Of ClusterIPs the ruleset knows itself when to masquerade.
   if (action.kind === 'balance' && action.masquerade === 'everybody' && frontend.kind !== 'ClusterIP')
     elements.push(element(family, names.masqueraded, key));
@@ -113,14 +126,12 @@ const SETS_OF = {
   address: {
     verdicts: SETS.services,
     shortCircuits: SETS.shortCircuits,
-    endpoints: SETS.endpoints,
     masqueraded: SETS.masqueraded,
     masqueradedOwn: SETS.masqueradedOwn,
   },
   'node-port': {
     verdicts: SETS.nodePorts,
     shortCircuits: SETS.nodePortShortCircuits,
-    endpoints: SETS.nodePortEndpoints,
     masqueraded: SETS.masqueradedNodePorts,
     masqueradedOwn: SETS.masqueradedOwnNodePorts,
   },
@@ -129,7 +140,7 @@ const SETS_OF = {
 /** The key under which a frontend stands in the maps of its key space. */
 export function frontendKey({ address, port }: Frontend, protocol: ProtocolWord): string {
   const rest = `${protocol} . ${String(port)}`;
-  return address === undefined ? rest : `${text(address)} . ${rest}`;
+  return address === undefined ? rest : `${addressText(address)} . ${rest}`;
 }
 
 function actionChain(
@@ -140,8 +151,7 @@ function actionChain(
 ): BalanceChain | 'drop' | typeof REFUSE {
   const { family } = port;
   if (action.kind === 'reject') return REFUSE;
-  if (action.hasShortCircuit)
-    return externalLocalChain(space, family, port.local.length, fromLocalPod(node.localPods, family));
+  if (action.hasShortCircuit) return externalLocalChain(space, family, port.local.length, fromOwnPod(node, family));
   if (action.kind === 'drop') return 'drop';
   return balanceChain(space, family, action.list, port[action.list].length);
 }
@@ -165,27 +175,36 @@ function declarationsOf(table: string, chain: BalanceChain): readonly Declaratio
   return [...(chain.needs ?? []), chain].map((needed) => declaredChain(table, needed, false));
 }
 
+/** Where the endpoints of a list stand for a frontend: by number, unless there is one alone. */
 function slots(
-  endpoints: readonly EndpointAddress[],
-  set: string,
-  key: string,
-  first: number,
-  family: Family,
+  { address, port: number }: Frontend,
+  port: ServicePortPlan,
+  space: KeySpace,
+  list: 'cluster' | 'local',
 ): readonly Element[] {
+  const endpoints = port[list];
   invariant(endpoints.length <= LOCAL_SLOTS, 'a Service port has fewer endpoints than there are slots');
-  return endpoints.map(({ address, port }, index) => ({
-    set: `${WORDS[family].family} ${TABLE} ${set}`,
-    key: `${key} . ${String(first + index)}`,
-    value: `${text(address)} . ${String(port)}`,
+  const map = ofProtocol(endpointMap(space, list, endpoints.length), PROTOCOL_WORDS[port.protocol]);
+  const set = `${WORDS[port.family].family} ${TABLE} ${map}`;
+  const key = address === undefined ? String(number) : `${addressText(address)} . ${String(number)}`;
+  const first = list === 'cluster' ? 0 : LOCAL_SLOTS;
+  return endpoints.map((endpoint, index) => ({
+    set,
+    key: endpoints.length === 1 ? key : `${key} . ${String(first + index)}`,
+    value: valueOf(endpoint),
   }));
+}
+
+function valueOf({ address, port }: EndpointAddress): string {
+  return `${addressText(address)} . ${String(port)}`;
 }
 
 /** What makes the clients of a group be looked for, and remembered. */
 function affinityElements(group: AffinityGroup, node: NodePlan): readonly Element[] {
   if (group.frontends.length === 0) return [];
   const table = affinityTable(group.family);
-  const comingIn = sourceMatches(node.localPods, group.family);
-  const pastRouting = sourceMatchesPastRouting(node.localPods, group.family);
+  const comingIn = sourceMatches(node, group.family);
+  const pastRouting = sourceMatchesPastRouting(node, group.family);
   const recall = { value: `goto ${recallChain(group)}`, needs: recallDeclarations(group, comingIn) };
   const remember = { value: `goto ${rememberChain(group)}`, needs: rememberDeclarations(group, pastRouting) };
   return group.frontends.flatMap((frontend) => {
@@ -204,17 +223,11 @@ function restrictions(frontend: Frontend, family: Family, key: string): readonly
   if (frontend.sourceRanges === undefined) return [];
   return [
     { ...element(family, SETS.restricted, key), needs: sourcesDeclarations(family) },
-    ...frontend.sourceRanges.map((range) => element(family, SETS.allowedSources, `${key} . ${range.text}`)),
-    ...frontend.ownSources.map((source) => element(family, SETS.allowedOwnSources, `${key} . ${text(source)}`)),
+    ...frontend.sourceRanges.map((range) => element(family, SETS.allowedSources, `${key} . ${cidrText(range)}`)),
+    ...frontend.ownSources.map((source) => element(family, SETS.allowedOwnSources, `${key} . ${addressText(source)}`)),
   ];
 }
 
 function element(family: Family, set: string, key: string): Element {
   return { set: `${WORDS[family].family} ${TABLE} ${set}`, key, value: undefined };
-}
-
-/** An address as nft reads it; checked again although it has a brand, because it becomes syntax here. */
-function text(address: string): string {
-  invariant(/^[0-9a-f.:]+$/.test(address), `${JSON.stringify(address)} is an address`);
-  return address;
 }

@@ -1,4 +1,6 @@
 import { MOST_ENDPOINTS } from '../../../compile/l4/l4-plan.ts';
+import { invariant } from '../../../lib/invariant.ts';
+import type { Cidr } from '../../../model/cidr.ts';
 
 /** An address family: each has tables of its own. */
 export type Family = 4 | 6;
@@ -25,12 +27,21 @@ export const SETS = {
   /** As {@link services}, for pods of this node and the node itself where the policy is Local. */
   shortCircuits: 'short-circuits',
   nodePortShortCircuits: 'nodeport-short-circuits',
-  /** address . protocol . port . slot : endpoint; one map for each protocol ({@link ofProtocol}). */
+  /** address . port . slot : endpoint; one map for each protocol ({@link ofProtocol}). */
   endpoints: 'endpoints',
   nodePortEndpoints: 'nodeport-endpoints',
+  /** address . port : endpoint, where there is one alone to choose from: nobody has to draw a number. */
+  onlyEndpoint: 'only-endpoint',
+  nodePortOnlyEndpoint: 'nodeport-only-endpoint',
+  onlyLocalEndpoint: 'only-local-endpoint',
+  nodePortOnlyLocalEndpoint: 'nodeport-only-local-endpoint',
   clusterIps: 'cluster-ips',
+  balancerIps: 'balancer-ips',
   nodePortIps: 'nodeport-ips',
+  /** Where clients inside of the cluster have their addresses, if in more than one range. */
   podCidrs: 'pod-cidrs',
+  /** Where pods of this node have theirs. */
+  ownPodCidrs: 'own-pod-cidrs',
   /** Connections through these get the node's address as their source. */
   masqueraded: 'masqueraded',
   masqueradedNodePorts: 'masqueraded-nodeports',
@@ -55,7 +66,7 @@ export const AFFINITY_SETS = {
   rememberedNodePorts: 'remembered-nodeports',
   /** The same as in {@link TABLE}: no rule can look into a set of another table. */
   nodePortIps: SETS.nodePortIps,
-  podCidrs: SETS.podCidrs,
+  ownPodCidrs: SETS.ownPodCidrs,
 } as const;
 
 /** The protocols of Services as nft names them. */
@@ -75,3 +86,15 @@ export function ofProtocol(map: string, protocol: ProtocolWord): string {
 export const LOCAL_SLOTS = MOST_ENDPOINTS;
 
 export const REFUSE = 'refuse';
+
+/** An address as nft reads it; checked again although it has a brand, because it becomes syntax here. */
+export function addressText(address: string): string {
+  invariant(/^[0-9a-f.:]+$/.test(address), `${JSON.stringify(address)} is an address`);
+  return address;
+}
+
+/** A range as nft reads it, checked in the same way. */
+export function cidrText({ text }: Cidr): string {
+  invariant(/^[0-9a-f.:]+\/\d{1,3}$/.test(text), `${JSON.stringify(text)} is a range`);
+  return text;
+}

@@ -1,4 +1,4 @@
-import type { LocalPods, NodePlan } from '../../../compile/l4/l4-plan.ts';
+import type { NodePlan } from '../../../compile/l4/l4-plan.ts';
 import { renderAffinityBase } from './affinity.ts';
 import {
   baseChainCommands,
@@ -8,8 +8,19 @@ import {
   type Declaration,
   type SetDeclaration,
 } from './declaration.ts';
-import { FROM_NODE, fromLocalPod, not, passedOn } from './local-sources.ts';
-import { AFFINITY_TABLE, FAMILIES, ofProtocol, PROTOCOLS, REFUSE, SETS, TABLE, WORDS, type Family } from './names.ts';
+import { FROM_NODE, fromInside, fromOwnPod, not, passedOn } from './local-sources.ts';
+import {
+  AFFINITY_TABLE,
+  cidrText,
+  FAMILIES,
+  ofProtocol,
+  PROTOCOLS,
+  REFUSE,
+  SETS,
+  TABLE,
+  WORDS,
+  type Family,
+} from './names.ts';
 
 /** Endpoints are found by number; the modulus here only tells nft the type of that number. */
 const SLOT = 'numgen random mod 65536';
@@ -24,9 +35,9 @@ export function renderBase(family: Family, node: NodePlan): readonly string[] {
     `add table ${table}`,
     ...mainSets(family).map((set) => setCommand(table, set)),
     ...chainCommands(table, REFUSE, ['meta l4proto tcp reject with tcp reset', 'reject']),
-    ...chainCommands(table, 'services', serviceRules(family)),
+    ...chainCommands(table, 'services', serviceRules(family, node)),
     ...masqueradingChains(family, node).flatMap(([name, rules]) => chainCommands(table, name, rules)),
-    ...mainChains().flatMap((chain) => baseChainCommands(table, chain)),
+    ...mainChains(family).flatMap((chain) => baseChainCommands(table, chain)),
     ...renderAffinityBase(family),
   ];
 }
@@ -42,16 +53,23 @@ function mainSets(family: Family): readonly SetDeclaration[] {
   const ip = WORDS[family].family;
   const vip = `${ip} daddr . meta l4proto . th dport`;
   const port = 'meta l4proto . th dport';
+  const endpoint = `${ip} daddr . th dport`;
   return [
     { name: SETS.services, typeOf: vip, data: 'verdict', more: 'counter;' },
     { name: SETS.nodePorts, typeOf: port, data: 'verdict', more: 'counter;' },
     { name: SETS.shortCircuits, typeOf: vip, data: 'verdict' },
     { name: SETS.nodePortShortCircuits, typeOf: port, data: 'verdict' },
-    ...endpointMaps(SETS.endpoints, `${vip} . ${SLOT}`, family),
-    ...endpointMaps(SETS.nodePortEndpoints, `${port} . ${SLOT}`, family),
+    ...endpointMaps(SETS.endpoints, `${endpoint} . ${SLOT}`, family),
+    ...endpointMaps(SETS.nodePortEndpoints, `th dport . ${SLOT}`, family),
+    ...endpointMaps(SETS.onlyEndpoint, endpoint, family),
+    ...endpointMaps(SETS.nodePortOnlyEndpoint, 'th dport', family),
+    ...endpointMaps(SETS.onlyLocalEndpoint, endpoint, family),
+    ...endpointMaps(SETS.nodePortOnlyLocalEndpoint, 'th dport', family),
     { name: SETS.clusterIps, typeOf: `${ip} daddr` },
+    { name: SETS.balancerIps, typeOf: `${ip} daddr` },
     { name: SETS.nodePortIps, typeOf: `${ip} daddr` },
     { name: SETS.podCidrs, typeOf: `${ip} saddr`, more: 'flags interval;' },
+    { name: SETS.ownPodCidrs, typeOf: `${ip} saddr`, more: 'flags interval;' },
     { name: SETS.masqueraded, typeOf: vip },
     { name: SETS.masqueradedNodePorts, typeOf: port },
     { name: SETS.masqueradedOwn, typeOf: vip },
@@ -72,11 +90,21 @@ function endpointMaps(name: string, typeOf: string, family: Family): readonly Se
   }));
 }
 
-function mainChains(): readonly BaseChain[] {
+/**
+ * A port that no Service has at an address of a load balancer: refused where the packet would go back out by the interface that it came in
+ * by, or the router, which sends whatever is for that address here, would send it again, as often as its TTL lets it. What this machine
+ * itself answers, and what goes on to a balancer elsewhere, goes its way.
+ */
+function loopRule(family: Family): string {
+  return `${WORDS[family].family} daddr @${SETS.balancerIps} fib daddr . iif oif exists goto ${REFUSE}`;
+}
+
+function mainChains(family: Family): readonly BaseChain[] {
   const services = ['jump services'];
+  const comingIn = [...services, loopRule(family)];
   const masquerading = ['ct status dnat jump masquerading'];
   return [
-    { name: 'prerouting', hook: 'prerouting', priority: -101, rules: services, comment: 'packets that come in' },
+    { name: 'prerouting', hook: 'prerouting', priority: -101, rules: comingIn, comment: 'packets that come in' },
     { name: 'output', hook: 'output', priority: -101, rules: services, comment: 'packets of the node itself' },
     { name: 'postrouting', hook: 'postrouting', priority: 100, rules: masquerading, comment: 'sources to replace' },
   ];
@@ -101,22 +129,29 @@ export function sourcesDeclarations(family: Family): readonly Declaration[] {
   }));
 }
 
-function serviceRules(family: Family): readonly string[] {
+function serviceRules(family: Family, node: NodePlan): readonly string[] {
   const ip = WORDS[family].family;
   return [
     `${ip} daddr . meta l4proto . th dport vmap @${SETS.services}`,
     `${ip} daddr @${SETS.nodePortIps} meta l4proto . th dport vmap @${SETS.nodePorts}`,
     // Ports that a Service does not have (KEP-3866): refused here, or the packet would look for the address elsewhere.
     `${ip} daddr @${SETS.clusterIps} goto ${REFUSE}`,
+    // Dropped before conntrack confirms the connection: it would keep it untranslated, and a client that tries again as it was until after
+    // its Service came.
+    ...(node.ownsClusterIpRanges ? clusterIpRanges(node, family).map((range) => `${ip} daddr ${range} drop`) : []),
   ];
+}
+
+function clusterIpRanges(node: NodePlan, family: Family): readonly string[] {
+  return node.clusterIpRanges.filter((cidr) => cidr.family === family).map(cidrText);
 }
 
 /**
  * Which connections get the node's address as their source, told by where they were meant to go: no
  * packet mark, which other programs use too (kube-proxy's 0x4000, Calico, Cilium).
  *
- * Every new connection comes by, so ClusterIPs, of which there are most, leave early, and what is dear
- * (`fib`, a look-up of a route) is asked last.
+ * Every new connection comes by, so ClusterIPs, of which there are most, leave early, by a comparison with their range and not a look-up
+ * among all of them; and what is dear (`fib`, a look-up of a route) is asked last.
  */
 function masqueradingChains(
   family: Family,
@@ -124,27 +159,37 @@ function masqueradingChains(
 ): readonly (readonly [name: string, rules: readonly string[]])[] {
   const ip = WORDS[family].family;
   const to = `ct original ${ip} daddr`;
-  const hairpin = `${ip} saddr . ${ip} daddr @${SETS.hairpins} ${MASQUERADE}`;
-  const clusterIps = node.masqueradesAll ? [MASQUERADE] : masqueradingForeign(node.localPods, family);
   const port = 'meta l4proto . ct original proto-dst';
   const nodePorts = [
     ...eachProtocol((protocol) => `${protocol} ${port} @${SETS.masqueradedNodePorts} ${MASQUERADE}`),
     ...eachProtocol((protocol) => `${protocol} ${port} @${SETS.masqueradedOwnNodePorts} ${FROM_NODE} ${MASQUERADE}`),
   ];
+  const strangers = masqueradingForeign(node, family);
+  const hairpin = hairpinRule(family);
   return [
-    ['masquerading-cluster-ips', [hairpin, ...clusterIps]],
+    ['masquerading-cluster-ips', strangers ?? [hairpin]],
     ['masquerading-nodeports', nodePorts],
     [
       'masquerading',
       [
-        `${to} @${SETS.clusterIps} goto masquerading-cluster-ips`,
+        // Where nobody is told apart, a ClusterIP is as any other address that is not masqueraded.
+        ...(strangers === undefined
+          ? []
+          : clusterIpRanges(node, family).map((range) => `${to} ${range} goto masquerading-cluster-ips`)),
         ...eachProtocol((protocol) => `${protocol} ${to} . ${port} @${SETS.masqueraded} ${MASQUERADE}`),
         ...eachProtocol((protocol) => `${protocol} ${to} . ${port} @${SETS.masqueradedOwn} ${FROM_NODE} ${MASQUERADE}`),
         `${to} @${SETS.nodePortIps} jump masquerading-nodeports`,
+        // Those outside of the ranges that are known.
+        ...(strangers === undefined ? [] : [`${to} @${SETS.clusterIps} goto masquerading-cluster-ips`]),
         hairpin,
       ],
     ],
   ];
+}
+
+function hairpinRule(family: Family): string {
+  const ip = WORDS[family].family;
+  return `${ip} saddr . ${ip} daddr @${SETS.hairpins} ${MASQUERADE}`;
 }
 
 /** Not of the node to itself: its source is right already, and lo has no address to give. */
@@ -155,10 +200,26 @@ function eachProtocol(rule: (match: string) => string): readonly string[] {
   return PROTOCOLS.map((protocol) => rule(`meta l4proto ${protocol}`));
 }
 
-/** Replaces the source of what comes from anybody but a pod of this node, as postrouting sees it. */
-function masqueradingForeign(localPods: LocalPods, family: Family): readonly string[] {
-  const local = fromLocalPod(localPods, family);
-  if (local === undefined) return [];
-  const bridged = passedOn(local);
-  return [...(bridged === undefined ? [] : [`${bridged.match} return`]), `${not(local)} ${MASQUERADE}`];
+/**
+ * Replaces the source of what comes from anybody but a client inside of the cluster, as postrouting sees it, and of what comes back to its
+ * sender; undefined where that is all there is to do, because nobody can be told apart.
+ */
+function masqueradingForeign(node: NodePlan, family: Family): readonly string[] | undefined {
+  if (node.masqueradesAll) return [MASQUERADE];
+  const inside = fromInside(node, family);
+  if (inside === undefined) return undefined;
+  const bridged = passedOn(inside);
+  const hairpin = hairpinRule(family);
+  const stranger = `${not(inside)} ${MASQUERADE}`;
+  return bridged === undefined ? [stranger, hairpin] : [hairpin, `${bridged.match} return`, stranger];
+}
+
+/** What the rules of a family say of the node, apart from the elements that they look for: where this differs, all is made anew. */
+export function ruleInputs(node: NodePlan): string {
+  const byFamily = FAMILIES.map((family) => [
+    masqueradingForeign(node, family),
+    fromOwnPod(node, family),
+    clusterIpRanges(node, family),
+  ]);
+  return JSON.stringify([byFamily, node.ownsClusterIpRanges]);
 }

@@ -1,10 +1,9 @@
 import { PersistentMap } from '../../../lib/persistent-map.ts';
 import { invariant } from '../../../lib/invariant.ts';
 import type { L4Plan, NodePlan, ServicePlan } from '../../../compile/l4/l4-plan.ts';
-import { tellSameFamilies } from '../../../compile/l4/node-plan.ts';
-import { hairpinElement, nodeElements, serviceElements, type Element } from './elements.ts';
+import { balancerElement, hairpinElement, nodeElements, serviceElements, type Element } from './elements.ts';
 import { AFFINITY_TABLE, FAMILIES, TABLE, WORDS, type Family } from './names.ts';
-import { renderBase } from './ruleset.ts';
+import { renderBase, ruleInputs } from './ruleset.ts';
 
 /** Commands that the kernel takes all together or not at all. */
 export interface Transaction {
@@ -30,6 +29,7 @@ export function renderAll(plan: L4Plan, affinity: 'keep' | 'forget'): Transactio
     ...nodeElements(plan.node),
     ...plan.services.sorted().flatMap(([, service]) => serviceElements(service, plan.node)),
     ...plan.hairpins.sorted().map(([address]) => hairpinElement(address)),
+    ...plan.balancerIps.sorted().map(([address]) => balancerElement(address)),
   ];
   const declared = declarations(elements, new Set());
   const commands = [
@@ -54,18 +54,20 @@ function replaceTables(family: Family, affinity: 'keep' | 'forget'): readonly st
  * so that everything is to be made anew. `present` are the chains, sets and maps that are there beyond the fixed ones.
  */
 export function renderChange(before: L4Plan, after: L4Plan, present: ReadonlySet<string>): Transaction | undefined {
-  if (!sameRules(before.node, after.node)) return undefined;
+  if (before.node !== after.node && ruleInputs(before.node) !== ruleInputs(after.node)) return undefined;
   const change = new ElementChange();
   if (before.node !== after.node) change.replace(nodeElements(before.node), nodeElements(after.node));
   PersistentMap.diff(before.services, after.services, (_, left, right) => {
     change.replace(elementsOf(left, before.node), elementsOf(right, after.node));
   });
-  PersistentMap.diff(before.hairpins, after.hairpins, (address, left, right) => {
-    change.replace(
-      left === undefined ? [] : [hairpinElement(address)],
-      right === undefined ? [] : [hairpinElement(address)],
-    );
-  });
+  for (const [of, elementFor] of [
+    ['hairpins', hairpinElement],
+    ['balancerIps', balancerElement],
+  ] as const) {
+    PersistentMap.diff(before[of], after[of], (address, left, right) => {
+      change.replace(left === undefined ? [] : [elementFor(address)], right === undefined ? [] : [elementFor(address)]);
+    });
+  }
   return change.transaction(present);
 }
 
@@ -82,16 +84,6 @@ export function renderServiceChange(
   const change = new ElementChange();
   change.replace(elementsOf(before, node), elementsOf(after, node));
   return change.transaction(present, 'create');
-}
-
-function sameRules(a: NodePlan, b: NodePlan): boolean {
-  return (
-    a === b ||
-    (a.masqueradesAll === b.masqueradesAll &&
-      a.localPods.kind === b.localPods.kind &&
-      tellSameFamilies(a.localPods, b.localPods) &&
-      (a.localPods.kind === 'cidrs' || JSON.stringify(a.localPods) === JSON.stringify(b.localPods)))
-  );
 }
 
 function elementsOf(service: ServicePlan | undefined, node: NodePlan): readonly Element[] {
