@@ -22,11 +22,7 @@ export default defineConfig({
           setupFiles,
           include: [
             'src/**/*.test.ts',
-            'test/architecture.test.ts',
-            'test/docs.test.ts',
-            'test/findings.test.ts',
-            'test/metrics.test.ts',
-            'test/order.test.ts',
+            'test/*.test.ts',
             'test/golden/**/*.test.ts',
             'test/contract/**/*.test.ts',
             'test/fakes/**/*.test.ts',

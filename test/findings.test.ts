@@ -141,6 +141,13 @@ const cases: Readonly<Record<FindingReason, Case>> = {
   SecretNotFound: only(`tls: [{ secretName: tls }], ${use}`),
   SecretNotTls: { files: tls({ password: 'x' }) },
   CertificateUnreadable: { files: tls({ 'tls.crt': 'x', 'tls.key': 'y' }) },
+  SecretUnreadable: {
+    ...only(`tls: [{ secretName: tls }], ${use}`),
+    meanwhile: (store) => {
+      const value = { kind: 'unreadable', message: 'the API server answered 500' } as const;
+      store.commit([{ table: 'unread', key: 'Secret/default/tls', value }]);
+    },
+  },
   CertificateKeyMismatch: { files: tls(pair({ ...good, key: authority.issue('b.test').key })) },
   CertificateExpired: { files: tls(pair(good)), nowMs: Date.UTC(2100, 0) },
   CertificateHostMismatch: { files: tls(pair(authority.issue('b.test', ['b.test']))) },
@@ -165,7 +172,10 @@ const cases: Readonly<Record<FindingReason, Case>> = {
     files: tls(pair(authority.issueFor('a.test', generateKeyPairSync('rsa', { modulusLength: 1024 }), ['a.test']))),
   },
   ServicePortUnusable: { files: { 'a.yaml': service('ports: [{ port: 80, protocol: UDP }]') + ingress(use) } },
-  ExternalNameUnresolved: { files: { 'a.yaml': service('type: ExternalName, externalName: x.test') + ingress(use) } },
+  ExternalNameUnresolved: {
+    files: { 'a.yaml': service('type: ExternalName, externalName: x.test') + ingress(use) },
+    meanwhile: (store) => store.commit([{ table: 'resolvedNames', key: 'x.test', value: { addresses: [] } }]),
+  },
   ExternalNameLocal: {
     files: { 'a.yaml': service('type: ExternalName, externalName: 127.0.0.1') + ingress(use) },
     settings: { allowsLocalExternalNames: false },

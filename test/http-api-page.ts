@@ -102,7 +102,11 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
       {
         path: '/readyz',
         when: 'after a start without API server',
-        source: { notReady: () => ['source cluster is stale'] },
+        source: {
+          notReady: () => [
+            'source cluster is stale: the API server https://10.96.0.1/ cannot be reached: the connection was refused; is the API server running, and is this its port? (ECONNREFUSED)',
+          ],
+        },
       },
     ],
   },

@@ -7,7 +7,7 @@ import { STANDALONE_SETTINGS } from '../src/app/check.ts';
 import { Compiler } from '../src/compile/compiler.ts';
 import type { Plan } from '../src/compile/plan.ts';
 import { NO_NODE_FACTS } from '../src/compile/settings.ts';
-import type { Change } from '../src/sources/store.ts';
+import type { Change } from '../src/sources/change.ts';
 import { Store } from '../src/sources/store.ts';
 import { changesOf, GOLDEN_NOW_MS, printPlan } from './golden/compile-manifest.ts';
 

@@ -137,7 +137,7 @@ async function compileWith(
     for (;;) {
       const plan = compiler.compile(store.snapshot, { nowMs: Date.now(), node: NO_NODE_FACTS });
       // What the plan wants (Secrets, names) makes a source that was synced sync again.
-      for (const source of sources) source.want({ secrets: plan.wantedSecrets, names: plan.wantedNames });
+      for (const source of sources) source.want(plan.wants);
       if (sources.every((source) => source.state.kind === 'synced')) return plan;
       const waitedMs = performance.now() - begunMs;
       const missing = describe(sources);

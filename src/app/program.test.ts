@@ -7,7 +7,8 @@ import { aborted } from '../lib/aborted.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { admitObject } from '../sources/admit/admit.ts';
-import type { Source, SourceState, Wants } from '../sources/source.ts';
+import type { Wants } from '../model/want.ts';
+import type { Source, SourceState } from '../sources/source.ts';
 import { Store } from '../sources/store.ts';
 import { runFlagDefaults } from './flags/register.ts';
 import type { RunOptions } from './options.ts';
@@ -35,8 +36,8 @@ class ScriptedSource implements Source {
     await aborted(signal);
   }
 
-  want({ secrets }: Wants): void {
-    this.asked.push([...secrets.keys()]);
+  want({ objects }: Wants): void {
+    this.asked.push([...objects.keys()]);
   }
 
   become(state: SourceState): void {
@@ -156,11 +157,11 @@ test('what the plan wants is asked for once, and again when that may have change
   await commit(service('web'), ingress('web', 'web-tls'));
   source.become({ kind: 'syncing', lacks: 'wants' });
   await turn();
-  expect(source.asked).toEqual([['shop/web-tls']]);
+  expect(source.asked).toEqual([['Secret/shop/web-tls']]);
   await commit(slice('web'));
   expect(source.asked).toHaveLength(1);
   await commit(ingress('other', 'other-tls'));
-  expect(source.asked.at(-1)?.toSorted()).toEqual(['shop/other-tls', 'shop/web-tls']);
+  expect(source.asked.at(-1)?.toSorted()).toEqual(['Secret/shop/other-tls', 'Secret/shop/web-tls']);
   expect(role.plans).toEqual([]);
 });
 
@@ -169,7 +170,7 @@ test('a source that went stale before it had everything gives no plan, and asks 
   source.become({ kind: 'stale', sinceMs: 0, reason: 'the API server is away' });
   await turn();
   await commit(slice('web'));
-  expect(source.asked).toEqual([['shop/web-tls']]);
+  expect(source.asked).toEqual([['Secret/shop/web-tls']]);
   expect(role.plans).toEqual([]);
   source.become({ kind: 'synced' });
   await turn();

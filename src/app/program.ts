@@ -127,7 +127,7 @@ export class Program {
     if (this.#compiler === undefined || !this.#isWorthwhile(snapshot)) return;
     const plan = this.#compiler.compile(snapshot, { nowMs: Date.now(), node: this.#addresses.facts });
     this.#compiled = snapshot;
-    for (const source of sources) source.want({ secrets: plan.wantedSecrets, names: plan.wantedNames });
+    for (const source of sources) source.want(plan.wants);
     const isComplete = this.#plan !== undefined || sources.every((source) => source.state.kind === 'synced');
     if (!isComplete) return;
     this.#plan = plan;
@@ -151,9 +151,7 @@ export class Program {
 
   #notReady(): readonly string[] {
     const sources = this.#parts.sources.flatMap((source) =>
-      this.#plan === undefined && source.state.kind !== 'synced'
-        ? [`source ${source.name} is ${source.state.kind}`]
-        : [],
+      this.#plan === undefined && source.state.kind !== 'synced' ? [lackOf(source)] : [],
     );
     const start = this.#roles.length === 0 || this.#plan === undefined ? ['starting'] : [];
     const end = this.#isStopping ? ['shutting down'] : [];
@@ -182,6 +180,11 @@ export class Program {
       version: programVersion(),
     });
   }
+}
+
+/** What a source lacks at the start, for whoever wonders why nothing is served. */
+function lackOf({ name, state }: Source): string {
+  return `source ${name} is ${state.kind}${state.kind === 'stale' ? `: ${state.reason}` : ''}`;
 }
 
 /** Whether two snapshots agree in all that decides which Secrets and names a plan wants. */

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keyOf } from '../model/object.ts';
-import { EMPTY_SNAPSHOT, type Snapshot, type Tables } from '../model/snapshot.ts';
+import { EMPTY_SNAPSHOT, type Former, type Snapshot, type Tables, type Unread } from '../model/snapshot.ts';
 import { hostnameOf, ipAddressOf, urlPathOf } from '../model/grammar.ts';
 import { DEFAULT_POLICY, type Ingress, type IngressClass } from '../model/ingress.ts';
 import { SecretText } from '../model/secret-text.ts';
-import type { Secret } from '../model/secret.ts';
+import type { Certificate, Secret } from '../model/secret.ts';
 import { DEFAULT_TRAFFIC, NO_PLACE, type EndpointSlice, type Service } from '../model/service.ts';
 import { Compiler } from './compiler.ts';
 import type { Plan } from './plan.ts';
@@ -153,20 +153,40 @@ const secret = fc
   .map(({ name, version, broken, dnsName, isLater }): Secret => ({
     meta: meta(name),
     tls: broken
-      ? { kind: 'broken', reason: 'CertificateUnreadable', message: 'it is' }
-      : {
-          kind: 'certificate',
-          certificate: {
-            fingerprint: `${name}${version}${dnsName}${String(isLater)}`,
-            chainPem: version,
-            keyPem: new SecretText('key'),
-            dnsNames: [dnsName],
-            commonName: '',
-            notBeforeMs: isLater ? 50 : 0,
-            notAfterMs: isLater ? 200 : 99,
-          },
-        },
+      ? {
+          kind: 'broken',
+          reason: 'CertificateUnreadable',
+          message: 'it is',
+          lastGood: version === '1' ? undefined : certificate(name, version, dnsName, isLater),
+        }
+      : { kind: 'certificate', certificate: certificate(name, version, dnsName, isLater) },
   }));
+
+function certificate(name: string, version: string, dnsName: string, isLater: boolean): Certificate {
+  return {
+    fingerprint: `${name}${version}${dnsName}${String(isLater)}`,
+    chainPem: version,
+    keyPem: new SecretText('key'),
+    dnsNames: [dnsName],
+    commonName: '',
+    notBeforeMs: isLater ? 50 : 0,
+    notAfterMs: isLater ? 200 : 99,
+  };
+}
+
+/** What is known of a Secret that has not been read. */
+const unread = fc.constantFrom<Unread | undefined>(
+  undefined,
+  { kind: 'absent' },
+  { kind: 'unreadable', message: 'the API server answered 500' },
+);
+
+/** How an object was before it changed. */
+const former = (ingresses: fc.Arbitrary<Ingress>): fc.Arbitrary<Former> =>
+  fc.oneof(
+    ingresses.map((value): Former => ({ table: 'ingresses', key: keyOf(value.meta), value })),
+    service.map((value): Former => ({ table: 'services', key: keyOf(value.meta), value })),
+  );
 
 type Step = (snapshot: Snapshot) => Snapshot;
 
@@ -188,6 +208,26 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.tuple(ingress, fc.nat(3)).map(([value, n]) => put('ingresses', value, n === 0)),
   fc.tuple(ingressClass, removal).map(([value, gone]) => put('ingressClasses', value, gone)),
   fc.tuple(secret, fc.nat(3)).map(([value, n]) => put('secrets', value, n === 0)),
+  fc.tuple(fc.constantFrom('s1', 's2'), unread).map(([name, value]): Step => {
+    const id = `Secret/ns/${name}`;
+    return (snapshot) => ({
+      ...snapshot,
+      unread: value === undefined ? snapshot.unread.delete(id) : snapshot.unread.set(id, value),
+    });
+  }),
+  fc.tuple(former(ingress), removal).map(([value, gone]): Step => {
+    const id = `${value.table === 'services' ? 'Service' : 'Ingress'}/${value.key}`;
+    return (snapshot) => ({
+      ...snapshot,
+      former: gone ? snapshot.former.delete(id) : snapshot.former.set(id, value),
+    });
+  }),
+  fc.boolean().map((isComplete): Step => {
+    return (snapshot) => ({
+      ...snapshot,
+      complete: isComplete ? snapshot.complete.set('Secret', true) : snapshot.complete.delete('Secret'),
+    });
+  }),
   fc.constantFrom<Step>(
     (snapshot) => ({
       ...snapshot,
@@ -212,8 +252,8 @@ function printed(plan: Plan): unknown {
     defaultCertificate: plan.l7.defaultCertificate,
     status: { ingresses: plan.status.ingresses.sorted(), addresses: plan.status.addresses },
     findings: plan.findings.sorted(),
-    secrets: plan.wantedSecrets.sorted(),
-    names: plan.wantedNames.sorted(),
+    wants: plan.wants.objects.sorted(),
+    names: plan.wants.names.sorted(),
   };
 }
 

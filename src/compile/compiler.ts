@@ -78,8 +78,7 @@ export class Compiler {
       pools: this.#addresses?.usage ?? [],
       status: this.#status,
       findings: this.#findings,
-      wantedSecrets: l7.wantedSecrets,
-      wantedNames: l7.wantedNames,
+      wants: l7.wants,
     };
   }
 

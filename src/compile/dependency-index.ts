@@ -28,6 +28,11 @@ export class DependencyIndex {
     return this.#inputsOf.get(owner) ?? [];
   }
 
+  /** Everybody who depends on anything. */
+  owners(): Iterable<string> {
+    return this.#inputsOf.keys();
+  }
+
   #own(input: string, owner: string): void {
     const owners = this.#ownersOf.get(input);
     if (owners === undefined) this.#ownersOf.set(input, owner);

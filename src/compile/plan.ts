@@ -5,6 +5,7 @@ import type { HttpFilter } from '../model/http/filter.ts';
 import type { PathMatch } from '../model/http/match.ts';
 import type { Certificate } from '../model/secret.ts';
 import type { PublishedAddress } from '../model/service.ts';
+import type { Wants } from '../model/want.ts';
 import type { AddressAssignments, PoolUsage } from './addresses/address-plan.ts';
 import type { Held } from './l4/allocation.ts';
 import type { L4Plan } from './l4/l4-plan.ts';
@@ -22,10 +23,8 @@ export interface Plan {
   readonly status: StatusPlan;
   /** By producer (an object, a host, a certificate), so that a change replaces only its own. Never empty lists. */
   readonly findings: PersistentMap<readonly Finding[]>;
-  /** Secrets that are referenced, by `namespace/name`: the only ones a source may read. */
-  readonly wantedSecrets: PersistentMap<true>;
-  /** DNS names of ExternalName Services that routes use. */
-  readonly wantedNames: PersistentMap<true>;
+  /** What the sources are to bring, because something in it refers to it. */
+  readonly wants: Wants;
 }
 
 /** HTTP routing: what the L7 engine serves. */

@@ -24,6 +24,7 @@ import { list, type Listing, type Project } from './list.ts';
 import { decodeObject, type RawObject } from './raw-object.ts';
 import { Reflector, type ReflectorOptions } from './reflector.ts';
 import { objectPath, type ObjectName, type Resource, type Selection } from './resource.ts';
+import { SharedRetry } from './shared-retry.ts';
 import { Transport, type ApiRequest, type ApiResponse, type StreamRequest } from './transport.ts';
 
 export interface KubeClientOptions {
@@ -41,6 +42,7 @@ export class KubeClient {
   readonly config: KubeConfig;
   readonly #logger: Logger;
   readonly #transport: Transport;
+  readonly #retry = new SharedRetry();
 
   constructor({ config, logger, userAgent }: KubeClientOptions) {
     this.config = config;
@@ -70,8 +72,8 @@ export class KubeClient {
   }
 
   /** Keeps a copy of a selection in step; nothing happens until its `run` is called. */
-  reflector<T>(options: Omit<ReflectorOptions<T>, 'transport' | 'logger'>): Reflector<T> {
-    return new Reflector({ ...options, transport: this.#transport, logger: this.#logger });
+  reflector<T>(options: Omit<ReflectorOptions<T>, 'transport' | 'logger' | 'retry'>): Reflector<T> {
+    return new Reflector({ ...options, transport: this.#transport, logger: this.#logger, retry: this.#retry });
   }
 
   /** Server-side apply of an object. */

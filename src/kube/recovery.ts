@@ -1,9 +1,10 @@
 /** What a reflector makes of a failure: decisions only, no state. The rules are those of client-go's reflector where it has any. */
 import type { Fault } from '../lib/fault.ts';
 import { ApiFault } from './api-fault.ts';
+import { unreachable } from './connection-fault.ts';
 import { silentStream } from './json-stream.ts';
 import { malformedAnswer } from './raw-object.ts';
-import type { ReflectionState, RelistReason } from './reflection.ts';
+import type { ReflectionState, ReflectionTimings, RelistReason } from './reflection.ts';
 
 /** A list says that there is nothing, where there was something before. */
 export const unconfirmedEmptyList = 'kube-list-empty';
@@ -93,4 +94,16 @@ export function stateAfter(fault: Fault, attempt: Attempt, sinceMs: number): Ref
   if (isWatchListBroken(fault, attempt)) return undefined;
   if (attempt.hasSettled && fault.code !== unconfirmedEmptyList) return undefined;
   return { kind: 'stale', sinceMs, cause: fault };
+}
+
+/**
+ * How often to ask again after a failure, in milliseconds; undefined: when the back-off says so. A refusal costs the server next to
+ * nothing, and a server that is not there nothing at all. One that is in trouble is spared.
+ */
+export function probeAfter(fault: Fault, isRequired: boolean, probe: ReflectionTimings['probe']): number | undefined {
+  if (fault.code === unreachable) return probe.refusedMs;
+  const isRefusal = fault instanceof ApiFault && (fault.status === 403 || fault.status === 404);
+  if (!isRefusal) return probe.outageMs;
+  if (isRequired) return probe.refusedMs;
+  return fault.status === 403 ? probe.outageMs : undefined;
 }

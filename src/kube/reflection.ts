@@ -78,6 +78,8 @@ export interface ReflectionTimings {
   readonly emptyConfirmMs: number;
   /** Longest Retry-After that is obeyed. */
   readonly maxRetryAfterMs: number;
+  /** How often one of the reflectors of a server tries again although its back-off is longer; see `probeAfter`. */
+  readonly probe: { readonly refusedMs: number; readonly outageMs: number };
   readonly backoff: BackoffBounds;
   readonly absentBackoff: BackoffBounds;
 }
@@ -93,6 +95,7 @@ export const defaultTimings: ReflectionTimings = {
   settleMs: 1_000,
   emptyConfirmMs: 30_000,
   maxRetryAfterMs: 60_000,
+  probe: { refusedMs: 1_000, outageMs: 5_000 },
   backoff: { minMs: 250, maxMs: 30_000 },
   absentBackoff: { minMs: 2_000, maxMs: 30_000 },
 };

@@ -1,7 +1,6 @@
 import { Backoff } from '../lib/backoff.ts';
 import { Fault } from '../lib/fault.ts';
 import type { Logger } from '../lib/logger.ts';
-import { sleep } from '../lib/sleep.ts';
 import { ApiFault } from './api-fault.ts';
 import { InitialEvents } from './initial-events.ts';
 import type { JsonStream } from './json-stream.ts';
@@ -12,6 +11,7 @@ import {
   isWatchListBroken,
   mayListInstead,
   newAttempt,
+  probeAfter,
   refusesWatchList,
   relistReason,
   stateAfter,
@@ -27,6 +27,7 @@ import {
   type ReflectionTimings,
 } from './reflection.ts';
 import { collectionPath, qualifiedName, type Selection } from './resource.ts';
+import { SharedRetry, type RetryWait } from './shared-retry.ts';
 import type { ApiRequest, Transport } from './transport.ts';
 import { decodeWatchEvent, type WatchEvent } from './watch-event.ts';
 
@@ -42,6 +43,13 @@ export interface ReflectorOptions<T> {
   readonly logger: Logger;
   /** True when the consumer already holds objects, from a snapshot on disk: then a first list that is empty must be confirmed, too. */
   readonly isConsumerFilled?: boolean | undefined;
+  /**
+   * Whether every server has the resource and should let us read it. Otherwise a refusal, or that there is no such resource, may
+   * well last for ever, and is not looked at again as soon.
+   */
+  readonly isRequired?: boolean | undefined;
+  /** What the reflectors of one server have in common; without it, this one is alone. */
+  readonly retry?: SharedRetry | undefined;
   readonly timings?: Partial<ReflectionTimings> | undefined;
   /** Scatters back-off and the renewal of watches: from 0 up to 1, like Math.random, which is the default. */
   readonly random?: (() => number) | undefined;
@@ -67,6 +75,10 @@ export class Reflector<T> {
   readonly #random: () => number;
   readonly #backoff: Backoff;
   readonly #absentBackoff: Backoff;
+  readonly #retry: SharedRetry;
+  readonly #isRequired: boolean;
+  /** Whether the last attempt failed. */
+  #isFailing = false;
   readonly #counts = {
     lists: 0,
     watches: 0,
@@ -101,6 +113,8 @@ export class Reflector<T> {
     this.#random = options.random ?? Math.random;
     this.#backoff = new Backoff(this.#timings.backoff, this.#random);
     this.#absentBackoff = new Backoff(this.#timings.absentBackoff, this.#random);
+    this.#retry = options.retry ?? new SharedRetry(this.#random);
+    this.#isRequired = options.isRequired ?? false;
     this.#isConsumerFilled = options.isConsumerFilled ?? false;
   }
 
@@ -121,20 +135,21 @@ export class Reflector<T> {
   async run(signal: AbortSignal): Promise<void> {
     this.#consumer.state(this.#state);
     while (!signal.aborted) {
-      const delayMs = await this.#attempt(signal);
-      if (delayMs > 0) await sleep(delayMs, signal);
+      const wait = await this.#attempt(signal);
+      if (wait !== undefined) await this.#retry.wait(wait, signal);
     }
   }
 
-  /** Lists if that is due, watches until the watch ends, and says how long to wait before the next attempt. */
-  async #attempt(signal: AbortSignal): Promise<number> {
+  /** Lists if that is due, watches until the watch ends, and says how long to wait before the next attempt, if at all. */
+  async #attempt(signal: AbortSignal): Promise<RetryWait | undefined> {
     const attempt = newAttempt();
     try {
       await this.#reflect(attempt, signal);
       // The server ended the watch in good order: its time was up, or the server is going down.
-      return attempt.hasSettled ? 0 : this.#backoff.nextMs();
+      if (attempt.hasSettled) return undefined;
+      return { delayMs: this.#backoff.nextMs(), floorMs: 0, probeMs: this.#timings.probe.outageMs };
     } catch (error) {
-      if (signal.aborted && (error === signal.reason || error instanceof Fault)) return 0;
+      if (signal.aborted && (error === signal.reason || error instanceof Fault)) return undefined;
       if (error instanceof Fault) return this.#recover(error, attempt);
       throw error;
     }
@@ -182,6 +197,8 @@ export class Reflector<T> {
   /** Reads a watch to its end. */
   async #follow(stream: JsonStream, attempt: Attempt, signal: AbortSignal): Promise<void> {
     attempt.isOpen = true;
+    // A watch-list may still break off before it has given anything.
+    if (!attempt.isInitial) this.#served();
     this.#counts.watches += 1;
     this.#heardAtMs = Date.now();
     const initial = new InitialEvents(this.#project);
@@ -258,6 +275,13 @@ export class Reflector<T> {
     this.#resourceVersion = listing.resourceVersion;
     this.#logger.debug('listed', { objects: listing.total, kept: listing.objects.length });
     this.#report({ kind: 'synced' });
+    this.#served();
+  }
+
+  /** The server gives what was asked for: if it did not before, the others should ask again, too. */
+  #served(): void {
+    if (this.#isFailing) this.#retry.recovered();
+    this.#isFailing = false;
   }
 
   /**
@@ -301,7 +325,8 @@ export class Reflector<T> {
     if (!attempt.isInitial) this.#report({ kind: 'synced' });
   }
 
-  #recover(fault: Fault, attempt: Attempt): number {
+  #recover(fault: Fault, attempt: Attempt): RetryWait {
+    this.#isFailing = true;
     if (isWatchListBroken(fault, attempt)) this.#forgoWatchList(fault);
     const reason = relistReason(fault, attempt);
     if (reason !== undefined) {
@@ -314,7 +339,11 @@ export class Reflector<T> {
     else this.#logger.debug('watch interrupted', { code: fault.code, reason: fault.message });
     const backoff = state?.kind === 'absent' ? this.#absentBackoff : this.#backoff;
     const asked = fault instanceof ApiFault ? (fault.retryAfterMs ?? 0) : 0;
-    return Math.max(backoff.nextMs(), Math.min(asked, this.#timings.maxRetryAfterMs));
+    return {
+      delayMs: backoff.nextMs(),
+      floorMs: Math.min(asked, this.#timings.maxRetryAfterMs),
+      probeMs: probeAfter(fault, this.#isRequired, this.#timings.probe),
+    };
   }
 
   #forgoWatchList(fault: Fault): void {

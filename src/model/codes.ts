@@ -152,19 +152,22 @@ export const FINDING_CODES = {
   SecretNotTls: {
     code: 'SLU302',
     severity: 'error',
-    title: 'A Secret used for TLS lacks tls.crt or tls.key; its hosts get the default certificate.',
+    title:
+      'A Secret used for TLS lacks tls.crt or tls.key; its hosts keep the one that it held before, or get the default one.',
     remedy: 'Create it with "kubectl create secret tls NAME --cert FILE --key FILE".',
   },
   CertificateUnreadable: {
     code: 'SLU303',
     severity: 'error',
-    title: 'tls.crt or tls.key of a Secret is not readable PEM; its hosts get the default certificate.',
+    title:
+      'tls.crt or tls.key of a Secret is not readable PEM; its hosts keep the one that it held before, or get the default one.',
     remedy: 'Put the certificate chain in tls.crt and an unencrypted private key in tls.key, both as PEM.',
   },
   CertificateKeyMismatch: {
     code: 'SLU304',
     severity: 'error',
-    title: 'The private key does not belong to the certificate; its hosts get the default certificate.',
+    title:
+      'The private key does not belong to the certificate; its hosts keep the one that it held before, or get the default one.',
     remedy: 'Put the leaf certificate first in tls.crt and its own key in tls.key.',
   },
   CertificateExpired: {
@@ -194,8 +197,16 @@ export const FINDING_CODES = {
   CertificateTooWeak: {
     code: 'SLU309',
     severity: 'error',
-    title: 'A certificate has a key that is too short to be served; its hosts get the default certificate.',
+    title:
+      'A certificate has a key that is too short to be served; its hosts keep the one that it held before, or get the default one.',
     remedy: 'Issue it with an ECDSA P-256 key, or an RSA key of 2048 bits or more.',
+  },
+  SecretUnreadable: {
+    code: 'SLU310',
+    severity: 'error',
+    title:
+      'A Secret used for TLS cannot be read from the API server; its hosts keep the certificate that they had, or get the default one.',
+    remedy: 'Mend what the API server says. It is read again by itself.',
   },
   ServicePortUnusable: {
     code: 'SLU401',

@@ -1,3 +1,11 @@
+/**
+ * What a refusal (403) or an unknown resource (404) of the API server means.
+ * - `required`: every cluster has the kind. Without it, what was read before is stale, and a start waits.
+ * - `optional`: Roles of namespaces alone cannot grant it. What is refused for long is done without, and a Finding says so.
+ * - `custom`: a CRD, which comes and goes. Without it there are no such objects; it is looked for again.
+ */
+export type Presence = 'required' | 'optional' | 'custom';
+
 /** What the house knows of one kind of Kubernetes objects. */
 interface KindRow {
   /**
@@ -8,13 +16,7 @@ interface KindRow {
   /** The name in URLs and RBAC rules. */
   readonly plural: string;
   readonly scope: 'namespace' | 'cluster';
-  /**
-   * What a refusal (403) or an unknown resource (404) of the API server means.
-   * - `required`: every cluster has the kind. Without it, what was read before is stale, and a start waits.
-   * - `optional`: Roles of namespaces alone cannot grant it. What is refused for long is done without, and a Finding says so.
-   * - `custom`: a CRD, which comes and goes. Without it there are no such objects; it is looked for again.
-   */
-  readonly presence: 'required' | 'optional' | 'custom';
+  readonly presence: Presence;
   /** Where the objects stand in the Snapshot; `Models` there names their type. */
   readonly table: string;
 }

@@ -33,6 +33,11 @@ export function nameParts(key: string): { readonly namespace: string | undefined
     : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
 
+/** What names an object among those of all kinds: `kind/namespace/name`. */
+export function idOf(ref: ObjectRef): string {
+  return [ref.kind, keyOf(ref)].join('/');
+}
+
 /** How an object is named to people, as kubectl does: `Ingress shop/web`. */
 export function nameOf(ref: ObjectRef): string {
   return `${ref.kind} ${keyOf(ref)}`;

@@ -21,10 +21,22 @@ export interface Certificate {
 /** What a Secret holds for TLS: a certificate, or why it is none. */
 export type TlsMaterial =
   | { readonly kind: 'certificate'; readonly certificate: Certificate }
-  | { readonly kind: 'broken'; readonly reason: FindingReason; readonly message: string };
+  | {
+      readonly kind: 'broken';
+      readonly reason: FindingReason;
+      readonly message: string;
+      /** What the same Secret held before it broke, which is served until it is mended; undefined where nobody saw it whole. */
+      readonly lastGood: Certificate | undefined;
+    };
 
 /** A Secret, reduced to what can be served. */
 export interface Secret {
   readonly meta: ObjectMeta;
   readonly tls: TlsMaterial;
+}
+
+/** The certificate that is served from a Secret: its own, or the one that it held before it broke. */
+export function certificateIn(secret: Secret | undefined): Certificate | undefined {
+  const tls = secret?.tls;
+  return tls?.kind === 'broken' ? tls.lastGood : tls?.certificate;
 }

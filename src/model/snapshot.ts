@@ -9,9 +9,9 @@ import type { Node } from './node.ts';
 import type { Secret } from './secret.ts';
 import type { EndpointSlice, Service } from './service.ts';
 
-/** The latest answer of DNS for the name of an ExternalName Service. */
+/** The latest answer of DNS for the name of an ExternalName Service. A name that is not in its table has not been looked up yet. */
 export interface ResolvedName {
-  /** Sorted; empty where the name has no address. */
+  /** Sorted; empty where the name has no address, or nobody answers for it. */
   readonly addresses: readonly IpAddress[];
 }
 
@@ -31,9 +31,30 @@ interface Models {
 /** A table for each kind, or for several kinds that are admitted to one model. */
 type ObjectTables = { readonly [K in Kind as TableOfKind<K>]: Models[K] };
 
+/** Why an object that was asked for by its name is not in its table. */
+export type Unread =
+  | { readonly kind: 'absent' }
+  /** It was waited for long enough, or the API server refuses it; `message` says what the server answers. */
+  | { readonly kind: 'unreadable'; readonly message: string };
+
+/** An object as it was before a change that refers to something which is not known yet. */
+export type Former = {
+  readonly [Name in 'ingresses' | 'services']: {
+    readonly table: Name;
+    readonly key: string;
+    readonly value: ObjectTables[Name];
+  };
+}['ingresses' | 'services'];
+
 /** Objects by kind. Keys are `namespace/name`, for `resolvedNames` the DNS name. */
 export interface Tables extends ObjectTables {
   readonly resolvedNames: ResolvedName;
+  /** Objects that are read by name, and are not there. By `kind/namespace/name`. */
+  readonly unread: Unread;
+  /** Kinds of which everything that there is stands in its table: what does not, does not exist. By kind. */
+  readonly complete: true;
+  /** What is served of an object until everything is known that its newest version refers to. By `kind/namespace/name`. */
+  readonly former: Former;
   /** What admission found wrong, by `kind/namespace/name` or by the file that could not be read. */
   readonly findings: readonly Finding[];
 }
@@ -47,8 +68,37 @@ export type Snapshot = { readonly [Name in keyof Tables]: PersistentMap<Tables[N
 /** The tables that hold objects, each once. */
 export const OBJECT_TABLES: readonly TableOfKind<Kind>[] = [...new Set(ALL_KINDS.map((kind) => KINDS[kind].table))];
 
+/** The tables that the register of kinds does not name. */
+const OTHER_TABLES = ['resolvedNames', 'unread', 'complete', 'former', 'findings'] as const satisfies readonly Exclude<
+  keyof Tables,
+  TableOfKind<Kind>
+>[];
+
 /** The snapshot before any source has spoken. */
 export const EMPTY_SNAPSHOT: Snapshot = Object.fromEntries(
-  [...OBJECT_TABLES, 'resolvedNames', 'findings'].map((table) => [table, PersistentMap.empty()]),
-  // Every table is there: those of the register, and the two that are not about objects.
+  [...OBJECT_TABLES, ...OTHER_TABLES].map((table) => [table, PersistentMap.empty()]),
+  // Every table is there: those of the register, and the others.
 ) as Snapshot;
+
+/** What is known of an object that is referred to by its name. */
+export type Answer<T> =
+  /** It has not been read yet. Nothing follows from that: what was served stays, and nothing is said of it. */
+  { readonly kind: 'pending' } | Unread | { readonly kind: 'found'; readonly value: T };
+
+/** What the Snapshot knows of a Secret. */
+export function answerAbout(snapshot: Snapshot, secretKey: string): Answer<Secret> {
+  const value = snapshot.secrets.get(secretKey);
+  if (value !== undefined) return { kind: 'found', value };
+  const unread = snapshot.unread.get(`Secret/${secretKey}`);
+  return unread ?? { kind: snapshot.complete.has('Secret') ? 'absent' : 'pending' };
+}
+
+/** The Snapshot as it would be had this object not changed. */
+export function asBefore(snapshot: Snapshot, former: Former): Snapshot {
+  switch (former.table) {
+    case 'ingresses':
+      return { ...snapshot, ingresses: snapshot.ingresses.set(former.key, former.value) };
+    case 'services':
+      return { ...snapshot, services: snapshot.services.set(former.key, former.value) };
+  }
+}

@@ -1,4 +1,4 @@
-import type { PersistentMap } from '../lib/persistent-map.ts';
+import type { Wants } from '../model/want.ts';
 
 /**
  * How far a source is. `syncing`: not everything is there yet; `lacks` is `wants` once all that it follows by itself is, and `own`
@@ -8,14 +8,6 @@ export type SourceState =
   | { readonly kind: 'syncing'; readonly lacks: 'own' | 'wants' }
   | { readonly kind: 'synced' }
   | { readonly kind: 'stale'; readonly sinceMs: number; readonly reason: string };
-
-/** What the plan needs from sources beyond what they watch anyway. */
-export interface Wants {
-  /** `namespace/name` of Secrets; no other Secret may be read. */
-  readonly secrets: PersistentMap<true>;
-  /** DNS names of ExternalName Services. */
-  readonly names: PersistentMap<true>;
-}
 
 /**
  * Where desired state comes from. A source admits raw objects and commits them to the Store.
@@ -28,6 +20,6 @@ export interface Source {
   readonly state: SourceState;
   /** Runs until `signal` is aborted; resolves after everything that it opened is closed. Calls `onState` on each change of `state`. */
   run(signal: AbortSignal, onState: () => void): Promise<void>;
-  /** Told whenever a plan wants other Secrets or names. */
+  /** Called with what the newest plan wants. */
   want(wants: Wants): void;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EMPTY_SNAPSHOT, type ResolvedName } from '../model/snapshot.ts';
-import { Store, type Change } from './store.ts';
+import type { Change } from './change.ts';
+import { Store } from './store.ts';
 
 const answer: ResolvedName = { addresses: [] };
 

@@ -1,24 +1,8 @@
 import type { PersistentMap } from '../lib/persistent-map.ts';
 import { NOTHING_OBSERVED, type Observed, type ObservedTables } from '../model/observed.ts';
 import { EMPTY_SNAPSHOT, type Snapshot, type Tables } from '../model/snapshot.ts';
-
-/** One change of one object; `value` undefined removes it. */
-export type Change<Name extends keyof Tables = keyof Tables> = {
-  readonly [Each in Name]: {
-    readonly table: Each;
-    readonly key: string;
-    readonly value: Tables[Each] | undefined;
-  };
-}[Name];
-
-/** One change of what is observed of one object; `value` undefined: there is no such object any more. */
-export type ObservedChange<Name extends keyof ObservedTables = keyof ObservedTables> = {
-  readonly [Each in Name]: {
-    readonly table: Each;
-    readonly key: string;
-    readonly value: ObservedTables[Each] | undefined;
-  };
-}[Name];
+import type { Change, ObservedChange } from './change.ts';
+import { formerAfter, withLastGood } from './succession.ts';
 
 /**
  * The one place where desired state is gathered, and what is observed beside it. Sources write changes; whoever subscribed to one of the
@@ -45,7 +29,7 @@ export class Store {
    */
   commit(changes: Iterable<Change>, observations: Iterable<ObservedChange> = []): void {
     const { snapshot, observed } = this;
-    for (const change of changes) this.#snapshot = applied(this.#snapshot, change);
+    for (const change of changes) this.#snapshot = succeeded(this.#snapshot, change);
     for (const change of observations) this.#observed = withObservation(this.#observed, change);
     if (this.#snapshot !== snapshot) for (const listener of this.#listeners) listener();
     if (this.#observed !== observed) for (const observer of this.#observers) observer();
@@ -62,6 +46,13 @@ export class Store {
     this.#observers.add(observer);
     return () => this.#observers.delete(observer);
   }
+}
+
+/** The Snapshot after a change, with what of the object outlives it. */
+function succeeded(snapshot: Snapshot, change: Change): Snapshot {
+  const former = formerAfter(snapshot, change);
+  const next = applied(snapshot, withLastGood(snapshot, change));
+  return former === undefined ? next : applied(next, former);
 }
 
 function applied<Name extends keyof Tables>(snapshot: Snapshot, { table, key, value }: Change<Name>): Snapshot {

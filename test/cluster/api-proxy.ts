@@ -3,6 +3,7 @@ import { ServerResponse } from 'node:http';
 import http2, { type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { crash } from '../../src/lib/crash.ts';
 import { Authority } from '../fakes/apiserver/certificates.ts';
 
 /** A request that came to the proxy, whether or not it was passed on. */
@@ -17,10 +18,15 @@ export interface ProxiedRequest {
   isServed: boolean;
 }
 
-/** What the proxy answers instead of the API server. */
+/** What the proxy does instead of passing requests on at once. */
 export interface ProxyTrouble {
-  readonly status: number;
+  /** The answer; without it, requests are passed on in the end. */
+  readonly status?: number;
   readonly retryAfterSeconds?: number;
+  /** Requests wait for this before anything is done with them. */
+  readonly until?: Promise<void>;
+  /** Only these requests, told by {@link ProxiedRequest.selection}. */
+  readonly selection?: RegExp;
 }
 
 /** Headers that are between two neighbours, and have no place in HTTP/2 (RFC 9113 §8.2.2). */
@@ -35,7 +41,7 @@ export class ApiProxy {
   readonly authority: string;
   /** Every request so far, in order of arrival. */
   readonly requests: ProxiedRequest[] = [];
-  /** While it is set, nothing reaches the API server. */
+  /** While it is set, nothing of what it is about reaches the API server. */
   trouble: ProxyTrouble | undefined;
   readonly #target: URL;
   readonly #agent: https.Agent;
@@ -95,13 +101,20 @@ export class ApiProxy {
   #serve(request: Http2ServerRequest, response: Http2ServerResponse): void {
     const record = seen(request);
     this.requests.push(record);
-    if (this.trouble !== undefined) {
-      const { status, retryAfterSeconds } = this.trouble;
-      if (retryAfterSeconds !== undefined) response.setHeader('retry-after', String(retryAfterSeconds));
-      response.writeHead(status, { 'content-type': 'text/plain' });
-      response.end('switched on by a test\n');
+    const { trouble } = this;
+    if (trouble === undefined || trouble.selection?.test(record.selection) === false) {
+      this.#passOn(request, response, record);
       return;
     }
+    const go = (): void => {
+      if (trouble.status === undefined) this.#passOn(request, response, record);
+      else refuse(response, trouble.status, trouble.retryAfterSeconds);
+    };
+    if (trouble.until === undefined) go();
+    else trouble.until.then(go).catch(crash);
+  }
+
+  #passOn(request: Http2ServerRequest, response: Http2ServerResponse, record: ProxiedRequest): void {
     const headers = Object.entries(request.headers).filter(([name]) => !name.startsWith(':') && !hopByHop.has(name));
     const outgoing = https.request(new URL(request.url, this.#target), {
       agent: this.#agent,
@@ -125,6 +138,12 @@ export class ApiProxy {
     response.on('close', () => outgoing.destroy());
     request.pipe(outgoing);
   }
+}
+
+function refuse(response: Http2ServerResponse, status: number, retryAfterSeconds: number | undefined): void {
+  if (retryAfterSeconds !== undefined) response.setHeader('retry-after', String(retryAfterSeconds));
+  response.writeHead(status, { 'content-type': 'text/plain' });
+  response.end('switched on by a test\n');
 }
 
 /** Ends the answer in the way that says it is not whole. */

@@ -54,6 +54,8 @@ describe('Sluice against a real kube-apiserver, as the ServiceAccount that deplo
       '192.0.2.80',
       '--lease-namespace',
       'sluice-system',
+      // The backend of the tests is on this machine.
+      '--local-external-names=allow',
     ]);
     await lab.start();
   });

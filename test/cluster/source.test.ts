@@ -43,7 +43,7 @@ describe('a real kube-apiserver', () => {
       }
     };
     const source = new ClusterSource({ client, store, timings, interests: ROLE_INTERESTS.gateway(undefined) });
-    source.want({ secrets: PersistentMap.empty(), names: PersistentMap.empty() });
+    source.want({ objects: PersistentMap.empty(), names: PersistentMap.empty() });
     return {
       source,
       silences: {

@@ -3,6 +3,7 @@
  * source looks at: a folder, an API server, DNS.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { FindingReason } from '../../src/model/codes.ts';
 import type { Source } from '../../src/sources/source.ts';
 import { Store } from '../../src/sources/store.ts';
 
@@ -10,8 +11,9 @@ import { Store } from '../../src/sources/store.ts';
 export interface Silence {
   begin(): Promise<void>;
   end(): Promise<void>;
-  /** `finding`: the source stays synced, and a Finding tells what it cannot see. */
-  readonly told: 'stale' | 'finding' | 'nothing';
+  readonly told: 'stale' | 'nothing';
+  /** The Finding that says what cannot be seen, where there is one. */
+  readonly finds?: FindingReason;
   /** Whether the world can change while it is quiet. */
   readonly canChange: boolean;
 }
@@ -173,7 +175,8 @@ const cases = {
       const batches = scene.batches.length;
       await silence.begin();
       if (silence.told === 'stale') await scene.untilState('stale');
-      if (silence.told === 'finding') await scene.until(() => expect(scene.findings()).toContain('SourceForbidden'));
+      const { finds } = silence;
+      if (finds !== undefined) await scene.until(() => expect(scene.findings()).toContain(finds));
       const { state } = scene.world.source;
       if (state.kind === 'stale') expect(state.reason).not.toBe('');
       expect(new Map(scene.world.held())).toEqual(before);

@@ -9,16 +9,17 @@ import { renderCheckpoint } from '../../src/planes/l7/checkpoint.ts';
 import { admitObject, findingsKey } from '../../src/sources/admit/admit.ts';
 import { addressText } from '../../src/model/published-address.ts';
 import { parseFile } from '../../src/sources/manifests/document.ts';
-import { Store, type Change } from '../../src/sources/store.ts';
+import { EVERYTHING_READ, type Change } from '../../src/sources/change.ts';
+import { Store } from '../../src/sources/store.ts';
 
 /** The moment at which golden certificates are looked at: 2026-01-01. */
 export const GOLDEN_NOW_MS = Date.UTC(2026, 0, 1);
 
-/** Admits every object of a manifest. Throws when the text is not YAML. */
+/** Admits every object of a manifest; there are no others, and no name has an address. Throws when the text is not YAML. */
 export function changesOf(text: string): readonly Change[] {
   const parsed = parseFile(text);
   if (parsed.kind === 'broken') throw new Error(parsed.message);
-  return parsed.documents.flatMap(({ raw }) => {
+  const changes = parsed.documents.flatMap(({ raw }): readonly Change[] => {
     const admission = admitObject(raw);
     if (admission === undefined) return [];
     const findings =
@@ -27,6 +28,9 @@ export function changesOf(text: string): readonly Change[] {
         : [{ table: 'findings', key: findingsKey(admission.ref), value: admission.findings } as const];
     return admission.change === undefined ? findings : [admission.change, ...findings];
   });
+  const names = changes.flatMap((change) => (change.table === 'services' ? (change.value?.externalName ?? []) : []));
+  const answers = names.map((key) => ({ table: 'resolvedNames', key, value: { addresses: [] } }) as const);
+  return [...EVERYTHING_READ, ...changes, ...answers];
 }
 
 export function compileChanges(changes: readonly Change[], settings: CompileSettings = STANDALONE_SETTINGS): Plan {

@@ -9,7 +9,8 @@ import { renderChange } from '../../src/planes/l7/change.ts';
 import { FILES } from '../../src/planes/l7/skeleton.ts';
 import { printStep } from '../../src/planes/l7/step.ts';
 import { admitObject, findingsKey } from '../../src/sources/admit/admit.ts';
-import { Store, type Change } from '../../src/sources/store.ts';
+import { EVERYTHING_READ, type Change } from '../../src/sources/change.ts';
+import { Store } from '../../src/sources/store.ts';
 import {
   checkCommand,
   checkPem,
@@ -29,7 +30,7 @@ const SELF_SIGNED = 'self-signed\n';
 export function planOf(objects: readonly Json[]): Plan {
   const store = new Store();
   const { snapshot } = store;
-  store.commit(objects.flatMap(changesOf));
+  store.commit([...EVERYTHING_READ, ...objects.flatMap(changesOf)]);
   store.commit([{ table: 'resolvedNames', key: 'external.example.com', value: { addresses: [] } }]);
   const compiler = new Compiler(SETTINGS);
   compiler.compile(snapshot, { nowMs: 0, node: NO_NODE_FACTS });

@@ -1,7 +1,10 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { RuleTarget } from '../../model/http/route-set.ts';
+import { ipAddressOf, type IpAddress } from '../../model/grammar.ts';
 import { keyOf } from '../../model/object.ts';
+import type { EndpointSlice, Service } from '../../model/service.ts';
+import type { ResolvedName } from '../../model/snapshot.ts';
 import { DependencyIndex } from '../dependency-index.ts';
 import type { BackendId, BackendPlan, ServerPlan } from '../plan.ts';
 import type { CompileSettings, NodeFacts } from '../settings.ts';
@@ -57,6 +60,12 @@ export class BackendTable {
     PersistentMap.diff(input.before.resolvedNames, input.snapshot.resolvedNames, (name) => {
       for (const key of this.#namesOfPort.ownersOf(name)) this.#dirty.add(key);
     });
+    PersistentMap.diff(input.before.former, input.snapshot.former, (_, left, right) => {
+      for (const former of [left, right]) {
+        if (former?.table !== 'services') continue;
+        for (const key of this.#portsOfService.ownersOf(former.key)) this.#dirty.add(key);
+      }
+    });
     this.#lookAtNode(input.facts.node);
     const findings = new Map<string, readonly Finding[]>();
     for (const key of this.#dirty) findings.set(`backend:${key}`, this.#compilePort(key, input));
@@ -80,14 +89,15 @@ export class BackendTable {
       this.#forget(key, isUsed);
       return [];
     }
-    const name = service.type === 'ExternalName' ? service.externalName : undefined;
-    this.#want(key, name);
+    const { resolvedNames, former } = input.snapshot;
+    const before = former.get(`Service/${used.service}`);
+    const served = isLookedUp(service, resolvedNames) || before?.table !== 'services' ? service : before.value;
+    this.#want(key, [...new Set([service, served].flatMap((item) => nameOf(item) ?? []))]);
     this.#portsOfService.set(key, [used.service]);
-    const resolved = name === undefined ? undefined : input.snapshot.resolvedNames.get(name);
-    const external = externalTarget(service, resolved, this.#settings.allowsLocalExternalNames, input.facts);
-    const plan = backendOf(service, used.port, input.slicesOf(used.service), external.addresses);
-    const before = this.#idOfPort.get(key);
-    if (before !== undefined && before !== plan.id) this.plans = this.plans.delete(before);
+    const external = externalTarget(served, resolvedNames, this.#settings.allowsLocalExternalNames, input.facts);
+    const plan = backendAs(service, served, used.port, input.slicesOf(used.service), external.addresses);
+    const earlier = this.#idOfPort.get(key);
+    if (earlier !== undefined && earlier !== plan.id) this.plans = this.plans.delete(earlier);
     this.#idOfPort.set(key, plan.id);
     const known = this.plans.get(plan.id);
     if (known === undefined || !sameServers(known.servers, plan.servers)) this.plans = this.plans.set(plan.id, plan);
@@ -98,20 +108,43 @@ export class BackendTable {
     const id = this.#idOfPort.get(key);
     if (id !== undefined) this.plans = this.plans.delete(id);
     this.#idOfPort.delete(key);
-    this.#want(key, undefined);
+    this.#want(key, []);
     // A used port whose Service is gone stays indexed: the Service may come back.
     if (isUsed) return;
     this.#portsOfService.set(key, []);
     this.#used.delete(key);
   }
 
-  #want(key: string, name: string | undefined): void {
+  #want(key: string, names: readonly string[]): void {
     const before = this.#namesOfPort.inputsOf(key);
-    this.#namesOfPort.set(key, name === undefined ? [] : [name]);
+    this.#namesOfPort.set(key, names);
     for (const old of before)
       if (this.#namesOfPort.ownersOf(old).size === 0) this.wantedNames = this.wantedNames.delete(old);
-    if (name !== undefined) this.wantedNames = this.wantedNames.set(name, true);
+    for (const name of names) this.wantedNames = this.wantedNames.set(name, true);
   }
+}
+
+/** A backend of the Service as it is now, with the servers of the version that is `served`. */
+function backendAs(
+  service: Service,
+  served: Service,
+  port: number,
+  slices: readonly EndpointSlice[],
+  external: readonly IpAddress[],
+): BackendPlan {
+  const plan = backendOf(served, port, slices, external);
+  return served === service ? plan : { ...backendOf(service, port, slices, []), servers: plan.servers };
+}
+
+/** The name under which a Service is looked up. */
+function nameOf({ type, externalName }: Service): string | undefined {
+  return type === 'ExternalName' ? externalName : undefined;
+}
+
+/** Whether it is known where the Service leads. Until it is, it leads where it did before it changed. */
+function isLookedUp(service: Service, resolvedNames: PersistentMap<ResolvedName>): boolean {
+  const name = nameOf(service);
+  return name === undefined || ipAddressOf(name) !== undefined || resolvedNames.has(name);
 }
 
 function sameServers(a: readonly ServerPlan[], b: readonly ServerPlan[]): boolean {

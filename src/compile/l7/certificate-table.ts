@@ -1,6 +1,7 @@
 import { invariant } from '../../lib/invariant.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import { hostnameOf, type Hostname } from '../../model/grammar.ts';
+import { certificateIn } from '../../model/secret.ts';
 import { DependencyIndex } from '../dependency-index.ts';
 import type { CertificateId, CertificatePlan } from '../plan.ts';
 import { certificateId } from './certificate.ts';
@@ -32,14 +33,13 @@ export class CertificateTable {
 
   #compileCertificate(id: string, input: L7Input): void {
     const key = id.replace('_', '/');
-    const tls = input.snapshot.secrets.get(key)?.tls;
+    const certificate = certificateIn(input.snapshot.secrets.get(key));
     const serverNames = [...this.#certificateOfHost.ownersOf(id)].sort().map(serverName);
     const isUsed = serverNames.length > 0 || id === this.#default;
-    if (tls?.kind !== 'certificate' || !isUsed) {
+    if (certificate === undefined || !isUsed) {
       this.#plans = this.#plans.delete(id);
       return;
     }
-    const { certificate } = tls;
     const known = this.#plans.get(id);
     const isSame =
       known?.certificate.fingerprint === certificate.fingerprint && known.serverNames.join() === serverNames.join();

@@ -1,7 +1,8 @@
 import { finding, type Finding } from '../../model/finding.ts';
 import { hostCovers, type Hostname } from '../../model/grammar.ts';
 import type { ObjectRef } from '../../model/object.ts';
-import type { Certificate, Secret } from '../../model/secret.ts';
+import { certificateIn, type Certificate, type Secret, type TlsMaterial } from '../../model/secret.ts';
+import { answerAbout, type Snapshot } from '../../model/snapshot.ts';
 import type { CertificateId } from '../plan.ts';
 import type { Facts } from '../settings.ts';
 import type { TlsClaim } from '../../model/http/route-set.ts';
@@ -12,25 +13,84 @@ export function certificateId(secretKey: string): CertificateId {
   return secretKey.replace('/', '_') as CertificateId;
 }
 
-/** One Ingress' use of a Secret for a host: which certificate, if any, and what is wrong with it. */
+/** What a claim gives a host, and what is wrong with it. */
+export interface ClaimedCertificate {
+  /** `namespace/name` of the Secret whose certificate is served; undefined where there is none. */
+  readonly secret: string | undefined;
+  readonly findings: readonly Finding[];
+}
+
+/** One object's claim of TLS for a host: which certificate it gets, if any. Of what is not known yet, nothing is said. */
 export function certificateFor(
   claim: TlsClaim,
   owner: ObjectRef,
-  secret: Secret | undefined,
+  snapshot: Snapshot,
   facts: Facts,
-): { readonly certificate: Certificate | undefined; readonly findings: readonly Finding[] } {
-  if (claim.secret === undefined) return { certificate: undefined, findings: [] };
+): ClaimedCertificate {
+  if (claim.secret === undefined) return NO_CERTIFICATE;
   const field = `${claim.field}.secretName`;
-  if (secret === undefined) {
-    const message = `Secret ${claim.secret} does not exist`;
-    return { certificate: undefined, findings: [finding('SecretNotFound', owner, field, message)] };
+  const answer = answerAbout(snapshot, claim.secret);
+  switch (answer.kind) {
+    case 'pending':
+      return NO_CERTIFICATE;
+    case 'absent': {
+      const message = `Secret ${claim.secret} does not exist`;
+      return { secret: undefined, findings: [finding('SecretNotFound', owner, field, message)] };
+    }
+    case 'unreadable': {
+      const former = claim.formerSecret;
+      const isServed = former !== undefined && certificateIn(snapshot.secrets.get(former)) !== undefined;
+      const consequence = isServed ? `; ${claim.host} keeps the certificate in Secret ${former}` : '';
+      const message = `Secret ${claim.secret} cannot be read: ${answer.message}${consequence}`;
+      const secret = isServed ? former : undefined;
+      return { secret, findings: [finding('SecretUnreadable', owner, field, message)] };
+    }
+    case 'found':
+      return certificateInUse(claim, answer.value, owner, field, facts);
   }
-  if (secret.tls.kind === 'broken') {
-    const message = `Secret ${claim.secret}: ${secret.tls.message}`;
-    return { certificate: undefined, findings: [finding(secret.tls.reason, owner, field, message)] };
+}
+
+const NO_CERTIFICATE: ClaimedCertificate = { secret: undefined, findings: [] };
+
+function certificateInUse(
+  { secret: key = '', host }: TlsClaim,
+  secret: Secret,
+  owner: ObjectRef,
+  field: string,
+  facts: Facts,
+): ClaimedCertificate {
+  const certificate = certificateIn(secret);
+  const findings = secret.tls.kind === 'broken' ? [brokenFinding(secret.tls, key, owner, field)] : [];
+  if (certificate === undefined) return { secret: undefined, findings };
+  return { secret: key, findings: [...findings, ...certificateFindings(certificate, key, host, owner, field, facts)] };
+}
+
+function brokenFinding(
+  { reason, message, lastGood }: Extract<TlsMaterial, { kind: 'broken' }>,
+  key: string,
+  owner: ObjectRef,
+  field: string,
+): Finding {
+  const consequence = lastGood === undefined ? '' : '; the certificate that it held before is served';
+  return finding(reason, owner, field, `Secret ${key}: ${message}${consequence}`);
+}
+
+/** What is wrong with the Secret of `--default-ssl-certificate`. */
+export function defaultCertificateFindings(key: string, snapshot: Snapshot): readonly Finding[] {
+  const [namespace = '', name = ''] = key.split('/');
+  const ref: ObjectRef = { kind: 'Secret', namespace, name };
+  const flag = '--default-ssl-certificate';
+  const answer = answerAbout(snapshot, key);
+  switch (answer.kind) {
+    case 'pending':
+      return [];
+    case 'absent':
+      return [finding('SecretNotFound', ref, '', `the Secret of ${flag} does not exist`)];
+    case 'unreadable':
+      return [finding('SecretUnreadable', ref, '', `the Secret of ${flag} cannot be read: ${answer.message}`)];
+    case 'found':
+      return answer.value.tls.kind === 'broken' ? [brokenFinding(answer.value.tls, flag, ref, '')] : [];
   }
-  const { certificate } = secret.tls;
-  return { certificate, findings: certificateFindings(certificate, claim.secret, claim.host, owner, field, facts) };
 }
 
 function certificateFindings(

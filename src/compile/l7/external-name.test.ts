@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { PersistentMap } from '../../lib/persistent-map.ts';
 import { ipAddressOf, type IpAddress } from '../../model/grammar.ts';
 import { DEFAULT_TRAFFIC, type Service } from '../../model/service.ts';
+import type { ResolvedName } from '../../model/snapshot.ts';
 import { externalTarget, type ExternalTarget } from './external-name.ts';
 
 function addressesOf(...texts: readonly string[]): readonly IpAddress[] {
@@ -25,9 +27,12 @@ function service(externalName: string | undefined): Service {
 
 const FACTS = { nowMs: 0, node: { addresses: addressesOf('192.0.2.10', '2001:db8::10') } };
 
+function answered(name: string, ...answers: readonly string[]): PersistentMap<ResolvedName> {
+  return PersistentMap.from([[name, { addresses: addressesOf(...answers) }]]);
+}
+
 function denied(name: string, ...answers: readonly string[]): ExternalTarget {
-  const resolved = answers.length === 0 ? undefined : { addresses: addressesOf(...answers) };
-  return externalTarget(service(name), resolved, false, FACTS);
+  return externalTarget(service(name), answered(name, ...answers), false, FACTS);
 }
 
 describe('externalTarget', () => {
@@ -68,11 +73,20 @@ describe('externalTarget', () => {
       '"192.0.2.10" is an address of the machine that Sluice runs on, and no request is sent there',
     );
     expect(denied('none.test').findings.map(({ reason }) => reason)).toEqual(['ExternalNameUnresolved']);
-    expect(externalTarget(service(undefined), undefined, false, FACTS)).toEqual({ addresses: [], findings: [] });
+    expect(externalTarget(service(undefined), PersistentMap.empty(), false, FACTS)).toEqual({
+      addresses: [],
+      findings: [],
+    });
   });
 
   it('lets everything through where the operator allows it', () => {
-    const resolved = { addresses: addressesOf('127.0.0.1') };
-    expect(externalTarget(service('localhost'), resolved, true, FACTS)).toEqual({ ...resolved, findings: [] });
+    const resolved = answered('localhost', '127.0.0.1');
+    const found = { addresses: ['127.0.0.1'], findings: [] };
+    expect(externalTarget(service('localhost'), resolved, true, FACTS)).toEqual(found);
+  });
+
+  it('says nothing of a name that has not been looked up yet', () => {
+    const unknown = { addresses: [], findings: [] };
+    expect(externalTarget(service('shop.test'), PersistentMap.empty(), false, FACTS)).toEqual(unknown);
   });
 });

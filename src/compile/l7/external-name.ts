@@ -1,3 +1,4 @@
+import type { PersistentMap } from '../../lib/persistent-map.ts';
 import { finding, type Finding } from '../../model/finding.ts';
 import { ipAddressOf, type IpAddress } from '../../model/grammar.ts';
 import type { ObjectRef } from '../../model/object.ts';
@@ -23,7 +24,7 @@ export interface ExternalTarget {
  */
 export function externalTarget(
   service: Service,
-  resolvedName: ResolvedName | undefined,
+  resolvedNames: PersistentMap<ResolvedName>,
   allowsLocal: boolean,
   { node }: Facts,
 ): ExternalTarget {
@@ -31,7 +32,9 @@ export function externalTarget(
   // One that could not be admitted has its Finding.
   if (name === undefined) return { addresses: [], findings: [] };
   const literal = ipAddressOf(name);
-  const found = literal === undefined ? (resolvedName?.addresses ?? []) : [literal];
+  const found = literal === undefined ? resolvedNames.get(name)?.addresses : [literal];
+  // Not looked up yet: nothing is said of it.
+  if (found === undefined) return { addresses: [], findings: [] };
   const ref: ObjectRef = { kind: 'Service', namespace: service.meta.namespace, name: service.meta.name };
   const field = 'spec.externalName';
   if (found.length === 0)

@@ -3,14 +3,16 @@ import { invariant } from '../../lib/invariant.ts';
 import { finding, type Finding } from '../../model/finding.ts';
 import { hostCovers, hostnameOf, isWildcard, type Hostname } from '../../model/grammar.ts';
 import type { RouteSet, TlsClaim } from '../../model/http/route-set.ts';
-import { byAge, nameOf, type ObjectRef } from '../../model/object.ts';
+import { byAge, idOf, nameOf, type ObjectRef } from '../../model/object.ts';
+import { certificateIn } from '../../model/secret.ts';
+import type { Purpose, Want, Wants } from '../../model/want.ts';
 import { DependencyIndex } from '../dependency-index.ts';
 import { ANY_HOST, HOST_PREFIX, type CertificateId, type HostPlan, type L7Plan } from '../plan.ts';
 import type { CompileSettings } from '../settings.ts';
 import { BackendTable } from './backend-table.ts';
 import { backendId, protocolOf } from './backend.ts';
 import { CertificateTable } from './certificate-table.ts';
-import { certificateFor, certificateId } from './certificate.ts';
+import { certificateFor, certificateId, defaultCertificateFindings } from './certificate.ts';
 import { hostPlan, wildcardAbove, type HostTls, type OwnedRule } from './host.ts';
 import type { L7Input } from './l7-input.ts';
 import { ValidityTable } from './validity.ts';
@@ -19,8 +21,7 @@ import { ValidityTable } from './validity.ts';
 export interface L7Output {
   readonly plan: L7Plan;
   readonly findings: ReadonlyMap<string, readonly Finding[]>;
-  readonly wantedSecrets: PersistentMap<true>;
-  readonly wantedNames: PersistentMap<true>;
+  readonly wants: Wants;
 }
 
 type HostKey = Hostname | typeof ANY_HOST;
@@ -41,7 +42,7 @@ export class L7Compiler {
   /** Hosts that TLS entries name and no rule, by the hosts whose routes they may have. */
   readonly #tlsOnlyBelow = new DependencyIndex();
   #hosts = PersistentMap.empty<HostPlan>();
-  #wantedSecrets = PersistentMap.empty<true>();
+  #wants = PersistentMap.empty<Want>();
 
   constructor(settings: CompileSettings) {
     this.#settings = settings;
@@ -55,6 +56,7 @@ export class L7Compiler {
     for (const [producer, found] of this.#backends.compile(input)) findings.set(producer, found);
     const defaultCertificate = this.#defaultCertificate(input, findings);
     return {
+      wants: { objects: this.#wants, names: this.#backends.wantedNames },
       plan: {
         hosts: this.#hosts,
         backends: this.#backends.plans,
@@ -62,8 +64,6 @@ export class L7Compiler {
         defaultCertificate,
       },
       findings,
-      wantedSecrets: this.#wantedSecrets,
-      wantedNames: this.#backends.wantedNames,
     };
   }
 
@@ -74,7 +74,7 @@ export class L7Compiler {
       const routeSet = input.routeSets.get(key);
       for (const host of this.#hostsOfRouteSet.inputsOf(key)) addHost(dirty, host, this.#hosts);
       this.#hostsOfRouteSet.set(key, routeSet === undefined ? [] : hostsOf(routeSet));
-      this.#setSecrets(key, routeSet);
+      this.#setSecrets(key, input.routeSets.secretsOf(key));
       for (const host of this.#hostsOfRouteSet.inputsOf(key)) addHost(dirty, host, this.#hosts);
     }
     const { secrets } = input.snapshot;
@@ -89,14 +89,22 @@ export class L7Compiler {
     return dirty;
   }
 
-  #setSecrets(key: string, routeSet: RouteSet | undefined): void {
+  #setSecrets(key: string, secrets: readonly string[]): void {
     const before = this.#secretsOfRouteSet.inputsOf(key);
-    const wanted = new Set(routeSet?.tls.flatMap((claim) => (claim.secret === undefined ? [] : [claim.secret])));
-    this.#secretsOfRouteSet.set(key, [...wanted]);
-    for (const secret of before) {
-      if (this.#secretsOfRouteSet.ownersOf(secret).size === 0) this.#wantedSecrets = this.#wantedSecrets.delete(secret);
-    }
-    for (const secret of wanted) this.#wantedSecrets = this.#wantedSecrets.set(secret, true);
+    this.#secretsOfRouteSet.set(key, secrets);
+    for (const secret of new Set([...before, ...secrets])) this.#wantSecret(secret);
+  }
+
+  /** Wants a Secret for what it is used for now, if for anything. */
+  #wantSecret(key: string): void {
+    const [namespace = '', name = ''] = key.split('/');
+    const ref = { kind: 'Secret', namespace, name } as const;
+    const purposes: Purpose[] = this.#secretsOfRouteSet.ownersOf(key).size > 0 ? ['certificate'] : [];
+    if (key === this.#settings.defaultCertificateSecret) purposes.push('default-certificate');
+    const id = idOf(ref);
+    if (purposes.length === 0) this.#wants = this.#wants.delete(id);
+    else if (this.#wants.get(id)?.purposes.join() !== purposes.join())
+      this.#wants = this.#wants.set(id, { ref, purposes });
   }
 
   #compileHost(host: HostKey, input: L7Input, findings: Map<string, readonly Finding[]>): void {
@@ -153,17 +161,17 @@ export class L7Compiler {
     const above = wildcardAbove(host);
     const claimsAbove = above === undefined ? [] : this.#claimsOf(above, input);
     const findings: Finding[] = [];
-    let winner: { readonly owner: ObjectRef; readonly secret: string } | undefined;
+    let winner: { readonly owner: ObjectRef; readonly claimed: string; readonly secret: string } | undefined;
     for (const { claim, owner } of claims) {
       if (claim.secret === undefined) continue;
-      if (winner !== undefined && winner.secret !== claim.secret) {
-        const message = `${host} already has the certificate in Secret ${winner.secret}, from ${nameOf(winner.owner)}`;
+      if (winner !== undefined && winner.claimed !== claim.secret) {
+        const message = `${host} already has the certificate in Secret ${winner.claimed}, from ${nameOf(winner.owner)}`;
         findings.push(finding('CertificateConflict', owner, claim.field, message));
         continue;
       }
-      const found = certificateFor(claim, owner, input.snapshot.secrets.get(claim.secret), input.facts);
+      const found = certificateFor(claim, owner, input.snapshot, input.facts);
       findings.push(...found.findings);
-      if (found.certificate !== undefined) winner ??= { owner, secret: claim.secret };
+      if (found.secret !== undefined) winner ??= { owner, claimed: claim.secret, secret: found.secret };
     }
     return {
       isClaimed: claims.length > 0,
@@ -184,20 +192,9 @@ export class L7Compiler {
   #defaultCertificate(input: L7Input, findings: Map<string, readonly Finding[]>): CertificateId | undefined {
     const key = this.#settings.defaultCertificateSecret;
     if (key === undefined) return undefined;
-    this.#wantedSecrets = this.#wantedSecrets.set(key, true);
-    const secret = input.snapshot.secrets.get(key);
-    if (secret?.tls.kind === 'certificate') {
-      findings.set('flag:default-ssl-certificate', []);
-      return certificateId(key);
-    }
-    const [namespace = '', name = ''] = key.split('/');
-    const ref: ObjectRef = { kind: 'Secret', namespace, name };
-    const problem =
-      secret === undefined
-        ? finding('SecretNotFound', ref, '', 'the Secret of --default-ssl-certificate does not exist')
-        : finding(secret.tls.reason, ref, '', `--default-ssl-certificate: ${secret.tls.message}`);
-    findings.set('flag:default-ssl-certificate', [problem]);
-    return undefined;
+    this.#wantSecret(key);
+    findings.set('flag:default-ssl-certificate', defaultCertificateFindings(key, input.snapshot));
+    return certificateIn(input.snapshot.secrets.get(key)) === undefined ? undefined : certificateId(key);
   }
 }
 

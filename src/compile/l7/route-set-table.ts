@@ -1,15 +1,19 @@
 import type { Finding } from '../../model/finding.ts';
 import type { RouteSet } from '../../model/http/route-set.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
-import type { Snapshot } from '../../model/snapshot.ts';
+import { asBefore, type Snapshot } from '../../model/snapshot.ts';
 import { DependencyIndex } from '../dependency-index.ts';
 import type { CompileSettings } from '../settings.ts';
+import { servedOf } from './continuity.ts';
 import { defaultBackendProducer } from './producers/default-backend.ts';
 import { ingressProducer } from './producers/ingress.ts';
 import type { RouteProducer } from './producers/producer.ts';
 
 /** One a kind of object that routes. Their kinds begin their keys, so that no two are equal. */
 const PRODUCERS: readonly RouteProducer[] = [ingressProducer, defaultBackendProducer];
+
+/** Begins the keys of Secrets among those of all objects. */
+const SECRET_PREFIX = 'Secret/';
 
 /** What a change of the Snapshot did to the RouteSets. */
 export interface RouteSetChange {
@@ -26,6 +30,8 @@ export class RouteSetTable {
   /** Objects that are another controller's. */
   readonly #foreign = new Set<string>();
   readonly #servicesOf = new DependencyIndex();
+  /** Secrets that an object names, in the version that is served or in its newest one. */
+  readonly #secretsOf = new DependencyIndex();
 
   constructor(settings: CompileSettings) {
     this.#settings = settings;
@@ -44,10 +50,15 @@ export class RouteSetTable {
     return this.#foreign.has(key);
   }
 
+  /** `namespace/name` of the Secrets that the object needs. */
+  secretsOf(key: string): readonly string[] {
+    return this.#secretsOf.inputsOf(key);
+  }
+
   update(before: Snapshot, after: Snapshot): RouteSetChange {
     const findings = new Map<string, readonly Finding[]>();
     const changed = new Set<string>();
-    const users = this.#usersOfChangedServices(before, after);
+    const users = this.#usersOfChanges(before, after);
     for (const producer of PRODUCERS) {
       const prefix = `${producer.kind}/`;
       const keys = new Set(producer.changed(before, after, this.#settings));
@@ -60,11 +71,20 @@ export class RouteSetTable {
     return { changed, findings };
   }
 
-  #usersOfChangedServices(before: Snapshot, after: Snapshot): ReadonlySet<string> {
+  /** Objects that name something of which now something else is known. */
+  #usersOfChanges(before: Snapshot, after: Snapshot): ReadonlySet<string> {
     const users = new Set<string>();
-    PersistentMap.diff(before.services, after.services, (service) => {
-      for (const user of this.#servicesOf.ownersOf(service)) users.add(user);
+    const add = (names: ReadonlySet<string>): void => names.forEach((user) => users.add(user));
+    PersistentMap.diff(before.services, after.services, (service) => add(this.#servicesOf.ownersOf(service)));
+    PersistentMap.diff(before.former, after.former, (id) => users.add(id));
+    PersistentMap.diff(before.unread, after.unread, (id) =>
+      add(this.#secretsOf.ownersOf(id.slice(SECRET_PREFIX.length))),
+    );
+    PersistentMap.diff(before.secrets, after.secrets, (secret, left, right) => {
+      // What is in it is for the hosts to see that have it.
+      if (left === undefined || right === undefined) add(this.#secretsOf.ownersOf(secret));
     });
+    if (before.complete !== after.complete) for (const id of this.#secretsOf.owners()) users.add(id);
     return users;
   }
 
@@ -76,11 +96,22 @@ export class RouteSetTable {
     if (production?.isOurs !== true) {
       this.#sets.delete(id);
       this.#servicesOf.set(id, []);
+      this.#secretsOf.set(id, []);
       return production?.findings ?? [];
     }
-    const { routeSet } = production;
-    this.#sets.set(id, routeSet);
-    this.#servicesOf.set(id, routeSet.services);
-    return routeSet.findings;
+    const former = (): RouteSet | undefined => this.#produceFormer(producer, id, key, snapshot);
+    const { routeSet, secrets } = servedOf(production.routeSet, former, snapshot);
+    this.#secretsOf.set(id, secrets);
+    this.#servicesOf.set(id, (routeSet ?? production.routeSet).services);
+    if (routeSet === undefined) this.#sets.delete(id);
+    else this.#sets.set(id, routeSet);
+    return routeSet?.findings ?? [];
+  }
+
+  #produceFormer(producer: RouteProducer, id: string, key: string, snapshot: Snapshot): RouteSet | undefined {
+    const former = snapshot.former.get(id);
+    const production =
+      former === undefined ? undefined : producer.produce(key, asBefore(snapshot, former), this.#settings);
+    return production?.isOurs === true ? production.routeSet : undefined;
   }
 }

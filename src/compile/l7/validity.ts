@@ -1,5 +1,5 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
-import type { Secret } from '../../model/secret.ts';
+import { certificateIn, type Secret } from '../../model/secret.ts';
 
 /**
  * Tells whose certificate has begun or ceased to be valid as time goes on. Between two such moments time
@@ -34,7 +34,8 @@ export class ValidityTable {
 
 /** The first moment at which a certificate is valid, and the first at which it is not any more. */
 function momentsOf(secret: Secret | undefined): readonly number[] {
-  if (secret?.tls.kind !== 'certificate') return [];
-  const { notBeforeMs, notAfterMs } = secret.tls.certificate;
+  const certificate = certificateIn(secret);
+  if (certificate === undefined) return [];
+  const { notBeforeMs, notAfterMs } = certificate;
   return [notBeforeMs, notAfterMs + 1];
 }

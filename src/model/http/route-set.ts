@@ -62,6 +62,8 @@ export interface TlsClaim {
   readonly host: Hostname;
   /** `namespace/name`; undefined: the default certificate. */
   readonly secret: string | undefined;
+  /** The Secret that the host had before, whose certificate is served while `secret` cannot be read. */
+  readonly formerSecret?: string | undefined;
   /** JSON path in the object, for Findings. */
   readonly field: string;
 }

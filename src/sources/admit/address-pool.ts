@@ -2,7 +2,7 @@ import type { AddressPool, PoolReservation } from '../../model/address-pool.ts';
 import { addressRangeOf, type AddressRange } from '../../model/address-range.ts';
 import type { LabelSelector } from '../../model/label-selector.ts';
 import { keyOf, type ObjectMeta } from '../../model/object.ts';
-import type { Change } from '../store.ts';
+import type { Change } from '../change.ts';
 import { shown, type Field } from './field.ts';
 import { admitLabelSelector } from './labels.ts';
 

@@ -1,8 +1,8 @@
 import { isDnsLabel, isDnsSubdomain } from '../../model/grammar.ts';
 import type { Finding } from '../../model/finding.ts';
 import { ALL_KINDS, apiVersionOfKind, groupVersionOf, isKind, rowOf, type Kind } from '../../model/kinds.ts';
-import { keyOf, type ObjectMeta, type ObjectRef } from '../../model/object.ts';
-import type { Change, ObservedChange } from '../store.ts';
+import { idOf, keyOf, type ObjectMeta, type ObjectRef } from '../../model/object.ts';
+import type { Change, ObservedChange } from '../change.ts';
 import { admitAddressPool } from './address-pool.ts';
 import { admitEndpoints, admitEndpointSlice } from './endpoints.ts';
 import { Field, Findings, isRecord, shown } from './field.ts';
@@ -89,7 +89,7 @@ export function apiVersionMeant(raw: unknown): string | undefined {
 
 /** The key of an object's Findings in the Store. */
 export function findingsKey(ref: ObjectRef): string {
-  return `${ref.kind}/${keyOf(ref)}`;
+  return idOf(ref);
 }
 
 function metaOf(metadata: Readonly<Record<string, unknown>>, ref: ObjectRef): ObjectMeta {

@@ -8,7 +8,7 @@ import {
   type EndpointSubset,
   type Placement,
 } from '../../model/service.ts';
-import type { Change } from '../store.ts';
+import type { Change } from '../change.ts';
 import { admitEndpointAddress } from './address.ts';
 import type { Field } from './field.ts';
 import { protocolOf } from './service.ts';

@@ -4,7 +4,7 @@ import type { PathMatch } from '../../model/http/match.ts';
 import type { IngressBackend, IngressPath, IngressRule, IngressTls, ServicePortRef } from '../../model/ingress.ts';
 import { keyOf, type ObjectMeta } from '../../model/object.ts';
 import { pathRegexOf } from '../../model/path-regex.ts';
-import type { Change } from '../store.ts';
+import type { Change } from '../change.ts';
 import { shown, type Field } from './field.ts';
 import { admitAnnotations } from './annotations/register.ts';
 import { booleanAnnotation } from './annotations/row.ts';

@@ -1,5 +1,5 @@
 import { keyOf, type ObjectMeta } from '../../model/object.ts';
-import type { Change } from '../store.ts';
+import type { Change } from '../change.ts';
 import type { Field } from './field.ts';
 import { admitLabels } from './labels.ts';
 

@@ -2,7 +2,7 @@ import { cidrOf } from '../../model/cidr.ts';
 import type { IpAddress } from '../../model/grammar.ts';
 import type { Node } from '../../model/node.ts';
 import { keyOf, type ObjectMeta } from '../../model/object.ts';
-import type { Change } from '../store.ts';
+import type { Change } from '../change.ts';
 import { admitIpAddress } from './address.ts';
 import { shown, type Field } from './field.ts';
 

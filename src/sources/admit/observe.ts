@@ -3,7 +3,7 @@ import { hostnameOf, ipAddressOf } from '../../model/grammar.ts';
 import type { Kind } from '../../model/kinds.ts';
 import type { ObservedIngress } from '../../model/observed.ts';
 import type { PublishedAddress } from '../../model/service.ts';
-import type { ObservedChange } from '../store.ts';
+import type { ObservedChange } from '../change.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -4,7 +4,7 @@ import { messageOf } from '../../lib/fault.ts';
 import { keyOf, type ObjectMeta } from '../../model/object.ts';
 import type { Certificate, TlsMaterial } from '../../model/secret.ts';
 import { SecretText } from '../../model/secret-text.ts';
-import type { Change } from '../store.ts';
+import type { Change } from '../change.ts';
 import type { Field } from './field.ts';
 
 /**
@@ -88,5 +88,5 @@ function parsed<T>(read: () => T): T | string {
 }
 
 function broken(reason: Extract<TlsMaterial, { kind: 'broken' }>['reason'], message: string): TlsMaterial {
-  return { kind: 'broken', reason, message };
+  return { kind: 'broken', reason, message, lastGood: undefined };
 }

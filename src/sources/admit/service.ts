@@ -1,7 +1,7 @@
 import { hostnameOf, ipAddressOf, isDnsLabel, isPort } from '../../model/grammar.ts';
 import { keyOf, type ObjectMeta } from '../../model/object.ts';
 import type { PublishedAddress, Service, ServicePort, TransportProtocol } from '../../model/service.ts';
-import type { Change } from '../store.ts';
+import type { Change } from '../change.ts';
 import { admitIpAddress } from './address.ts';
 import { shown, type Field } from './field.ts';
 import { admitLoadBalancer } from './load-balancer.ts';

@@ -1,13 +1,15 @@
 import type { KubeClient } from '../../kube/client.ts';
 import type { ReflectionTimings } from '../../kube/reflection.ts';
-import type { Selection } from '../../kube/resource.ts';
-import { crash } from '../../lib/crash.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
-import { resourceOf, type Kind } from '../../model/kinds.ts';
-import type { Source, SourceState, Wants } from '../source.ts';
+import type { Kind } from '../../model/kinds.ts';
+import type { Want, Wants } from '../../model/want.ts';
+import type { Source, SourceState } from '../source.ts';
 import type { Store } from '../store.ts';
-import { Mirror } from './mirror.ts';
-import { readsWanted, selectionsOf, type Interest } from './interest.ts';
+import { follow, type Following } from './following.ts';
+import { followedFor, wantedKinds, type Followed, type Interest } from './interest.ts';
+import { Mirror, steadyNowMs } from './mirror.ts';
+import { standingOf } from './standing.ts';
+import { WantedObjects } from './wanted-objects.ts';
 
 export interface ClusterSourceOptions {
   readonly client: KubeClient;
@@ -18,29 +20,26 @@ export interface ClusterSourceOptions {
   readonly timings?: Partial<ReflectionTimings>;
   /** In place of {@link FORBIDDEN_CONFIRM_MS}. */
   readonly forbiddenConfirmMs?: number;
+  /** How long a plan waits for one object that it wants. */
+  readonly patienceMs?: number;
 }
 
-/**
- * For how long a 403 must keep coming at the start before a kind counts as forbidden, and the rest is served without it. An API server
- * that has just started refuses everybody until it has read its RBAC objects (kubernetes#121635).
- */
+/** For how long a kind that may be forbidden must be, at a start, before the rest is served without it, in milliseconds. */
 const FORBIDDEN_CONFIRM_MS = 10_000;
 
-/** A selection that is being followed. */
-interface Following {
+interface FollowedKind extends Following {
+  readonly followed: Followed;
   readonly mirror: Mirror;
-  readonly stop: AbortController;
-  readonly ended: Promise<void>;
 }
 
 /** Desired state from a Kubernetes API server. */
 export class ClusterSource implements Source {
   readonly name = 'cluster';
   readonly #options: ClusterSourceOptions;
-  readonly #followed: readonly Selection[];
-  readonly #kinds: Following[] = [];
-  readonly #secrets = new Map<string, Following>();
-  #wantedSecrets = PersistentMap.empty<true>();
+  readonly #followed: readonly Followed[];
+  readonly #kinds: FollowedKind[] = [];
+  #wanted: WantedObjects | undefined;
+  #wants = PersistentMap.empty<Want>();
   /** Whether it has been told what is wanted of it: before that, nothing is not all. */
   #isTold = false;
   #signal: AbortSignal | undefined;
@@ -50,7 +49,7 @@ export class ClusterSource implements Source {
 
   constructor(options: ClusterSourceOptions) {
     this.#options = options;
-    this.#followed = selectionsOf(options.interests);
+    this.#followed = followedFor(options.interests);
   }
 
   get state(): SourceState {
@@ -59,95 +58,71 @@ export class ClusterSource implements Source {
 
   /** Whether all objects of a kind have been read at least once; until then, one that is not there is not known to be absent. */
   hasRead(kind: Kind): boolean {
-    const { plural } = resourceOf(kind);
-    const following = this.#kinds.filter(({ mirror }) => mirror.resource.plural === plural);
-    return following.length > 0 && following.every(({ mirror }) => mirror.hasSynced);
+    const followed = this.#kinds.filter(({ followed: { selection } }) => selection.resource.kind === kind);
+    return followed.length > 0 && followed.every(({ mirror }) => mirror.progress.hasSynced);
   }
 
-  /** Follows exactly the Secrets that the plan refers to, each by its name. */
-  want(wants: Wants): void {
-    const secrets = readsWanted(this.#options.interests, 'Secret') ? wants.secrets : PersistentMap.empty<true>();
-    PersistentMap.diff(this.#wantedSecrets, secrets, (key, _, wanted) => {
-      if (wanted === undefined) this.#unfollowSecret(key);
-      else if (this.#signal !== undefined) this.#followSecret(key);
-    });
-    this.#wantedSecrets = secrets;
+  /** Follows exactly the objects that the plan refers to, each by its name; of kinds that somebody reads in this way. */
+  want({ objects }: Wants): void {
+    this.#wants = objects;
     this.#isTold = true;
+    this.#followWanted();
     this.#updateState();
   }
 
   async run(signal: AbortSignal, onState: () => void): Promise<void> {
+    const { client, store, timings, patienceMs, interests } = this.#options;
     this.#signal = signal;
     this.#onState = onState;
     signal.addEventListener('abort', () => clearTimeout(this.#confirmation), { once: true });
-    for (const selection of this.#followed) this.#kinds.push(this.#follow(selection));
-    for (const key of this.#wantedSecrets.keys()) this.#followSecret(key);
+    const update = (): void => this.#updateState();
+    for (const followed of this.#followed) {
+      const mirror = new Mirror(store, followed.selection, update);
+      const isRequired = followed.presence === 'required';
+      const following = follow({ client, timings, signal }, followed.selection, isRequired, mirror);
+      this.#kinds.push({ followed, mirror, ...following });
+    }
+    const kinds = wantedKinds(interests);
+    this.#wanted = new WantedObjects({ client, store, timings, signal, patienceMs, kinds, onKnown: update });
+    this.#followWanted();
     await Promise.all(this.#kinds.map(({ ended }) => ended));
-    await Promise.all([...this.#secrets.values()].map(({ ended }) => ended));
+    await this.#wanted.ended();
   }
 
-  #follow(selection: Selection): Following {
-    const { client, store, timings } = this.#options;
-    const mirror = new Mirror(store, selection, () => this.#updateState());
-    const reflector = client.reflector({ selection, project: Mirror.project, consumer: mirror, timings });
-    const stop = new AbortController();
-    const signal = this.#signal === undefined ? stop.signal : AbortSignal.any([stop.signal, this.#signal]);
-    const ended = reflector.run(signal);
-    // A reflector handles every Fault itself; nobody waits for those of Secrets.
-    ended.catch(crash);
-    return { mirror, stop, ended };
+  #followWanted(): void {
+    if (this.#signal?.aborted === false) this.#wanted?.want(this.#wants);
   }
 
-  #followSecret(key: string): void {
-    const [namespace = '', name = ''] = key.split('/');
-    this.#secrets.set(
-      key,
-      this.#follow({ resource: resourceOf('Secret'), namespace, fieldSelector: `metadata.name=${name}` }),
-    );
-  }
-
-  #unfollowSecret(key: string): void {
-    const following = this.#secrets.get(key);
-    this.#secrets.delete(key);
-    following?.stop.abort();
-    following?.mirror.clear();
-  }
-
-  /** The worst of its parts; a kind that RBAC forbids for long or the server does not have is told by a Finding, and not waited for. */
   #updateState(): void {
     const before = this.#state;
     this.#state = this.#currentState();
     if (before.kind !== this.#state.kind || lackOf(before) !== lackOf(this.#state)) this.#onState();
   }
 
+  /** The worst of its kinds. An object that is wanted by its name is waited for, but it makes nothing else old. */
   #currentState(): SourceState {
-    const states = [...this.#kinds, ...this.#secrets.values()].map(({ mirror }) => mirror.reflection);
-    const stale = states.find((state) => state.kind === 'stale');
-    if (stale !== undefined) return { kind: 'stale', sinceMs: stale.sinceMs, reason: stale.cause.message };
-    const refusal = this.#unconfirmedRefusal();
-    if (refusal !== undefined) return refusal;
-    const lacksOwn =
-      this.#kinds.length < this.#followed.length ||
-      this.#kinds.some(({ mirror }) => mirror.reflection.kind === 'syncing');
+    const nowMs = steadyNowMs();
+    const { forbiddenConfirmMs = FORBIDDEN_CONFIRM_MS } = this.#options;
+    const standings = this.#kinds.map(({ followed, mirror }) =>
+      standingOf(followed, mirror.progress, forbiddenConfirmMs, nowMs),
+    );
+    const stale = standings.filter((standing) => standing.kind === 'stale');
+    const moments = stale.flatMap(({ untilMs }) => untilMs ?? []);
+    this.#lookAgainAt(moments, nowMs);
+    const [first] = stale;
+    if (first !== undefined) return { kind: 'stale', sinceMs: first.sinceMs, reason: first.reason };
+    const lacksOwn = standings.length < this.#followed.length || standings.some(({ kind }) => kind === 'syncing');
     if (lacksOwn) return { kind: 'syncing', lacks: 'own' };
-    return !this.#isTold || states.some(({ kind }) => kind === 'syncing')
+    return !this.#isTold || this.#wanted?.isWaiting !== false
       ? { kind: 'syncing', lacks: 'wants' }
       : { kind: 'synced' };
   }
 
-  /** Of Secrets a refusal is believed at once: they are asked for when other kinds have been read, and one of them holds up nothing. */
-  #unconfirmedRefusal(): SourceState | undefined {
-    const { forbiddenConfirmMs = FORBIDDEN_CONFIRM_MS } = this.#options;
-    for (const { mirror } of this.#kinds) {
-      const { reflection, refusedSinceMs } = mirror;
-      if (reflection.kind !== 'forbidden' || refusedSinceMs === undefined) continue;
-      const remainingMs = refusedSinceMs + forbiddenConfirmMs - performance.now();
-      if (remainingMs <= 0) continue;
-      clearTimeout(this.#confirmation);
-      this.#confirmation = setTimeout(() => this.#updateState(), remainingMs);
-      return { kind: 'stale', sinceMs: performance.timeOrigin + refusedSinceMs, reason: reflection.cause.message };
-    }
-    return undefined;
+  /** When the first of these moments comes, the state may be another although nothing has happened. */
+  #lookAgainAt(moments: readonly number[], nowMs: number): void {
+    clearTimeout(this.#confirmation);
+    if (moments.length === 0 || this.#signal?.aborted !== false) return;
+    this.#confirmation = setTimeout(() => this.#updateState(), Math.min(...moments) - nowMs);
   }
 }
 

@@ -1,11 +1,14 @@
 import type { RawObject } from '../../kube/raw-object.ts';
 import type { ReflectionConsumer, ReflectionState } from '../../kube/reflection.ts';
-import { qualifiedName, type Resource, type Selection } from '../../kube/resource.ts';
+import { qualifiedName } from '../../kube/resource.ts';
 import { finding, type Finding } from '../../model/finding.ts';
-import type { Kind } from '../../model/kinds.ts';
+import type { KindResource } from '../../model/kinds.ts';
 import { keyOf } from '../../model/object.ts';
 import { admitObject, findingsKey, type Admission } from '../admit/admit.ts';
-import type { Change, ObservedChange, Store } from '../store.ts';
+import type { Change, ObservedChange } from '../change.ts';
+import type { Store } from '../store.ts';
+import type { KindSelection } from './interest.ts';
+import type { Progress } from './standing.ts';
 
 /** What becomes of one object in the Store, in both of its parts. */
 interface Changes {
@@ -16,7 +19,7 @@ interface Changes {
 /** Keeps the part of the Store that comes from one selection of objects in step with a reflector. */
 export class Mirror implements ReflectionConsumer<Admission> {
   readonly #store: Store;
-  readonly #selection: Selection;
+  readonly #selection: KindSelection;
   readonly #onState: () => void;
   /** What this mirror holds in the Store, by `namespace/name`. */
   readonly #held = new Map<string, Admission>();
@@ -24,28 +27,19 @@ export class Mirror implements ReflectionConsumer<Admission> {
   #hasSynced = false;
   #refusedSinceMs: number | undefined;
 
-  constructor(store: Store, selection: Selection, onState: () => void) {
+  constructor(store: Store, selection: KindSelection, onState: () => void) {
     this.#store = store;
     this.#selection = selection;
     this.#onState = onState;
   }
 
-  get reflection(): ReflectionState {
-    return this.#reflection;
-  }
-
-  get resource(): Resource {
-    return this.#selection.resource;
-  }
-
-  /** Whether it held a complete list at some time. */
-  get hasSynced(): boolean {
-    return this.#hasSynced;
-  }
-
-  /** Since when the server refuses what was never seen, on the clock of `performance.now()`; undefined when it does not. */
-  get refusedSinceMs(): number | undefined {
-    return this.#refusedSinceMs;
+  get progress(): Progress {
+    return {
+      reflection: this.#reflection,
+      hasSynced: this.#hasSynced,
+      isFilled: this.#held.size > 0,
+      refusedSinceMs: this.#refusedSinceMs,
+    };
   }
 
   /** What a reflector projects each raw object to, so that nothing else of it is kept. */
@@ -81,8 +75,8 @@ export class Mirror implements ReflectionConsumer<Admission> {
   state(state: ReflectionState): void {
     this.#reflection = state;
     if (state.kind === 'synced') this.#hasSynced = true;
-    const isRefused = state.kind === 'forbidden' && !this.#hasSynced;
-    this.#refusedSinceMs = isRefused ? (this.#refusedSinceMs ?? performance.now()) : undefined;
+    const isRefused = state.kind === 'forbidden' || state.kind === 'absent';
+    this.#refusedSinceMs = isRefused ? (this.#refusedSinceMs ?? steadyNowMs()) : undefined;
     const value = state.kind === 'forbidden' ? [forbidden(this.#selection.resource, state.verbs)] : undefined;
     this.#store.commit([{ table: 'findings', key: this.#accessKey(), value }]);
     this.#onState();
@@ -130,6 +124,11 @@ export class Mirror implements ReflectionConsumer<Admission> {
   }
 }
 
+/** Unix time in milliseconds, by a clock that never goes back. */
+export function steadyNowMs(): number {
+  return performance.timeOrigin + performance.now();
+}
+
 /**
  * Whether two admissions say the same, in which case the first stays: after a list that had to be fetched again, and after a
  * change to something that is not read, nothing is compiled. Not by resourceVersion, which an etcd that was restored from a
@@ -147,9 +146,8 @@ function isSame(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-function forbidden(resource: Resource, verbs: readonly string[]): Finding {
-  // The resources that are followed are those of the register of kinds.
-  const ref = { kind: resource.kind as Kind, namespace: '', name: qualifiedName(resource) };
+function forbidden(resource: KindResource, verbs: readonly string[]): Finding {
+  const ref = { kind: resource.kind, namespace: '', name: qualifiedName(resource) };
   const message = `RBAC does not let Sluice ${verbs.join(', ')} ${qualifiedName(resource)}`;
   return finding('SourceForbidden', ref, '', message);
 }

@@ -6,7 +6,8 @@ import type { Logger } from '../../lib/logger.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import { sleep } from '../../lib/sleep.ts';
 import { ipAddressOf, type IpAddress } from '../../model/grammar.ts';
-import type { Source, SourceState, Wants } from '../source.ts';
+import type { Wants } from '../../model/want.ts';
+import type { Source, SourceState } from '../source.ts';
 import type { Store } from '../store.ts';
 
 /** How often each name is looked up, in milliseconds: what the resolver caches of it, it answers for itself. */
@@ -85,7 +86,9 @@ export class NameSource implements Source {
   /** One name that nobody answers for must not keep the rest from being served. */
   async #waitFor(name: string, signal: AbortSignal): Promise<void> {
     await sleep(this.#options.firstAnswerMs ?? FIRST_ANSWER_MS, signal);
-    if (!signal.aborted && this.#pending.delete(name)) this.#tell();
+    if (signal.aborted || !this.#pending.delete(name)) return;
+    this.#answer(name, []);
+    this.#tell();
   }
 
   #forget(name: string): void {
@@ -109,13 +112,18 @@ export class NameSource implements Source {
       const addresses = await this.#addressesOf(name);
       if (signal.aborted) return;
       const known = this.#options.store.snapshot.resolvedNames.get(name);
-      if (addresses !== undefined && known?.addresses.join() !== addresses.join()) {
-        this.#options.store.commit([{ table: 'resolvedNames', key: name, value: { addresses } }]);
-      }
+      // No answer is none about a name that had one.
+      this.#answer(name, addresses ?? known?.addresses ?? []);
       this.#pending.delete(name);
       this.#tell();
       await sleep(this.#options.everyMs ?? LOOKUP_EVERY_MS, signal);
     }
+  }
+
+  #answer(name: string, addresses: readonly IpAddress[]): void {
+    const { store } = this.#options;
+    if (store.snapshot.resolvedNames.get(name)?.addresses.join() === addresses.join()) return;
+    store.commit([{ table: 'resolvedNames', key: name, value: { addresses } }]);
   }
 
   /** Sorted, so that an answer in another order is the same answer; undefined when there is none. */

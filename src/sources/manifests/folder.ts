@@ -4,7 +4,7 @@ import { messageOf } from '../../lib/fault.ts';
 import { finding, type Finding } from '../../model/finding.ts';
 import { nameOf, type ObjectRef } from '../../model/object.ts';
 import { admitObject, apiVersionMeant, findingsKey, type Admission } from '../admit/admit.ts';
-import type { Change } from '../store.ts';
+import type { Change } from '../change.ts';
 import { parseFile, type RawDocument } from './document.ts';
 import type { Place, PlaceTable } from './places.ts';
 import { decodeText } from './text.ts';

@@ -3,7 +3,8 @@ import { messageOf } from '../../lib/fault.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Source, SourceState } from '../source.ts';
-import type { Change, Store } from '../store.ts';
+import { EVERYTHING_READ, type Change } from '../change.ts';
+import type { Store } from '../store.ts';
 import { changeKey, Folder, type FolderContents } from './folder.ts';
 import { ManifestPlaces } from './places.ts';
 
@@ -73,7 +74,7 @@ export class ManifestSource implements Source {
 
   #commit({ changes, findings }: FolderContents): void {
     const wanted = new Map(changes.map((change) => [changeKey(change), change]));
-    const batch: Change[] = [...changes];
+    const batch: Change[] = [...EVERYTHING_READ, ...changes];
     for (const [key, change] of this.#committed) if (!wanted.has(key)) batch.push({ ...change, value: undefined });
     for (const [key, value] of findings)
       batch.push({ table: 'findings', key, value: keep(this.#committedFindings.get(key), value) });
@@ -153,6 +154,10 @@ function keep(before: readonly Finding[] | undefined, after: readonly Finding[])
 /** Reads a folder once, for `sluice check`. @throws what the file system throws when it cannot be read. */
 export async function readManifests(directory: string, store: Store): Promise<ManifestPlaces> {
   const { changes, findings, places } = await new Folder(directory).scan();
-  store.commit([...changes, ...[...findings].map(([key, value]) => ({ table: 'findings', key, value }) as const)]);
+  store.commit([
+    ...EVERYTHING_READ,
+    ...changes,
+    ...[...findings].map(([key, value]) => ({ table: 'findings', key, value }) as const),
+  ]);
   return new ManifestPlaces(directory, places);
 }

@@ -7,7 +7,8 @@ import { Conntrack } from '../../../src/planes/l4/kernel/conntrack.ts';
 import { Nft } from '../../../src/planes/l4/kernel/nft.ts';
 import { L4Plane } from '../../../src/planes/l4/plane.ts';
 import { admitObject } from '../../../src/sources/admit/admit.ts';
-import { Store, type Change } from '../../../src/sources/store.ts';
+import type { Change } from '../../../src/sources/change.ts';
+import { Store } from '../../../src/sources/store.ts';
 import { answerAll } from './remote.ts';
 import {
   addressSpace,

@@ -1,22 +1,35 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ROLE_INTERESTS } from '../../../src/app/role.ts';
 import { KubeClient } from '../../../src/kube/client.ts';
+import type { ReflectionTimings } from '../../../src/kube/reflection.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
 import { PersistentMap } from '../../../src/lib/persistent-map.ts';
-import type { SourceState, Wants } from '../../../src/sources/source.ts';
+import type { SourceState } from '../../../src/sources/source.ts';
+import { idOf } from '../../../src/model/object.ts';
+import type { Want, Wants } from '../../../src/model/want.ts';
 import { ClusterSource } from '../../../src/sources/cluster/cluster-source.ts';
 import { Store } from '../../../src/sources/store.ts';
 import { FakeApiServer, type FakeApiServerOptions } from '../../fakes/apiserver/apiserver.ts';
-import { everything } from '../../fakes/apiserver/access.ts';
+import { everything, type AccessRule } from '../../fakes/apiserver/access.ts';
 import { describeSource, type SourceWorld } from '../source.ts';
 import { heldServices, serviceObject, versionOfService } from './services.ts';
 
-const allButServices = everything.map((rule) => ({
-  ...rule,
-  resources: ['ingresses', 'ingressclasses', 'endpointslices'],
-}));
+/** What the role gateway is granted, without some of it. */
+function allBut(...denied: readonly string[]): readonly AccessRule[] {
+  const granted = ['ingresses', 'ingressclasses', 'services', 'endpointslices', 'secrets'];
+  return everything.map((rule) => ({ ...rule, resources: granted.filter((resource) => !denied.includes(resource)) }));
+}
 
-const NOTHING: Wants = { secrets: PersistentMap.empty(), names: PersistentMap.empty() };
+const NOTHING: Wants = { objects: PersistentMap.empty(), names: PersistentMap.empty() };
+
+/** That Secrets of these names in the namespace `default` are wanted. */
+function secrets(...names: readonly string[]): Wants {
+  const wants = names.map((name): readonly [string, Want] => {
+    const ref = { kind: 'Secret', namespace: 'default', name } as const;
+    return [idOf(ref), { ref, purposes: ['certificate'] }];
+  });
+  return { ...NOTHING, objects: PersistentMap.from(wants) };
+}
 
 const interests = ROLE_INTERESTS.gateway(undefined);
 
@@ -64,12 +77,23 @@ async function makeFake(store: Store, options: FakeApiServerOptions): Promise<So
       },
       'it forbids a kind': {
         begin: () => {
-          server.access.allow('sluice', allButServices);
+          server.access.allow('sluice', allBut('services'));
           server.troubleWatches('reset');
           return Promise.resolve();
         },
         end: () => Promise.resolve(server.access.allow('sluice', everything)),
-        told: 'finding',
+        told: 'stale',
+        finds: 'SourceForbidden',
+        canChange: true,
+      },
+      'it knows no resource': {
+        begin: () => {
+          endOfErrors = server.faults.add({ trouble: { kind: 'status', status: 404 } });
+          server.troubleWatches('reset');
+          return Promise.resolve();
+        },
+        end: () => Promise.resolve(void endOfErrors()),
+        told: 'stale',
         canChange: true,
       },
     },
@@ -105,52 +129,98 @@ describe('ClusterSource on an API server that refuses at the start', { timeout: 
   let server: FakeApiServer;
   let client: KubeClient;
   let store: Store;
-  const stop = { now: (): unknown => undefined };
+  let source: ClusterSource;
+  let stop: AbortController;
+  let running: Promise<void>;
 
   beforeEach(async () => {
     server = await FakeApiServer.start({ bookmarkIntervalMs: 50 });
-    const config = server.config(server.user('sluice', allButServices));
+    const config = server.config(server.user('sluice', everything));
     client = new KubeClient({ config, logger: silentLogger, userAgent: 'contract/1' });
     store = new Store();
     server.seed('services', [{ ...serviceObject('default', 'a', 1) }]);
+    stop = new AbortController();
   });
   afterEach(async () => {
-    await stop.now();
+    stop.abort();
+    await running;
     client.close();
     await server.close();
   });
 
   /** Starts the source, and returns the kinds of state that it tells, with what the Store holds then. */
-  function start(forbiddenConfirmMs: number): readonly string[] {
-    const timings = { settleMs: 30, backoff: { minMs: 5, maxMs: 40 } };
-    const source = new ClusterSource({ client, store, timings, forbiddenConfirmMs, interests });
+  function start(timings: Partial<ReflectionTimings> = {}, forbiddenConfirmMs = 100): readonly string[] {
+    source = new ClusterSource({
+      client,
+      store,
+      timings: { settleMs: 30, backoff: { minMs: 5, maxMs: 40 }, absentBackoff: { minMs: 5, maxMs: 40 }, ...timings },
+      forbiddenConfirmMs,
+      interests,
+    });
     source.want(NOTHING);
     const told: string[] = [];
-    const controller = new AbortController();
-    const running = source.run(controller.signal, () =>
+    running = source.run(stop.signal, () =>
       told.push(`${source.state.kind} ${String(heldServices(store, 'default').size)}`),
     );
-    stop.now = () => {
-      controller.abort();
-      return running;
-    };
     return told;
   }
 
-  it('is stale until it is let in, and never says synced of half a world', async () => {
-    const told = start(60_000);
-    await vi.waitFor(() => expect(told).toEqual(['stale 0']));
+  /** Waits until these have been asked for again and again, far beyond the time after which a refusal counts. */
+  async function untilRefusedForLong(...plurals: readonly string[]): Promise<void> {
+    const asked = (wanted: string): number => server.requests.filter(({ plural }) => plural === wanted).length;
+    await vi.waitFor(() => expect(Math.min(...plurals.map(asked))).toBeGreaterThan(20), { timeout: 20_000 });
+  }
+
+  it.each([
+    ['everything', allBut('ingresses', 'ingressclasses', 'services', 'endpointslices', 'secrets')],
+    ['one kind that every cluster has', allBut('services')],
+  ])('is never synced without it when %s is forbidden, and is at once when that is granted', async (_, rules) => {
+    server.access.allow('sluice', rules);
+    const told = start();
+    await vi.waitFor(() => expect(source.state).toMatchObject({ kind: 'stale' }));
+    await untilRefusedForLong('services');
+    expect(new Set(told)).toEqual(new Set(['stale 0']));
+    expect(source.state).toMatchObject({
+      reason: expect.stringMatching(/cannot be read: .*403.*deploy\/ has the rules/),
+    });
     server.access.allow('sluice', everything);
-    await vi.waitFor(() => expect(told.at(-1)).toBe('synced 1'));
+    await vi.waitFor(() => expect(told.at(-1)).toBe('synced 1'), { timeout: 10_000 });
     expect(told).not.toContain('synced 0');
   });
 
-  it('is synced without the kind when it is refused for long', async () => {
-    const told = start(100);
-    await vi.waitFor(() => expect(told).toEqual(['stale 0', 'synced 0']));
-    expect([...store.snapshot.findings.values()].flat()).toMatchObject([{ reason: 'SourceForbidden' }]);
+  it('is never synced while every path is answered with 404', async () => {
+    const mend = server.faults.add({ trouble: { kind: 'status', status: 404 } });
+    const told = start();
+    await untilRefusedForLong('ingresses', 'ingressclasses', 'services', 'endpointslices');
+    expect(new Set(told)).toEqual(new Set(['stale 0']));
+    expect(source.state).toMatchObject({ kind: 'stale', reason: expect.stringMatching(/404.*Every cluster has it/) });
+    mend();
+    await vi.waitFor(() => expect(told.at(-1)).toBe('synced 1'), { timeout: 10_000 });
+  });
+
+  it('does without IngressClasses when they are forbidden for long, says so, and takes them up when they are granted', async () => {
+    server.seed('ingressclasses', [{ metadata: { name: 'edge' }, spec: { controller: 'sluice.dev/ingress' } }]);
+    server.access.allow('sluice', allBut('ingressclasses'));
+    const told = start();
+    await vi.waitFor(() => expect(told.at(-1)).toBe('synced 1'));
+    expect([...store.snapshot.findings.values()].flat()).toMatchObject([
+      { reason: 'SourceForbidden', object: { kind: 'IngressClass' } },
+    ]);
     server.access.allow('sluice', everything);
-    await vi.waitFor(() => expect(heldServices(store, 'default').size).toBe(1));
+    await vi.waitFor(() => expect([...store.snapshot.ingressClasses.keys()]).toEqual(['edge']), { timeout: 10_000 });
+    expect(store.snapshot.findings.size).toBe(0);
+  });
+
+  it('has everything a moment after the grant, although each back-off has grown long, and asks little meanwhile', async () => {
+    server.access.allow('sluice', []);
+    // Ten minutes: only the shared retry can bring it back within this test.
+    const told = start({ backoff: { minMs: 600_000, maxMs: 600_000 }, probe: { refusedMs: 100, outageMs: 600_000 } });
+    await vi.waitFor(() => expect(server.requests.length).toBeGreaterThan(20), { timeout: 20_000 });
+    const before = server.requests.length;
+    server.access.allow('sluice', everything);
+    await vi.waitFor(() => expect(told.at(-1)).toBe('synced 1'), { timeout: 10_000 });
+    // A watch-list each, and what was under way.
+    expect(server.requests.length - before).toBeLessThanOrEqual(2 * 4 + 2);
   });
 });
 
@@ -181,7 +251,7 @@ describe('ClusterSource at the start', () => {
   it('lacks its own kinds, then what is wanted of it, even before it is told what that is', async () => {
     expect(source.state).toEqual({ kind: 'syncing', lacks: 'own' });
     await vi.waitFor(() => expect(told).toEqual([{ kind: 'syncing', lacks: 'wants' }]));
-    source.want({ ...NOTHING, secrets: PersistentMap.from([['default/tls', true]]) });
+    source.want(secrets('tls'));
     expect(source.state).toEqual({ kind: 'syncing', lacks: 'wants' });
     await vi.waitFor(() => expect(told).toEqual([{ kind: 'syncing', lacks: 'wants' }, { kind: 'synced' }]));
   });
@@ -191,4 +261,138 @@ describe('ClusterSource at the start', () => {
     source.want(NOTHING);
     expect(source.state).toEqual({ kind: 'synced' });
   });
+});
+
+describe('objects that a plan wants from an API server', { timeout: 30_000 }, () => {
+  const PATIENCE_MS = 200;
+  const hasRefusals = (query: URLSearchParams): boolean => query.get('fieldSelector') === 'metadata.name=broken';
+
+  let server: FakeApiServer;
+  let client: KubeClient;
+  let store: Store;
+  let source: ClusterSource;
+  let stop: AbortController;
+  let running: Promise<void>;
+
+  beforeEach(async () => {
+    server = await FakeApiServer.start({ bookmarkIntervalMs: 50 });
+    server.seed(
+      'secrets',
+      ['good', 'broken'].map((name) => ({ metadata: { namespace: 'default', name } })),
+    );
+    client = new KubeClient({
+      config: server.config(server.user('sluice', everything)),
+      logger: silentLogger,
+      userAgent: 'contract/1',
+    });
+    store = new Store();
+    const timings = { settleMs: 30, backoff: { minMs: 5, maxMs: 40 }, probe: { refusedMs: 20, outageMs: 20 } };
+    source = new ClusterSource({ client, store, timings, patienceMs: PATIENCE_MS, interests });
+    stop = new AbortController();
+    running = source.run(stop.signal, () => {});
+  });
+  afterEach(async () => {
+    stop.abort();
+    await running;
+    client.close();
+    await server.close();
+  });
+
+  const known = (name: string): unknown =>
+    store.snapshot.secrets.has(`default/${name}`) ? 'found' : store.snapshot.unread.get(`Secret/default/${name}`);
+  const until = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 5 });
+  const untilSynced = (): Promise<void> => until(() => expect(source.state.kind).toBe('synced'));
+
+  it('are read by their names, and no others; that one does not exist is known, and when it comes and goes', async () => {
+    source.want(secrets('good', 'nobody'));
+    expect(source.state.kind).toBe('syncing');
+    expect([known('good'), known('nobody')]).toEqual([undefined, undefined]);
+    await untilSynced();
+    expect([known('good'), known('nobody')]).toEqual(['found', { kind: 'absent' }]);
+    expect([...store.snapshot.secrets.keys()]).toEqual(['default/good']);
+    const seen: unknown[] = [];
+    store.subscribe(() => seen.push(known('nobody')));
+    server.seed('secrets', [{ metadata: { namespace: 'default', name: 'nobody' } }]);
+    await until(() => expect(known('nobody')).toBe('found'));
+    server.unseed('secrets', 'default', 'nobody');
+    await until(() => expect(known('nobody')).toEqual({ kind: 'absent' }));
+    expect(seen, 'there is no moment at which nothing is known').not.toContain(undefined);
+  });
+
+  it('are waited for each on its own, and one that is answered with 500 for ever not for long', async () => {
+    const mend = server.faults.add({
+      resource: 'secrets',
+      when: hasRefusals,
+      trouble: { kind: 'status', status: 500 },
+    });
+    source.want(secrets('good', 'broken'));
+    await until(() => expect(known('good')).toBe('found'));
+    expect(source.state.kind).toBe('syncing');
+    await untilSynced();
+    expect(known('broken')).toEqual({
+      kind: 'unreadable',
+      message: expect.stringContaining('the API server answered 500'),
+    });
+    mend();
+    await until(() => expect(known('broken')).toBe('found'));
+    expect(store.snapshot.unread.size).toBe(0);
+  });
+
+  it('are not waited for when the server says nothing at all', async () => {
+    server.faults.add({ resource: 'secrets', when: hasRefusals, trouble: { kind: 'hang' } });
+    source.want(secrets('broken'));
+    await untilSynced();
+    expect(known('broken')).toEqual({ kind: 'unreadable', message: 'the API server has not answered yet' });
+  });
+
+  it('are not waited for when they are forbidden, and are read when they are granted', async () => {
+    server.access.allow('sluice', allBut('secrets'));
+    source.want(secrets('good'));
+    await until(() =>
+      expect(known('good')).toEqual({
+        kind: 'unreadable',
+        message: expect.stringContaining('the API server answered 403'),
+      }),
+    );
+    await untilSynced();
+    server.access.allow('sluice', everything);
+    await until(() => expect(known('good')).toBe('found'));
+  });
+
+  it('stay what they were when they cannot be read any more, and make nothing else stale', async () => {
+    source.want(secrets('broken'));
+    await until(() => expect(known('broken')).toBe('found'));
+    await untilSynced();
+    server.faults.add({ resource: 'secrets', trouble: { kind: 'status', status: 500 } });
+    server.troubleWatches('reset');
+    const asked = (): number => server.requests.filter(({ plural }) => plural === 'secrets').length;
+    const before = asked();
+    await until(() => expect(asked()).toBeGreaterThan(before + 5));
+    await untilSynced();
+    expect(known('broken')).toBe('found');
+  });
+
+  it('are forgotten when nothing wants them any more', async () => {
+    source.want(secrets('good', 'nobody'));
+    await untilSynced();
+    source.want(NOTHING);
+    expect([known('good'), known('nobody')]).toEqual([undefined, undefined]);
+    expect(store.snapshot.findings.size).toBe(0);
+    await untilSynced();
+  });
+});
+
+it('a process none of whose roles reads Secrets reads none, whatever is wanted', async () => {
+  const server = await FakeApiServer.start({ bookmarkIntervalMs: 50 });
+  const client = new KubeClient({ config: server.config(), logger: silentLogger, userAgent: 'contract/1' });
+  const source = new ClusterSource({ client, store: new Store(), interests: ROLE_INTERESTS.node(undefined) });
+  const stop = new AbortController();
+  const running = source.run(stop.signal, () => {});
+  source.want(secrets('good'));
+  await vi.waitFor(() => expect(source.state.kind).toBe('synced'), { timeout: 10_000 });
+  expect(server.requests.filter(({ plural }) => plural === 'secrets')).toEqual([]);
+  stop.abort();
+  await running;
+  client.close();
+  await server.close();
 });

@@ -20,7 +20,7 @@ function makeDns(store: Store): Promise<SourceWorld> {
   const source = new NameSource({ store, logger: silentLogger, resolve, everyMs: 5 });
   const want = (): void => {
     const names = PersistentMap.from([...answers.keys()].map((name) => [name, true as const] as const));
-    source.want({ secrets: PersistentMap.empty(), names });
+    source.want({ objects: PersistentMap.empty(), names });
   };
   const setQuiet = (value: boolean): Promise<void> => {
     isQuiet = value;

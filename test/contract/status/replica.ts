@@ -111,7 +111,7 @@ export class Replica {
   #compile(): void {
     const plan = this.#compiler.compile(this.#store.snapshot, { nowMs: Date.now(), node: NO_NODE_FACTS });
     this.compiles += 1;
-    this.#source.want({ secrets: plan.wantedSecrets, names: plan.wantedNames });
+    this.#source.want(plan.wants);
     if (this.#source.state.kind !== 'synced') return;
     this.#controller.want(plan);
     this.#report.addresses(plan.status.addresses);

@@ -1,0 +1,42 @@
+import type { RouteSet, TlsClaim } from '../../model/http/route-set.ts';
+import { answerAbout, type Snapshot } from '../../model/snapshot.ts';
+
+/** What is served of an object, and which Secrets it needs. */
+export interface Served {
+  /** Undefined while nothing of it is to be served yet. */
+  readonly routeSet: RouteSet | undefined;
+  /** `namespace/name`. */
+  readonly secrets: readonly string[];
+}
+
+/**
+ * Which version of an object is served. Its newest one, as soon as it is known of every Secret that it names what is in it; until
+ * then the one before, so that a live host keeps its certificate, and nothing of a new object, whose host would come up with a
+ * certificate that no client trusts. A Secret that cannot be read holds the rest up no longer: then only the hosts that name it
+ * keep the Secret that they had.
+ *
+ * @param former makes the RouteSet of the version before, if there is one
+ */
+export function servedOf(newest: RouteSet, former: () => RouteSet | undefined, snapshot: Snapshot): Served {
+  const secrets = secretsOf(newest);
+  const kinds = new Map(secrets.map((secret) => [secret, answerAbout(snapshot, secret).kind]));
+  const known = new Set(kinds.values());
+  const isPending = known.has('pending');
+  if (!isPending && !known.has('unreadable')) return { routeSet: newest, secrets };
+  const before = former();
+  const all = [...new Set([...secrets, ...(before === undefined ? [] : secretsOf(before))])];
+  if (isPending) return { routeSet: before, secrets: all };
+  const tls = newest.tls.map((claim) =>
+    claim.secret !== undefined && kinds.get(claim.secret) === 'unreadable' ? withFormer(claim, before) : claim,
+  );
+  return { routeSet: { ...newest, tls }, secrets: all };
+}
+
+function withFormer(claim: TlsClaim, before: RouteSet | undefined): TlsClaim {
+  const formerSecret = before?.tls.find(({ host, secret }) => host === claim.host && secret !== undefined)?.secret;
+  return { ...claim, formerSecret };
+}
+
+function secretsOf({ tls }: RouteSet): readonly string[] {
+  return [...new Set(tls.flatMap(({ secret }) => secret ?? []))];
+}

@@ -1,0 +1,84 @@
+/**
+ * What of an object outlives its next version. It stands in the Snapshot and not in whoever compiles it, so that the same Snapshot
+ * still gives the same plan.
+ */
+import { ipAddressOf } from '../model/grammar.ts';
+import type { Ingress } from '../model/ingress.ts';
+import { keyOf } from '../model/object.ts';
+import { certificateIn, type Secret } from '../model/secret.ts';
+import type { Service } from '../model/service.ts';
+import { answerAbout, type Former, type Snapshot } from '../model/snapshot.ts';
+import type { Change } from './change.ts';
+
+/**
+ * What `former` is to hold of an object once `change` has been made; undefined where that stays as it is.
+ *
+ * A version that refers to something which is not known yet is not served; the last one that was complete is. So it is kept for as
+ * long as newer ones are not: of three versions within a moment, the first may be the only one that ever was served.
+ */
+export function formerAfter(snapshot: Snapshot, change: Change): Change<'former'> | undefined {
+  switch (change.table) {
+    case 'ingresses':
+      return successor(snapshot, `Ingress/${change.key}`, change.value, snapshot.ingresses.get(change.key), {
+        isSettled: (ingress) => isSettledIngress(snapshot, ingress),
+        keep: (value) => ({ table: 'ingresses', key: change.key, value }),
+      });
+    case 'services':
+      return successor(snapshot, `Service/${change.key}`, change.value, snapshot.services.get(change.key), {
+        isSettled: (service) => isSettledService(snapshot, service),
+        keep: (value) => ({ table: 'services', key: change.key, value }),
+      });
+    default:
+      return undefined;
+  }
+}
+
+interface Succession<T> {
+  /** Whether everything is known that it refers to. */
+  readonly isSettled: (object: T) => boolean;
+  readonly keep: (object: T) => Former;
+}
+
+function successor<T>(
+  snapshot: Snapshot,
+  id: string,
+  after: T | undefined,
+  before: T | undefined,
+  { isSettled, keep }: Succession<T>,
+): Change<'former'> | undefined {
+  if (after === before) return undefined;
+  const forget: Change<'former'> | undefined = snapshot.former.has(id)
+    ? { table: 'former', key: id, value: undefined }
+    : undefined;
+  if (after === undefined || isSettled(after)) return forget;
+  return before !== undefined && isSettled(before) ? { table: 'former', key: id, value: keep(before) } : undefined;
+}
+
+function isSettledIngress(snapshot: Snapshot, { meta, tls }: Ingress): boolean {
+  return tls.every(({ secretName }) => {
+    if (secretName === undefined) return true;
+    const { kind } = answerAbout(snapshot, keyOf({ namespace: meta.namespace, name: secretName }));
+    return kind === 'found' || kind === 'absent';
+  });
+}
+
+function isSettledService({ resolvedNames }: Snapshot, { type, externalName }: Service): boolean {
+  if (type !== 'ExternalName' || externalName === undefined) return true;
+  return ipAddressOf(externalName) !== undefined || resolvedNames.has(externalName);
+}
+
+/** Secrets that took over a certificate, by what was admitted: the same broken object again must give the same Secret again. */
+const heirs = new WeakMap<Secret, Secret>();
+
+/** A Secret that breaks keeps the certificate that it held, until it is mended or gone. */
+export function withLastGood(snapshot: Snapshot, change: Change): Change {
+  if (change.table !== 'secrets' || change.value?.tls.kind !== 'broken') return change;
+  const before = snapshot.secrets.get(change.key);
+  const known = heirs.get(change.value);
+  if (known !== undefined && known === before) return { ...change, value: known };
+  const lastGood = certificateIn(before);
+  if (lastGood === undefined) return change;
+  const heir: Secret = { ...change.value, tls: { ...change.value.tls, lastGood } };
+  heirs.set(change.value, heir);
+  return { ...change, value: heir };
+}
