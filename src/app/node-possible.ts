@@ -2,18 +2,26 @@ import { createSocket, type Socket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
 import { Fault, messageOf } from '../lib/fault.ts';
 import { findKubeProxy } from '../planes/l4/kube-proxy/kube-proxy.ts';
+import { findOtherProxies } from '../planes/l4/other-proxies.ts';
 import { findProgram } from '../planes/l4/kernel/run-program.ts';
 import type { NodeOptions } from './options.ts';
+import { ROLES } from './role.ts';
 
 /** The bit of CAP_NET_ADMIN in a capability set (capabilities(7), linux/capability.h). */
 const NET_ADMIN = 1n << 12n;
 
-/** Why this machine's kernel cannot or should not be programmed; undefined when nothing is in the way. */
+/**
+ * Why this machine's kernel cannot or should not be programmed by a process that nobody told to; undefined when nothing is in the way. A
+ * kube-proxy may be taken over from; beside another one, Sluice programs the kernel only where its role is named.
+ */
 export async function whyNoNode(options: NodeOptions): Promise<string | undefined> {
   if (!(await hasNetAdmin())) return 'it needs root, or CAP_NET_ADMIN';
   if ((await findProgram('nft')) === undefined) return 'nft is not installed (package nftables)';
   const locked = await NodeLock.whyNot();
   if (locked !== undefined) return locked.message;
+  const others = await findOtherProxies();
+  if (others.length > 0)
+    return `${others.join(', ')} is at work here, and may serve Services; where it does not, name the role: --role ${ROLES.join(',')}`;
   const found = options.takesOver ? [] : await findKubeProxy();
   return found.length === 0 ? undefined : `kube-proxy is at work here (${found.join('; ')}); --takeover replaces it`;
 }

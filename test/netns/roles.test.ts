@@ -337,6 +337,28 @@ describe('without --role', () => {
     expect(rules()).toBe('');
   });
 
+  test.each(['cilium_host', 'bpfin.cali', 'kube-dummy-if', 'antrea-gw0', 'ovn-k8s-mp0'])(
+    'the kernel is left to whoever made the interface %s, unless the role is named',
+    async (name) => {
+      run('ip', ['link', 'add', name, 'type', 'bridge']);
+      try {
+        const unnamed = runSluice(['--takeover']);
+        await ready(unnamed);
+        const lines = unnamed.output().split('\n');
+        expect(lines.filter((line) => line.includes('left out'))).toEqual([
+          expect.stringContaining(`interface ${name}`),
+        ]);
+        expect(rules()).toBe('');
+        await stop(unnamed.child);
+        const named = runSluice(['--role', 'node']);
+        await ready(named);
+        expect(rules()).toContain('10.96.0.10 . tcp . 80');
+      } finally {
+        run('ip', ['link', 'delete', name]);
+      }
+    },
+  );
+
   test('a gateway programs no Services', async () => {
     const started = runSluice(['--role', 'gateway']);
     await ready(started);
