@@ -84,6 +84,8 @@ export class Controller implements Role {
     this.#events = hasEvents
       ? new KeyedRunner(new EventPlane(events, 'renewed'), { ...shared, rate: EVENT_RATE })
       : undefined;
+    for (const runner of [this.#status, this.#events])
+      if (runner !== undefined) metrics.backlog(runner.name, () => runner.backlog);
   }
 
   want(plan: Plan): void {
@@ -119,7 +121,8 @@ export class Controller implements Role {
 
   #startLeading(): void {
     const { client, leaseNamespace, installation, logger } = this.#options;
-    this.#term = new AbortController();
+    const term = new AbortController();
+    this.#term = term;
     this.#events?.start();
     const gateways = new GatewayLeases({
       client,
@@ -134,7 +137,7 @@ export class Controller implements Role {
         if (isFirst) this.#status.start();
       },
     });
-    const ended = this.#following.then(() => gateways.run(this.#term.signal));
+    const ended = this.#following.then(() => gateways.run(term.signal));
     ended.catch(crash);
     this.#following = ended.catch(() => {});
   }

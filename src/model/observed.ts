@@ -5,7 +5,7 @@ import type { PublishedAddress } from './service.ts';
 export interface ObservedIngress {
   /** Another one of the same name has another. */
   readonly uid: string;
-  /** `status.loadBalancer.ingress`, whoever wrote it. */
+  /** `status.loadBalancer.ingress`, whoever wrote it. The same list object for all objects that have the same. */
   readonly addresses: readonly PublishedAddress[];
   /** The field managers that own these addresses, sorted. The same list object for all objects that have the same. */
   readonly managers: readonly string[];

@@ -67,6 +67,17 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly #backlogs = new Map<string, () => number>();
+  readonly #waiting = new Gauge({
+    name: 'sluice_writes_waiting',
+    help: 'Objects that are still to be written, or were refused and are tried again.',
+    labelNames: ['plane'],
+    registers: [this.#registry],
+    collect: () => {
+      for (const [plane, count] of this.#backlogs) this.#waiting.set({ plane }, count());
+    },
+  });
+
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
     for (const reason of ['adopted', 'crashed', 'hung', 'out-of-step']) this.#reloads.inc({ reason }, 0);
@@ -84,6 +95,11 @@ export class Metrics {
     this.#applies.inc({ plane, result: 'success' });
     this.#changes.inc({ plane }, result.changes);
     this.#latency.observe({ plane }, result.waitedMs / 1000);
+  }
+
+  /** `count` is asked whenever the metrics are. */
+  backlog(plane: string, count: () => number): void {
+    this.#backlogs.set(plane, count);
   }
 
   failed(plane: string): void {

@@ -206,6 +206,7 @@ describe('KeyedRunner', () => {
     runner.start();
     await pass(0);
     expect(board.writes).toHaveLength(100);
+    expect(runner.backlog).toBe(900);
     await pass(10_000);
     expect(board.writes).toHaveLength(300);
     expect(board.peak).toBe(8);

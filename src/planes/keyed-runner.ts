@@ -44,8 +44,8 @@ export class KeyedRunner<Want, Seen> {
   #want = PersistentMap.empty<Want>();
   #seen = PersistentMap.empty<Seen>();
   readonly #items = new Map<string, KeyedItem<Want, Seen>>();
-  /** Items to look at, the longest waiting first. */
-  readonly #queue = new Set<string>();
+  /** Items to look at, the longest waiting first, and since when, on the clock of `performance.now()`. */
+  readonly #queue = new Map<string, number>();
   #isStarted = false;
   #signal: AbortSignal | undefined;
   readonly #writes = new Set<Promise<void>>();
@@ -61,9 +61,15 @@ export class KeyedRunner<Want, Seen> {
     this.#bucket = new TokenBucket(options.rate);
   }
 
+  get name(): string {
+    return this.#plane.name;
+  }
+
   /** Items that wait for a write, are being written, or were refused and are to be tried again. */
   get backlog(): number {
-    return [...this.#items.values()].filter((item) => item.dueSinceMs !== undefined).length;
+    const isBehind = ([key, item]: readonly [string, KeyedItem<Want, Seen>]): boolean =>
+      item.dueSinceMs !== undefined && !this.#queue.has(key);
+    return this.#queue.size + [...this.#items].filter(isBehind).length;
   }
 
   /** Sets what is wanted, by key; values that are the same object are no news. */
@@ -128,15 +134,19 @@ export class KeyedRunner<Want, Seen> {
     const item = this.#items.get(key);
     if (item?.isUnderWay === true) item.isDirty = true;
     // One that is held back is compared with the newest wish when its time has come.
-    else if (item?.isHeldBack !== true) this.#queue.add(key);
+    else if (item?.isHeldBack !== true) this.#queueUp(key);
+  }
+
+  #queueUp(key: string): void {
+    if (!this.#queue.has(key)) this.#queue.set(key, performance.now());
   }
 
   /** Begins as many writes as may be. */
   #pump(): void {
     if (this.#signal === undefined || this.#signal.aborted) return;
-    for (const key of this.#queue) {
+    for (const [key, sinceMs] of this.#queue) {
       if (this.#writes.size >= (this.#isInTrouble ? 1 : CONCURRENCY)) return;
-      const write = this.#dueWrite(key);
+      const write = this.#dueWrite(key, sinceMs);
       if (write === undefined) {
         this.#queue.delete(key);
         continue;
@@ -153,7 +163,7 @@ export class KeyedRunner<Want, Seen> {
   }
 
   /** What is to be written for an item now; undefined when nothing is, or its time has not come. */
-  #dueWrite(key: string): ItemWrite<Seen> | undefined {
+  #dueWrite(key: string, sinceMs: number): ItemWrite<Seen> | undefined {
     const want = this.#want.get(key);
     const seen = this.#seen.get(key);
     const item = this.#items.get(key);
@@ -165,7 +175,7 @@ export class KeyedRunner<Want, Seen> {
     }
     const remembered = item ?? new KeyedItem<Want, Seen>();
     this.#items.set(key, remembered);
-    remembered.dueSinceMs ??= performance.now();
+    remembered.dueSinceMs ??= sinceMs;
     const delayMs = remembered.rewriteDelayMs(want);
     if (delayMs <= 0) return write;
     remembered.holdBack(delayMs, () => this.#wake(key));
@@ -225,7 +235,7 @@ export class KeyedRunner<Want, Seen> {
     } finally {
       item.isUnderWay = false;
       if (!this.#isStarted) this.#forget(key);
-      else if (item.isDirty && !item.isHeldBack) this.#queue.add(key);
+      else if (item.isDirty && !item.isHeldBack) this.#queueUp(key);
     }
   }
 

@@ -78,18 +78,22 @@ describe('replicas and other writers', () => {
     const flags = ['--publish-status-address=192.0.2.81', '--lease-namespace=sluice-system', '--no-access-log'];
     const other = await Lab.forCluster(kubeconfig, flags);
     const history = await StatusHistory.of(shop, 'web');
+    const both = '192.0.2.80 192.0.2.81';
     try {
       await other.start();
+      await shop.expectAddress('web', both);
       const failures = await shop.failuresDuring(async () => {
         await shop.lab.signal('SIGKILL');
-        await shop.expectAddress('web', '192.0.2.81');
+        // The lead changes after 15 seconds, and then the Lease of the one that was killed lasts 40 more.
+        await shop.expectAddress('web', '192.0.2.81', 90_000);
       });
       // HAProxy outlives the Sluice that was killed.
       expect(failures).toEqual([]);
       await shop.lab.start();
+      await shop.expectAddress('web', both);
       await other.stop();
       await shop.expectAddress('web', '192.0.2.80');
-      expect(history.seen).toEqual(['192.0.2.80', '192.0.2.81', '192.0.2.80']);
+      expect(history.seen).toEqual(['192.0.2.80', both, '192.0.2.81', both, '192.0.2.80']);
     } finally {
       await history.end();
       await other.stop();

@@ -124,8 +124,9 @@ export class Shop {
   }
 
   /** Waits until Sluice has written `address` into the status of an Ingress. */
-  async expectAddress(name: string, address: string = ADDRESS): Promise<void> {
-    await this.lab.until(`the address ${address} of ${name}`, async () => (await this.addresses(name)) === address);
+  async expectAddress(name: string, address: string = ADDRESS, limitMs?: number): Promise<void> {
+    const isWritten = async (): Promise<boolean> => (await this.addresses(name)) === address;
+    await this.lab.until(`the address ${address} of ${name}`, isWritten, limitMs);
   }
 
   /** The addresses in the status of an Ingress. */

@@ -2,6 +2,7 @@ import { isRecord } from '../../lib/is-record.ts';
 import { hostnameOf, ipAddressOf } from '../../model/grammar.ts';
 import type { Kind } from '../../model/kinds.ts';
 import type { ObservedIngress } from '../../model/observed.ts';
+import { addressText } from '../../model/published-address.ts';
 import type { PublishedAddress } from '../../model/service.ts';
 import type { ObservedChange } from '../change.ts';
 
@@ -21,9 +22,10 @@ export function observe(kind: Kind, raw: Json, key: string): ObservedChange | un
 export function observeIngress(raw: Json): ObservedIngress {
   const metadata = recordAt(raw, 'metadata');
   const { uid } = metadata;
+  const addresses = listAt(recordAt(recordAt(raw, 'status'), 'loadBalancer'), 'ingress').flatMap(addressOf);
   return {
     uid: typeof uid === 'string' ? uid : '',
-    addresses: listAt(recordAt(recordAt(raw, 'status'), 'loadBalancer'), 'ingress').flatMap(addressOf),
+    addresses: shared(addresses, addresses.map(addressText), addressLists),
     managers: managersOf(metadata, 'loadBalancer'),
   };
 }
@@ -43,19 +45,21 @@ function managersOf(metadata: Json, field: string): readonly string[] {
     const status = recordAt(recordAt(record, 'fieldsV1'), 'f:status');
     return `f:${field}` in status && typeof record['manager'] === 'string' ? [record['manager']] : [];
   });
-  return shared([...new Set(managers)].sort());
+  const sorted = [...new Set(managers)].sort();
+  return shared(sorted, sorted, managerLists);
 }
 
-/** Lists of managers are few, and objects are many. */
-const lists = new Map<string, readonly string[]>();
+/** There are few different lists of managers and of addresses, and many objects that have them. */
+const managerLists = new Map<string, readonly string[]>();
+const addressLists = new Map<string, readonly PublishedAddress[]>();
 const MAX_LISTS = 1_000;
 
-function shared(managers: readonly string[]): readonly string[] {
-  const key = managers.join('\n');
-  const known = lists.get(key);
-  if (known !== undefined) return known;
-  if (lists.size < MAX_LISTS) lists.set(key, managers);
-  return managers;
+function shared<T>(list: readonly T[], texts: readonly string[], known: Map<string, readonly T[]>): readonly T[] {
+  const key = texts.join('\n');
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  if (known.size < MAX_LISTS) known.set(key, list);
+  return list;
 }
 
 function recordAt(record: Json, name: string): Json {
