@@ -36,8 +36,10 @@ interface Case {
 const authority = new Authority('authority');
 const good = authority.issue('a.test', ['a.test']);
 
-function service(rest = 'ports: [{ port: 80 }]'): string {
-  return `---\n{ apiVersion: v1, kind: Service, metadata: { name: web }, spec: { ${rest} } }\n`;
+const ENDPOINTS = `---\n{ apiVersion: v1, kind: Endpoints, metadata: { name: web }, subsets: [{ addresses: [{ ip: 192.0.2.1 }], ports: [{ port: 8080 }] }] }\n`;
+
+function service(rest = 'ports: [{ port: 80 }]', endpoints = ENDPOINTS): string {
+  return `---\n{ apiVersion: v1, kind: Service, metadata: { name: web }, spec: { ${rest} } }\n${endpoints}`;
 }
 
 function ingress(spec: string, metadata = 'name: a'): string {
@@ -82,7 +84,7 @@ const node: Partial<CompileSettings> = {
 };
 
 function services(...specs: readonly string[]): Case {
-  const text = specs.map((spec, index) => service(spec).replace('name: web', `name: web-${String(index)}`));
+  const text = specs.map((spec, index) => service(spec, '').replace('name: web', `name: web-${String(index)}`));
   return { files: { 'a.yaml': text.join('') }, settings: node };
 }
 
@@ -90,7 +92,7 @@ const POOL =
   '---\n{ apiVersion: metallb.io/v1beta1, kind: IPAddressPool, metadata: { name: small, namespace: metallb-system }, spec: { addresses: [192.0.2.1-192.0.2.1] } }\n';
 
 function balancer(name: string, annotations: string, spec = ''): string {
-  return service(`${spec} type: LoadBalancer, ports: [{ port: 80 }]`).replace(
+  return service(`${spec} type: LoadBalancer, ports: [{ port: 80 }]`, '').replace(
     'name: web',
     `name: ${name}, annotations: { ${annotations} }`,
   );
@@ -105,9 +107,12 @@ function balanced(...texts: readonly string[]): Case {
 const cases: Readonly<Record<FindingReason, Case>> = {
   ManifestUnreadable: { files: { 'a.yaml': 'kind: [unclosed' } },
   ObjectMalformed: { files: { 'a.yaml': service('ports: 5') } },
-  ObjectTooLarge: { files: { 'a.yaml': service(`ports: [], x: "${'x'.repeat(2 ** 20)}"`) } },
+  ObjectTooLarge: { files: { 'a.yaml': service(`ports: [], externalName: "${'x'.repeat(2 ** 20)}"`) } },
   NameInvalid: only('', 'name: "A;"'),
-  ObjectDuplicate: { files: { 'a.yaml': service(), 'b.yaml': service() } },
+  ObjectDuplicate: { files: { 'a.yaml': service(), 'b.yaml': service(undefined, '') } },
+  FieldUnknown: { files: { 'a.yaml': service('ports: [{ port: 80 }], selectors: {}') } },
+  PathWildcard: only(rules(`path: "/*", ${WEB}`)),
+  RuleSplit: only(`rules: [{ host: a.test }, { http: { paths: [{ path: /, ${WEB} }] } }]`),
   HostInvalid: {
     ...only(`${rules(`path: /, ${WEB}`, 'a;b')}, defaultBackend: { service: { name: web, port: { number: 80 } } }`),
   },
@@ -180,6 +185,13 @@ const cases: Readonly<Record<FindingReason, Case>> = {
     files: { 'a.yaml': service('type: ExternalName, externalName: 127.0.0.1') + ingress(use) },
     settings: { allowsLocalExternalNames: false },
   },
+  EndpointSliceUnowned: {
+    files: {
+      'a.yaml': '{ apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: { name: a }, endpoints: [] }',
+    },
+  },
+  EndpointsMissing: { files: { 'a.yaml': service('ports: [{ port: 80 }]', '') + ingress(use) } },
+  EndpointPortMissing: { files: { 'a.yaml': service('ports: [{ name: http, port: 80 }]') + ingress(use) } },
   AddressInvalid: { files: { 'a.yaml': service('ports: [{ port: 80 }], externalIPs: [1.2.3]') } },
   PortInvalid: { files: { 'a.yaml': service('ports: [{ port: 0 }]') } },
   VirtualAddressConflict: services(

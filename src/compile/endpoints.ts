@@ -15,18 +15,21 @@ export interface ServiceEndpoint {
  * The endpoints of one Service port from all slices of its Service, merged and sorted by address and
  * port. They are matched by the port's name and protocol; targetPort is never read, because whoever
  * wrote the slices has resolved it (discovery.k8s.io/v1 EndpointPort).
- *
- * Legacy Endpoints count only where there are no slices, because in a cluster they are mirrored into slices.
  */
 export function endpointsOf(port: ServicePort, slices: readonly EndpointSlice[]): readonly ServiceEndpoint[] {
-  const modern = slices.filter((slice) => slice.kind === 'EndpointSlice');
   const found = new Map<string, ServiceEndpoint>();
-  for (const { ports, endpoints } of (modern.length > 0 ? modern : slices).flatMap((slice) => slice.subsets)) {
+  for (const { ports, endpoints } of slicesThatCount(slices).flatMap((slice) => slice.subsets)) {
     const matching = ports.filter((item) => isOf(item, port));
     for (const { port: number } of matching)
       for (const endpoint of endpoints) collect(found, { ...endpoint, port: number });
   }
   return [...found.values()].sort(byAddress);
+}
+
+/** Legacy Endpoints count only where there are no slices, because in a cluster they are mirrored into slices. */
+export function slicesThatCount(slices: readonly EndpointSlice[]): readonly EndpointSlice[] {
+  const modern = slices.filter((slice) => slice.kind === 'EndpointSlice');
+  return modern.length > 0 ? modern : slices;
 }
 
 function isOf(slicePort: EndpointPort, port: ServicePort): boolean {

@@ -1,9 +1,12 @@
-/** The candidate that somebody who wrote `text` most likely meant, or undefined where none is near. Case does not count. */
-export function nearestOf(text: string, candidates: Iterable<string>): string | undefined {
+/**
+ * The candidate that somebody who wrote `text` most likely meant, or undefined where none is near: a letter in four may be wrong, and at
+ * most `mostWrong`. Case does not count.
+ */
+export function nearestOf(text: string, candidates: Iterable<string>, mostWrong = Infinity): string | undefined {
   let nearest: string | undefined;
   let best = Infinity;
   for (const candidate of candidates) {
-    const room = Math.max(1, Math.floor(Math.min(text.length, candidate.length) / 4));
+    const room = Math.min(mostWrong, Math.max(1, Math.floor(Math.min(text.length, candidate.length) / 4)));
     if (Math.abs(text.length - candidate.length) > room) continue;
     const distance = editDistance(text.toLowerCase(), candidate.toLowerCase());
     if (distance > room || distance >= best) continue;

@@ -44,6 +44,12 @@ export const FINDING_CODES = {
     title: 'Two documents describe the same object.',
     remedy: 'Remove one of the two.',
   },
+  FieldUnknown: {
+    code: 'SLU106',
+    severity: 'warning',
+    title: 'An object in a file has a field that its kind does not have; the field has no effect.',
+    remedy: 'Compare the name with the API reference of the kind; case counts.',
+  },
   HostInvalid: {
     code: 'SLU201',
     severity: 'error',
@@ -119,8 +125,8 @@ export const FINDING_CODES = {
   IngressEmpty: {
     code: 'SLU213',
     severity: 'warning',
-    title: 'An Ingress has neither rules nor a default backend; there is nothing to serve.',
-    remedy: 'Add spec.rules or spec.defaultBackend.',
+    title: 'An Ingress has no usable rule and no default backend; there is nothing to serve.',
+    remedy: 'Add spec.rules or spec.defaultBackend, or correct what else is reported of it.',
   },
   AccessRestrictionIgnored: {
     code: 'SLU214',
@@ -142,6 +148,20 @@ export const FINDING_CODES = {
       'An Ingress restricts access by annotations that Sluice does not implement; rather than let everybody in, all of its paths answer 503.',
     remedy:
       'If everybody may come, or something else restricts access (the application, a proxy before Sluice, a firewall), remove the annotations.',
+  },
+  PathWildcard: {
+    code: 'SLU217',
+    severity: 'warning',
+    title:
+      'A path ends in "/*" or "/**", which has no special meaning in an Ingress; it matches these characters alone.',
+    remedy: 'Write the path without it, with pathType Prefix.',
+  },
+  RuleSplit: {
+    code: 'SLU218',
+    severity: 'warning',
+    title:
+      'An Ingress has a rule with a host and no paths, and next to it one with paths and no host; the paths are served for every host.',
+    remedy: 'If both belong together, make one item of the list of them: host and http under one dash.',
   },
   SecretNotFound: {
     code: 'SLU301',
@@ -287,6 +307,26 @@ export const FINDING_CODES = {
     title:
       'An ExternalName Service leads to the machine that Sluice runs on, or to an address reserved for what surrounds it; no request is sent there.',
     remedy: 'Name a host elsewhere, or ask the operator to run Sluice with --local-external-names allow.',
+  },
+  EndpointSliceUnowned: {
+    code: 'SLU414',
+    severity: 'warning',
+    title: 'An EndpointSlice does not say which Service it belongs to; nobody uses its endpoints.',
+    remedy: 'Set the label kubernetes.io/service-name to the name of the Service.',
+  },
+  EndpointsMissing: {
+    code: 'SLU415',
+    severity: 'warning',
+    title: 'A Service in a folder of manifests has no EndpointSlice; requests for it are answered 503.',
+    remedy:
+      'Write an EndpointSlice with the label kubernetes.io/service-name and the addresses of the servers: without a cluster, nobody makes one from the selector.',
+  },
+  EndpointPortMissing: {
+    code: 'SLU416',
+    severity: 'error',
+    title: 'The endpoints of a Service have no port that fits a port of the Service; requests for it are answered 503.',
+    remedy:
+      'Give the port of the EndpointSlice the name and the protocol of the port of the Service, or in a cluster correct targetPort.',
   },
   SourceForbidden: {
     code: 'SLU501',

@@ -37,9 +37,9 @@ export function finding(
 /** The API server takes no longer messages of Events than 1024 bytes; field and remedy go into the same one. */
 const MAX_MESSAGE = 500;
 
-/** Messages quote what users wrote, and are read in terminals and logs: control characters are shown, not sent; much is cut. */
+/** Messages quote what users wrote, and are read in terminals and logs: what cannot be seen is shown, not sent; much is cut. */
 function printable(text: string): string {
-  const shown = cut(text).replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (character) => {
+  const shown = cut(text).replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, (character) => {
     const point = character.codePointAt(0) ?? 0;
     return `\\u{${point.toString(16)}}`;
   });

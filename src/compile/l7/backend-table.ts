@@ -8,7 +8,8 @@ import type { ResolvedName } from '../../model/snapshot.ts';
 import { DependencyIndex } from '../dependency-index.ts';
 import type { BackendId, BackendPlan, ServerPlan } from '../plan.ts';
 import type { CompileSettings, NodeFacts } from '../settings.ts';
-import { backendOf } from './backend.ts';
+import { backendOf, portOf } from './backend.ts';
+import { endpointFindings } from './endpoint-findings.ts';
 import { externalTarget } from './external-name.ts';
 import type { L7Input } from './l7-input.ts';
 
@@ -26,12 +27,12 @@ export class BackendTable {
   readonly #used = new Map<string, UsedPort>();
   readonly #idOfPort = new Map<string, BackendId>();
   readonly #dirty = new Set<string>();
-  readonly #settings: Pick<CompileSettings, 'allowsLocalExternalNames'>;
+  readonly #settings: Pick<CompileSettings, 'allowsLocalExternalNames' | 'mode'>;
   #node: NodeFacts | undefined;
   plans = PersistentMap.empty<BackendPlan>();
   wantedNames = PersistentMap.empty<true>();
 
-  constructor(settings: Pick<CompileSettings, 'allowsLocalExternalNames'>) {
+  constructor(settings: Pick<CompileSettings, 'allowsLocalExternalNames' | 'mode'>) {
     this.#settings = settings;
   }
 
@@ -95,13 +96,14 @@ export class BackendTable {
     this.#want(key, [...new Set([service, served].flatMap((item) => nameOf(item) ?? []))]);
     this.#portsOfService.set(key, [used.service]);
     const external = externalTarget(served, resolvedNames, this.#settings.allowsLocalExternalNames, input.facts);
-    const plan = backendAs(service, served, used.port, input.slicesOf(used.service), external.addresses);
+    const slices = input.slicesOf(used.service);
+    const plan = backendAs(service, served, used.port, slices, external.addresses);
     const earlier = this.#idOfPort.get(key);
     if (earlier !== undefined && earlier !== plan.id) this.plans = this.plans.delete(earlier);
     this.#idOfPort.set(key, plan.id);
     const known = this.plans.get(plan.id);
     if (known === undefined || !sameServers(known.servers, plan.servers)) this.plans = this.plans.set(plan.id, plan);
-    return external.findings;
+    return [...external.findings, ...endpointFindings(service, portOf(service, used.port), slices, this.#settings)];
   }
 
   #forget(key: string, isUsed: boolean): void {

@@ -6,6 +6,11 @@ import type { BackendId, BackendPlan, BackendProtocol, ServerPlan } from '../pla
 /** `appProtocol` values that mean HTTP/2 without TLS (KEP-3726; `grpc` is what gRPC users write). */
 const H2C_PROTOCOLS: ReadonlySet<string> = new Set(['kubernetes.io/h2c', 'grpc', 'h2c']);
 
+/** The port of a Service that a route names by its number: what it forwards speaks TCP. */
+export function portOf(service: Service | undefined, number: number): ServicePort | undefined {
+  return service?.ports.find((item) => item.port === number && item.protocol === 'TCP');
+}
+
 /** How the servers behind a Service port are spoken to. */
 export function protocolOf(port: ServicePort | undefined): BackendProtocol {
   return port?.appProtocol !== undefined && H2C_PROTOCOLS.has(port.appProtocol) ? 'h2c' : 'http';
@@ -29,7 +34,7 @@ export function backendOf(
   external: readonly IpAddress[],
 ): BackendPlan {
   const { namespace, name } = service.meta;
-  const port = service.ports.find((item) => item.port === portNumber && item.protocol === 'TCP');
+  const port = portOf(service, portNumber);
   const protocol = protocolOf(port);
   const servers =
     service.type === 'ExternalName'

@@ -10,7 +10,7 @@ import { DependencyIndex } from '../dependency-index.ts';
 import { ANY_HOST, HOST_PREFIX, type CertificateId, type HostPlan, type L7Plan } from '../plan.ts';
 import type { CompileSettings } from '../settings.ts';
 import { BackendTable } from './backend-table.ts';
-import { backendId, protocolOf } from './backend.ts';
+import { backendId, portOf, protocolOf } from './backend.ts';
 import { CertificateTable } from './certificate-table.ts';
 import { certificateFor, certificateId, defaultCertificateFindings } from './certificate.ts';
 import { hostPlan, wildcardAbove, type HostTls, type OwnedRule } from './host.ts';
@@ -118,8 +118,7 @@ export class L7Compiler {
     const all = isTlsOnly ? this.#redirectedRulesAbove(host, tls, input) : own;
     const { plan, findings: conflicts } = hostPlan(host, all, tls, (namespace, service, port) => {
       const object = input.snapshot.services.get(`${namespace}/${service}`);
-      const declared = object?.ports.find((item) => item.port === port && item.protocol === 'TCP');
-      return backendId(namespace, service, port, protocolOf(declared));
+      return backendId(namespace, service, port, protocolOf(portOf(object, port)));
     });
     const isEmpty = all.length === 0;
     this.#hosts = isEmpty && tls.certificate === undefined ? this.#hosts.delete(host) : this.#hosts.set(host, plan);

@@ -1,12 +1,13 @@
 import { isDnsLabel, isDnsSubdomain } from '../../model/grammar.ts';
 import type { Finding } from '../../model/finding.ts';
-import { ALL_KINDS, apiVersionOfKind, groupVersionOf, isKind, rowOf, type Kind } from '../../model/kinds.ts';
+import { isKind, rowOf, type Kind } from '../../model/kinds.ts';
 import { idOf, keyOf, type ObjectMeta, type ObjectRef } from '../../model/object.ts';
 import type { Change, ObservedChange } from '../change.ts';
 import { admitAddressPool } from './address-pool.ts';
 import { admitEndpoints, admitEndpointSlice } from './endpoints.ts';
-import { Field, Findings, isRecord, shown } from './field.ts';
+import { Field, Findings, isRecord, shown, type Origin } from './field.ts';
 import { admitIngress, admitIngressClass } from './ingress.ts';
+import { reportUnknownFields } from './known-fields.ts';
 import { admitNamespace } from './namespace.ts';
 import { admitNode } from './node.ts';
 import { observe } from './observe.ts';
@@ -44,7 +45,7 @@ const ADMIT: Readonly<Record<Kind, Admit>> = {
  * What cannot be understood becomes a Finding with its JSON path, and as much of the rest as is
  * safe is kept: one bad host does not take the other hosts of its Ingress down.
  */
-export function admitObject(raw: unknown): Admission | undefined {
+export function admitObject(raw: unknown, origin: Origin = 'manifest'): Admission | undefined {
   if (!isRecord(raw)) return undefined;
   const { apiVersion, kind } = raw;
   if (!isKind(kind) || typeof apiVersion !== 'string') return undefined;
@@ -61,30 +62,17 @@ export function admitObject(raw: unknown): Admission | undefined {
     namespace: isNameable ? namespace : '',
     name: isNameable ? name : safeName(name),
   };
-  const findings = new Findings(ref);
+  const findings = new Findings(ref, origin);
   if (!isNameable) {
     const field = isDnsSubdomain(name) ? 'metadata.namespace' : 'metadata.name';
     findings.add('NameInvalid', field, `${shown(field === 'metadata.name' ? name : namespace)} is not a valid name`);
     return { ref, change: undefined, findings: findings.list, observed: undefined };
   }
-  const change = ADMIT[kind](new Field(raw, '', findings), metaOf(metadata, ref));
+  const root = new Field(raw, '', findings);
+  // Before the rest: what an absent field would open stays closed where one is there that may be it, misspelt.
+  if (origin === 'manifest') reportUnknownFields(root, kind);
+  const change = ADMIT[kind](root, metaOf(metadata, ref));
   return { ref, change, findings: findings.list, observed: observe(kind, raw, keyOf(ref)) };
-}
-
-/** API groups in which people look for the kinds that Sluice reads. */
-const GROUPS: ReadonlySet<string> = new Set(
-  ALL_KINDS.flatMap((kind) => rowOf(kind).apiVersions.map((apiVersion) => groupVersionOf(apiVersion).group)),
-);
-
-/**
- * The apiVersion to write instead, of an object that has a kind which Sluice reads in a version of Kubernetes which has no such kind.
- * Kinds of the same name in other groups, such as Knative's Service, are none of our business.
- */
-export function apiVersionMeant(raw: unknown): string | undefined {
-  if (!isRecord(raw) || typeof raw['apiVersion'] !== 'string') return undefined;
-  const { apiVersion, kind } = raw;
-  if (!isKind(kind) || !GROUPS.has(groupVersionOf(apiVersion).group)) return undefined;
-  return rowOf(kind).apiVersions.includes(apiVersion) ? undefined : apiVersionOfKind(kind);
 }
 
 /** The key of an object's Findings in the Store. */

@@ -25,6 +25,8 @@ function endpoints(subsets: string): Admitted {
   return admit(`{ apiVersion: v1, kind: Endpoints, metadata: { name: web }, subsets: ${subsets} }`);
 }
 
+const UNOWNED = 'EndpointSliceUnowned metadata.labels["kubernetes.io/service-name"]';
+
 describe('admitEndpointSlice', () => {
   it('reads ports and addresses', () => {
     const { slice: found, told } = slice(
@@ -56,11 +58,17 @@ describe('admitEndpointSlice', () => {
   });
 
   it.each([
-    ['no Service', 'labels: {}', ''],
-    ['a Service whose name is none', 'labels: { kubernetes.io/service-name: "a;b" }', ''],
-    ['names in place of addresses', 'labels: { kubernetes.io/service-name: web }', 'addressType: FQDN'],
-  ])('passes over one with %s', (_, metadata, rest) => {
-    expect(slice(rest, metadata)).toEqual({ slice: undefined, told: [] });
+    ['no Service', 'labels: {}', '', [UNOWNED]],
+    ['no labels', 'annotations: {}', '', [UNOWNED]],
+    ['a Service whose name is none', 'labels: { kubernetes.io/service-name: "a;b" }', '', [UNOWNED]],
+    ['names in place of addresses', 'labels: { kubernetes.io/service-name: web }', 'addressType: FQDN', []],
+  ])('passes over one with %s', (_, metadata, rest, told) => {
+    expect(slice(rest, metadata)).toEqual({ slice: undefined, told });
+  });
+
+  it("says nothing of one without a Service in a cluster, where it is others' own affair", () => {
+    const raw = { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 's' }, endpoints: [] };
+    expect(admitObject(raw, 'api-server')?.findings).toEqual([]);
   });
 
   it('passes over a port without a number, which means all ports', () => {

@@ -10,7 +10,7 @@ import {
 } from '../../model/service.ts';
 import type { Change } from '../change.ts';
 import { admitEndpointAddress } from './address.ts';
-import type { Field } from './field.ts';
+import { shown, type Field } from './field.ts';
 import { protocolOf } from './service.ts';
 
 const SERVICE_LABEL = 'kubernetes.io/service-name';
@@ -19,7 +19,12 @@ const SERVICE_LABEL = 'kubernetes.io/service-name';
 export function admitEndpointSlice(raw: Field, meta: ObjectMeta): Change | undefined {
   const service = raw.at('metadata').at('labels').at(SERVICE_LABEL).text();
   const addressType = raw.at('addressType').text() ?? 'IPv4';
-  if (service === undefined || !isDnsSubdomain(service) || addressType === 'FQDN') return undefined;
+  if (service === undefined || !isDnsSubdomain(service)) {
+    // In a cluster, slices without a Service are others' own affair.
+    if (raw.origin === 'manifest') reportLabel(raw, meta, service);
+    return undefined;
+  }
+  if (addressType === 'FQDN') return undefined;
   const places = new Map<string, Placement>();
   const value: EndpointSlice = {
     meta,
@@ -33,6 +38,17 @@ export function admitEndpointSlice(raw: Field, meta: ObjectMeta): Change | undef
     ],
   };
   return { table: 'endpointSlices', key: keyOf(meta), value };
+}
+
+function reportLabel(raw: Field, { name }: ObjectMeta, service: string | undefined): void {
+  const label = raw.at('metadata').at('labels').at(SERVICE_LABEL);
+  if (service === undefined)
+    label.add('EndpointSliceUnowned', 'there is no such label, so that no Service has these endpoints');
+  else
+    label.add(
+      'EndpointSliceUnowned',
+      `${shown(service)} is not the name of a Service, so that ${name} belongs to none`,
+    );
 }
 
 function admitPort(field: Field): readonly EndpointPort[] {

@@ -2,21 +2,28 @@ import { finding, type Finding } from '../../model/finding.ts';
 import type { FindingReason } from '../../model/codes.ts';
 import type { ObjectRef } from '../../model/object.ts';
 
+/** Where a raw object comes from. An API server has validated it and dropped its unknown fields; those that it has are new, not wrong. */
+export type Origin = 'manifest' | 'api-server';
+
 /** Where the Findings of one object are gathered while it is admitted. */
 export class Findings {
   readonly ref: ObjectRef;
+  readonly origin: Origin;
   readonly list: Finding[] = [];
+  /** Paths of objects in which an unknown field stands, with its name. */
+  readonly unknownFields = new Map<string, readonly string[]>();
   /** A field that is read for two purposes has one mistake. */
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
 
-  constructor(ref: ObjectRef) {
+  constructor(ref: ObjectRef, origin: Origin) {
     this.ref = ref;
+    this.origin = origin;
   }
 
   add(reason: FindingReason, field: string, message: string, remedy?: string): void {
     const mistake = `${reason} ${field} ${message}`;
-    if (this.#told.has(mistake)) return;
-    this.#told.add(mistake);
+    if (this.#reported.has(mistake)) return;
+    this.#reported.add(mistake);
     this.list.push(finding(reason, this.ref, field, message, remedy));
   }
 }
@@ -36,6 +43,10 @@ export class Field {
     this.#findings = findings;
   }
 
+  get origin(): Origin {
+    return this.#findings.origin;
+  }
+
   get isAbsent(): boolean {
     return this.#value === undefined;
   }
@@ -45,8 +56,30 @@ export class Field {
     return this.isAbsent || (Array.isArray(this.#value) && this.#value.length === 0);
   }
 
-  /** The member `name` of an object; absent in anything that is none. */
+  get isObject(): boolean {
+    return isRecord(this.#value);
+  }
+
+  get isList(): boolean {
+    return Array.isArray(this.#value);
+  }
+
+  /**
+   * Names of its members that its kind does not have. Where a field is absent, one of them may well be that field, misspelt: what its
+   * absence would open to everybody has to stay closed.
+   */
+  get unknownNames(): readonly string[] {
+    return this.#findings.unknownFields.get(this.path) ?? [];
+  }
+
+  /** Remembers a member that its kind does not have; whoever calls reports it. */
+  markUnknown(name: string): void {
+    this.#findings.unknownFields.set(this.path, [...this.unknownNames, name]);
+  }
+
+  /** The member `name` of an object; anything that is none has a Finding, and no members. */
   at(name: string): Field {
+    if (!this.isAbsent && !this.isObject) this.#wrong('an object');
     const path =
       this.path === '' ? name : /^[A-Za-z0-9]+$/.test(name) ? `${this.path}.${name}` : `${this.path}["${name}"]`;
     return new Field(isRecord(this.#value) ? this.#value[name] : undefined, path, this.#findings);

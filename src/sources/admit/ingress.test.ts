@@ -22,6 +22,8 @@ function admit(spec: string, { annotations = '{}', apiVersion = 'networking.k8s.
 
 const WEB = 'backend: { service: { name: web, port: { number: 80 } } }';
 const EXPRESSION_REMEDY = 'A regular expression needs pathType ImplementationSpecific.';
+const ANNOTATION_REMEDY =
+  'A regular expression needs pathType ImplementationSpecific and the annotation nginx.ingress.kubernetes.io/use-regex: "true".';
 const REGEX = { annotations: '{ nginx.ingress.kubernetes.io/use-regex: "true" }' };
 
 function rule(path: string): string {
@@ -105,7 +107,7 @@ describe('admitIngress', () => {
       `PathInvalid ${PATH}.path`,
       false,
     ],
-    ['a number as the path', `path: 5, pathType: Exact, ${WEB}`, `ObjectMalformed ${PATH}.path`, true],
+    ['a number as the path', `path: 5, pathType: Exact, ${WEB}`, `ObjectMalformed ${PATH}.path`, false],
     ['no backend', 'path: /', `BackendMissing ${PATH}.backend`, true],
     ['an empty backend', 'path: /, backend: {}', `BackendMissing ${PATH}.backend.service.name`, true],
     [
@@ -222,7 +224,7 @@ describe('admitIngress', () => {
     ['host: "*.bücher.test"', '{}', 'Write it in ASCII: *.xn--bcher-kva.test'],
     ['host: "bü;cher.test"', '{}', FINDING_CODES.HostInvalid.remedy],
     ['http: { paths: [{ path: "/v[0-9]+", pathType: Prefix }] }', REGEX.annotations, EXPRESSION_REMEDY],
-    ['http: { paths: [{ path: "/v[0-9]+", pathType: Prefix }] }', '{}', FINDING_CODES.PathInvalid.remedy],
+    ['http: { paths: [{ path: "/v[0-9]+", pathType: Prefix }] }', '{}', ANNOTATION_REMEDY],
   ])('says what helps with %s and annotations %s', (item, annotations, remedy) => {
     const text = `{ apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: { name: a, annotations: ${annotations} }, spec: { rules: [{ ${item} }] } }`;
     expect(admitObject(parse(text))?.findings.map((found) => found.remedy)).toEqual([remedy]);

@@ -1,13 +1,14 @@
 import { domainToASCII } from 'node:url';
-import { hostnameOf, isDnsLabel, isDnsSubdomain, isPort, urlPathOf, type Hostname } from '../../model/grammar.ts';
-import type { PathMatch } from '../../model/http/match.ts';
-import type { IngressBackend, IngressPath, IngressRule, IngressTls, ServicePortRef } from '../../model/ingress.ts';
+import { nearestOf } from '../../lib/nearest.ts';
+import { hostnameOf, isDnsSubdomain, type Hostname } from '../../model/grammar.ts';
+import type { IngressBackend, IngressRule, IngressTls } from '../../model/ingress.ts';
 import { keyOf, type ObjectMeta } from '../../model/object.ts';
-import { pathRegexOf } from '../../model/path-regex.ts';
 import type { Change } from '../change.ts';
-import { shown, type Field } from './field.ts';
 import { admitAnnotations } from './annotations/register.ts';
 import { booleanAnnotation } from './annotations/row.ts';
+import { shown, type Field } from './field.ts';
+import { admitBackend, admitPath } from './ingress-path.ts';
+import { oddCharacterIn } from './odd-characters.ts';
 
 const DEFAULT_CLASS = 'ingressclass.kubernetes.io/is-default-class';
 
@@ -16,8 +17,10 @@ const DEFAULT_CLASS = 'ingressclass.kubernetes.io/is-default-class';
  * `serviceName` and `servicePort`, whose empty path means all paths, and which have no pathType.
  */
 export function admitIngress(raw: Field, meta: ObjectMeta): Change {
-  const { className: annotatedClass, ...policy } = admitAnnotations(raw.at('metadata').at('annotations'), []);
+  const metadata = raw.at('metadata');
   const spec = raw.at('spec');
+  const strays = [...straysIn(raw), ...straysIn(metadata), ...straysIn(spec)];
+  const { className: annotatedClass, ...policy } = admitAnnotations(metadata.at('annotations'), strays);
   const defaultBackend = admitDefaultBackend(spec);
   const specClass = spec.at('ingressClassName').text();
   const value = {
@@ -25,7 +28,7 @@ export function admitIngress(raw: Field, meta: ObjectMeta): Change {
     className: specClass ?? annotatedClass,
     isClassAnnotated: specClass === undefined && annotatedClass !== undefined,
     defaultBackend,
-    rules: spec.at('rules').flatMap((rule) => admitRule(rule, policy.hasRegexPaths)),
+    rules: admitRules(spec, policy.hasRegexPaths),
     tls: spec.at('tls').flatMap(admitTls),
     policy,
   };
@@ -45,21 +48,66 @@ function admitDefaultBackend(spec: Field): IngressBackend | undefined {
   return field.isAbsent ? undefined : admitBackend(field);
 }
 
+/** What stands where annotations have no effect, or under a name that is nearly theirs. */
+function straysIn(field: Field): readonly Field[] {
+  return field.unknownNames.filter((name) => nearestOf(name, ['annotations'])).map((name) => field.at(name));
+}
+
+function admitRules(spec: Field, isRegex: boolean): readonly IngressRule[] {
+  const rules = spec.at('rules');
+  reportSplitRules(rules.items(), spec);
+  return rules.flatMap((rule) => admitRule(rule, isRegex));
+}
+
+/** A host without paths before paths without a host: a dash too many makes two rules of one, and its paths those of every host. */
+function reportSplitRules(rules: readonly Field[], spec: Field): void {
+  if (!spec.at('defaultBackend').isAbsent || !spec.at('backend').isAbsent) return;
+  for (const [index, rule] of rules.entries()) {
+    const next = rules[index + 1];
+    if (next === undefined || !rule.isObject || !next.isObject) continue;
+    if (rule.at('host').isAbsent || !rule.at('http').isAbsent) continue;
+    if (!next.at('host').isAbsent || next.at('http').isAbsent) continue;
+    const message = `it has a host and no paths, and ${next.path} has paths and no host: these paths are served for every host`;
+    rule.add('RuleSplit', message);
+  }
+}
+
 function admitRule(rule: Field, isRegex: boolean): readonly IngressRule[] {
-  const text = rule.at('host').text();
-  const host = text === undefined || text === '' ? undefined : admitHost(rule.at('host'), text);
-  if (text !== undefined && text !== '' && host === undefined) return [];
+  const field = rule.at('host');
+  const text = field.text();
+  // Read whatever the host is: each mistake is reported at once.
   const paths = rule
     .at('http')
     .at('paths')
     .flatMap((path) => admitPath(path, isRegex));
+  // Of the wrong type, and told so: "every host" is not what was meant.
+  if (!rule.isObject || (text === undefined && !field.isAbsent)) return [];
+  if (text === undefined && rule.unknownNames.length > 0) {
+    const message = `there is no host, but ${rule.unknownNames.map(shown).join(', ')}: the rule is left out, rather than served for every host`;
+    field.add('HostInvalid', message, 'Write host, in this spelling, or remove what is unknown.');
+    return [];
+  }
+  const host = text === undefined || text === '' ? undefined : admitHost(field, text);
+  if (text !== undefined && text !== '' && host === undefined) return [];
   return [{ host, paths }];
 }
 
 function admitHost(field: Field, text: string): Hostname | undefined {
   const host = hostnameOf(text);
-  if (host === undefined) field.add('HostInvalid', `${shown(text)} is not a host name`, asciiRemedy(text));
-  return host;
+  if (host !== undefined) return host;
+  const odd = oddCharacterIn(text);
+  if (odd !== undefined)
+    field.add(
+      'HostInvalid',
+      `${shown(text)} is not a host name: it has ${odd}`,
+      'Type the name anew instead of copying it.',
+    );
+  else field.add('HostInvalid', `${shown(text)} is not a host name`, hostRemedy(text));
+  return undefined;
+}
+
+function hostRemedy(text: string): string | undefined {
+  return text === '*' ? 'Leave host out for a rule of every host.' : asciiRemedy(text);
 }
 
 /** Browsers ask for a name with letters beyond ASCII by its ASCII form (RFC 5891), which is what Ingresses and DNS have. */
@@ -68,104 +116,13 @@ function asciiRemedy(text: string): string | undefined {
   return /[^\x00-\x7f]/.test(text) && hostnameOf(ascii) !== undefined ? `Write it in ASCII: ${ascii}` : undefined;
 }
 
-function admitPath(path: Field, isRegex: boolean): readonly IngressPath[] {
-  const match = admitMatch(path, isRegex);
-  if (match === undefined) return [];
-  const backend = path.at('backend');
-  if (backend.isAbsent) backend.add('BackendMissing', 'there is no backend');
-  return [{ match, backend: backend.isAbsent ? undefined : admitBackend(backend), field: path.path }];
-}
-
-function admitMatch(path: Field, isRegex: boolean): PathMatch | undefined {
-  const given = path.at('path').text();
-  const text = given === undefined || given === '' ? '/' : given;
-  const type = path.at('pathType').text() ?? 'ImplementationSpecific';
-  if (type === 'ImplementationSpecific' && isRegex) return admitRegex(path.at('path'), text);
-  const value = urlPathOf(text);
-  if (value === undefined) {
-    const isExpression = isRegex && text.startsWith('/') && 'regex' in pathRegexOf(text);
-    const remedy = isExpression ? 'A regular expression needs pathType ImplementationSpecific.' : undefined;
-    path.at('path').add('PathInvalid', `${shown(text)} is not an absolute URL path`, remedy);
-    return undefined;
-  }
-  switch (type) {
-    case 'Exact':
-      return { type: 'Exact', value };
-    // What ImplementationSpecific means is ours to choose: path elements, the safest reading.
-    case 'ImplementationSpecific':
-    case 'Prefix':
-      return { type: 'PathPrefix', value: urlPathOf(value.replace(/\/+$/, '')) ?? ROOT };
-    default:
-      path.at('pathType').add('PathTypeUnknown', `${shown(type)} is not a path type`);
-      return undefined;
-  }
-}
-
-const ROOT = rootPath();
-
-function rootPath(): NonNullable<ReturnType<typeof urlPathOf>> {
-  const root = urlPathOf('/');
-  if (root === undefined) throw new Error('"/" is a path');
-  return root;
-}
-
-function admitRegex(field: Field, text: string): PathMatch | undefined {
-  const found = pathRegexOf(text);
-  if ('regex' in found) return { type: 'RegularExpression', value: found.regex };
-  field.add('RegexInvalid', `${shown(text)} ${found.problem}`);
-  return undefined;
-}
-
-/** Undefined for a backend that cannot be used: its path then answers 503. */
-function admitBackend(backend: Field): IngressBackend | undefined {
-  if (!backend.at('resource').isAbsent) {
-    backend.at('resource').add('BackendResourceUnsupported', 'the backend names a resource, not a Service');
-    return undefined;
-  }
-  const legacyName = backend.at('serviceName');
-  const nameField = legacyName.isAbsent ? backend.at('service').at('name') : legacyName;
-  const name = nameField.text();
-  if (name === undefined || !isDnsSubdomain(name)) {
-    nameField.add(
-      'BackendMissing',
-      name === undefined ? 'there is no Service name' : `${shown(name)} is not the name of a Service`,
-    );
-    return undefined;
-  }
-  const port = legacyName.isAbsent
-    ? admitPort(backend.at('service').at('port'))
-    : admitLegacyPort(backend.at('servicePort'));
-  return port === undefined ? undefined : { service: name, port };
-}
-
-function admitPort(port: Field): ServicePortRef | undefined {
-  const name = port.at('name').text();
-  if (name !== undefined && name !== '') return namedPort(port.at('name'), name);
-  return numberedPort(port.at('number'), port.at('number').number());
-}
-
-function admitLegacyPort(port: Field): ServicePortRef | undefined {
-  const value = port.numberOrText();
-  if (typeof value === 'string' && !/^\d+$/.test(value)) return namedPort(port, value);
-  return numberedPort(port, value === undefined ? undefined : Number(value));
-}
-
-function namedPort(field: Field, name: string): ServicePortRef | undefined {
-  if (isDnsLabel(name)) return { name };
-  field.add('PortInvalid', `${shown(name)} is not the name of a port`);
-  return undefined;
-}
-
-function numberedPort(field: Field, number: number | undefined): ServicePortRef | undefined {
-  if (isPort(number)) return { number };
-  field.add('PortInvalid', number === undefined ? 'there is no port' : `${String(number)} is not a port`);
-  return undefined;
-}
-
 function admitTls(entry: Field): readonly IngressTls[] {
   const secretName = entry.at('secretName').text();
   if (secretName !== undefined && secretName !== '' && !isDnsSubdomain(secretName)) {
-    entry.at('secretName').add('NameInvalid', `${shown(secretName)} is not the name of a Secret`);
+    const remedy = secretName.includes('/')
+      ? 'Write its name alone: the Secret is looked for in the namespace of the Ingress.'
+      : undefined;
+    entry.at('secretName').add('NameInvalid', `${shown(secretName)} is not the name of a Secret`, remedy);
     return [];
   }
   const listed = entry.at('hosts');
@@ -175,6 +132,14 @@ function admitTls(entry: Field): readonly IngressTls[] {
     return host === undefined ? [] : [host];
   });
   // Hosts that were given but are all wrong must not turn into "all hosts of the rules".
-  if (listed.items().length > 0 && hosts.length === 0) return [];
+  if (hosts.length === 0 && (!listed.isEmpty || !entry.isObject)) return [];
+  if (listed.isAbsent && entry.unknownNames.some((name) => nearestOf(name, ['hosts']))) {
+    listed.add(
+      'HostInvalid',
+      'there are none, but an unknown field: the entry is left out',
+      'Write hosts, in this spelling.',
+    );
+    return [];
+  }
   return [{ hosts, secretName: secretName === '' ? undefined : secretName, field: entry.path }];
 }

@@ -6,7 +6,7 @@ import { admitTraffic } from './service-traffic.ts';
 type Raw = Readonly<Record<string, unknown>>;
 
 function admit(type: Service['type'], spec: Raw, rest: Raw = {}) {
-  const findings = new Findings({ kind: 'Service', namespace: 'ns', name: 'a' });
+  const findings = new Findings({ kind: 'Service', namespace: 'ns', name: 'a' }, 'manifest');
   const traffic = admitTraffic(new Field({ spec, ...rest }, '', findings), type);
   return { traffic, findings: findings.list.map(({ reason, field }) => `${reason} ${field}`) };
 }

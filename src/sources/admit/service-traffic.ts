@@ -1,3 +1,4 @@
+import { nearestOf } from '../../lib/nearest.ts';
 import { cidrOf, type Cidr } from '../../model/cidr.ts';
 import { ipAddressOf, isPort, type IpAddress } from '../../model/grammar.ts';
 import {
@@ -12,6 +13,7 @@ import { admitIpAddress, admitServiceAddress } from './address.ts';
 import { shown, type Field } from './field.ts';
 
 const HEADLESS_LABEL = 'service.kubernetes.io/headless';
+const SOURCE_RANGES = 'loadBalancerSourceRanges';
 const PROXY_LABEL = 'service.kubernetes.io/service-proxy-name';
 
 /** `sessionAffinityConfig.clientIP.timeoutSeconds` where none is given (core/v1 DefaultClientIPServiceAffinitySeconds). */
@@ -31,7 +33,7 @@ export function admitTraffic(raw: Field, type: Service['type']): ServiceTraffic 
     families: admitFamilies(spec),
     externalIps: spec.at('externalIPs').flatMap(admitServiceAddress),
     loadBalancerIps: type === 'LoadBalancer' ? admitLoadBalancerIps(raw) : [],
-    sourceRanges: type === 'LoadBalancer' ? admitSourceRanges(spec.at('loadBalancerSourceRanges')) : undefined,
+    sourceRanges: type === 'LoadBalancer' ? admitSourceRanges(spec) : undefined,
     externalPolicy: admitPolicy(spec.at('externalTrafficPolicy')),
     internalPolicy: admitPolicy(spec.at('internalTrafficPolicy')),
     affinityTimeoutS: admitAffinity(spec),
@@ -90,7 +92,18 @@ function admitLoadBalancerIps(raw: Field): readonly IpAddress[] {
 }
 
 /** Undefined where every source is welcome. */
-function admitSourceRanges(field: Field): readonly Cidr[] | undefined {
+function admitSourceRanges(spec: Field): readonly Cidr[] | undefined {
+  const field = spec.at(SOURCE_RANGES);
+  const misspelt = spec.unknownNames.find((name) => nearestOf(name, [SOURCE_RANGES]));
+  if (field.isAbsent && misspelt !== undefined) {
+    field.add('AddressInvalid', `there are none, but ${shown(misspelt)}: nobody is let in`, `Write ${SOURCE_RANGES}.`);
+    return NOBODY;
+  }
+  // Of the wrong type, and reported as such: it was meant to keep somebody out.
+  if (!field.isAbsent && !field.isList) {
+    field.items();
+    return NOBODY;
+  }
   const items = field.items();
   if (items.length === 0) return undefined;
   return items.flatMap((item) => {

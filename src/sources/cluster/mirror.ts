@@ -44,7 +44,7 @@ export class Mirror implements ReflectionConsumer<Admission> {
 
   /** What a reflector projects each raw object to, so that nothing else of it is kept. */
   static project(this: void, raw: RawObject): Admission | undefined {
-    return admitObject(raw);
+    return admitObject(raw, 'api-server');
   }
 
   replace(admissions: readonly Admission[]): void {

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { messageOf } from '../../lib/fault.ts';
 import { finding, type Finding } from '../../model/finding.ts';
 import { nameOf, type ObjectRef } from '../../model/object.ts';
-import { admitObject, apiVersionMeant, findingsKey, type Admission } from '../admit/admit.ts';
+import { admitObject, findingsKey, type Admission } from '../admit/admit.ts';
+import { kindTypo } from '../admit/kind-typo.ts';
 import type { Change } from '../change.ts';
 import { parseFile, type RawDocument } from './document.ts';
 import type { Place, PlaceTable } from './places.ts';
@@ -156,13 +157,9 @@ function admitDocuments(
     const place: Place = { path, document: index, item, line };
     if (admission !== undefined)
       held.push({ digest, place, admission: document.isTooLarge ? tooLarge(admission, known) : admission });
-    const meant = apiVersionMeant(raw);
-    if (meant !== undefined) {
-      const message = 'apiVersion is not one that has this kind, so that the object is passed over';
-      findings.push(finding('ObjectMalformed', ref, `line ${String(line)}`, message, `Write apiVersion: ${meant}.`));
-    }
-    if (admission === undefined && !isObject(raw))
-      findings.push(finding('ObjectMalformed', ref, `line ${String(line)}`, 'the document has no apiVersion and kind'));
+    const typo = admission === undefined ? kindTypo(raw) : undefined;
+    if (typo !== undefined)
+      findings.push(finding('ObjectMalformed', ref, `line ${String(line)}`, typo.message, typo.remedy));
   }
   return { held, findings };
 }
@@ -177,10 +174,6 @@ function tooLarge(admission: Admission, known: FileState | undefined): Admission
     findings: [finding('ObjectTooLarge', admission.ref, '', message)],
     observed: undefined,
   };
-}
-
-function isObject(raw: unknown): boolean {
-  return typeof raw === 'object' && raw !== null && 'apiVersion' in raw && 'kind' in raw;
 }
 
 /** Of two documents for one object the first counts, by path and then by place in the file. */

@@ -73,7 +73,7 @@ export function routeSetOf(ingress: Ingress, services: PersistentMap<Service>, s
   }
   const routes = [...byHost].map(([host, rules]) => ({ host, rules }));
   if (routes.every(({ rules }) => rules.length === 0))
-    findings.push(finding('IngressEmpty', ref, 'spec', 'there are no paths and no default backend'));
+    findings.push(finding('IngressEmpty', ref, 'spec', 'no path is left to serve, and there is no default backend'));
   return { ref, meta: ingress.meta, routes, tls: tlsClaims(ingress), services: [...named].sort(), findings };
 }
 
@@ -127,7 +127,7 @@ function resolveBackend(
     const message = `Service ${key} has no port ${wanted}; it has ${describePorts(service)}`;
     return {
       target: { kind: 'unavailable', reason: 'port-missing' },
-      finding: finding('ServicePortNotFound', ref, `${field}.port`, message),
+      finding: finding('ServicePortNotFound', ref, `${field}.port`, message, numberRemedy(backend.port)),
     };
   }
   if (port.protocol !== 'TCP') {
@@ -142,6 +142,11 @@ function resolveBackend(
     backend: { namespace: ref.namespace, service: backend.service, port: port.port },
   };
   return { target: forward, finding: undefined };
+}
+
+/** A number in quotation marks, under `name`, is a name. */
+function numberRemedy(wanted: ServicePortRef): string | undefined {
+  return 'name' in wanted && /^\d+$/.test(wanted.name) ? `Write port: { number: ${wanted.name} }.` : undefined;
 }
 
 /** TCP wins where a Service has one number for two protocols, as DNS and HTTP/3 Services do. */

@@ -1,0 +1,186 @@
+import { nearestOf } from '../../lib/nearest.ts';
+import type { Kind } from '../../model/kinds.ts';
+import { shown, type Field } from './field.ts';
+import { oddCharacterIn } from './odd-characters.ts';
+
+/** The fields that an object may have: `any` is not looked into, a list has one shape for all of its items. */
+type Shape = 'any' | readonly [Shape] | { readonly [name: string]: Shape };
+
+/** ObjectMeta (meta/v1), with what older versions had. */
+const METADATA: Shape = {
+  name: 'any',
+  generateName: 'any',
+  namespace: 'any',
+  selfLink: 'any',
+  uid: 'any',
+  resourceVersion: 'any',
+  generation: 'any',
+  creationTimestamp: 'any',
+  deletionTimestamp: 'any',
+  deletionGracePeriodSeconds: 'any',
+  labels: 'any',
+  annotations: 'any',
+  ownerReferences: 'any',
+  finalizers: 'any',
+  managedFields: 'any',
+  clusterName: 'any',
+  initializers: 'any',
+};
+
+const INGRESS_BACKEND: Shape = {
+  service: { name: 'any', port: { name: 'any', number: 'any' } },
+  resource: { apiGroup: 'any', kind: 'any', name: 'any' },
+  serviceName: 'any',
+  servicePort: 'any',
+};
+
+const ENDPOINT_ADDRESS: Shape = { ip: 'any', hostname: 'any', nodeName: 'any', targetRef: 'any' };
+
+const ENDPOINT_PORT: Shape = { name: 'any', port: 'any', protocol: 'any', appProtocol: 'any' };
+
+const LABEL_SELECTOR: Shape = {
+  matchLabels: 'any',
+  matchExpressions: [{ key: 'any', operator: 'any', values: 'any' }],
+};
+
+/** What each kind has besides apiVersion, kind and metadata, in all versions that are read (k8s.io/api 0.36 and before). */
+const KNOWN_FIELDS: Readonly<Record<Kind, { readonly [name: string]: Shape }>> = {
+  Ingress: {
+    spec: {
+      ingressClassName: 'any',
+      defaultBackend: INGRESS_BACKEND,
+      backend: INGRESS_BACKEND,
+      tls: [{ hosts: 'any', secretName: 'any' }],
+      rules: [{ host: 'any', http: { paths: [{ path: 'any', pathType: 'any', backend: INGRESS_BACKEND }] } }],
+    },
+    status: 'any',
+  },
+  IngressClass: { spec: { controller: 'any', parameters: 'any' } },
+  Service: {
+    spec: {
+      ports: [{ name: 'any', protocol: 'any', appProtocol: 'any', port: 'any', targetPort: 'any', nodePort: 'any' }],
+      selector: 'any',
+      clusterIP: 'any',
+      clusterIPs: 'any',
+      type: 'any',
+      externalIPs: 'any',
+      sessionAffinity: 'any',
+      sessionAffinityConfig: { clientIP: { timeoutSeconds: 'any' } },
+      loadBalancerIP: 'any',
+      loadBalancerSourceRanges: 'any',
+      loadBalancerClass: 'any',
+      externalName: 'any',
+      externalTrafficPolicy: 'any',
+      internalTrafficPolicy: 'any',
+      healthCheckNodePort: 'any',
+      publishNotReadyAddresses: 'any',
+      ipFamily: 'any',
+      ipFamilies: 'any',
+      ipFamilyPolicy: 'any',
+      allocateLoadBalancerNodePorts: 'any',
+      trafficDistribution: 'any',
+      topologyKeys: 'any',
+    },
+    status: 'any',
+  },
+  EndpointSlice: {
+    addressType: 'any',
+    endpoints: [
+      {
+        addresses: 'any',
+        conditions: { ready: 'any', serving: 'any', terminating: 'any' },
+        hostname: 'any',
+        targetRef: 'any',
+        deprecatedTopology: 'any',
+        topology: 'any',
+        nodeName: 'any',
+        zone: 'any',
+        hints: { forZones: 'any', forNodes: 'any' },
+      },
+    ],
+    ports: [ENDPOINT_PORT],
+  },
+  Endpoints: {
+    subsets: [{ addresses: [ENDPOINT_ADDRESS], notReadyAddresses: [ENDPOINT_ADDRESS], ports: [ENDPOINT_PORT] }],
+  },
+  Node: {
+    spec: {
+      podCIDR: 'any',
+      podCIDRs: 'any',
+      providerID: 'any',
+      unschedulable: 'any',
+      taints: 'any',
+      configSource: 'any',
+      externalID: 'any',
+    },
+    status: 'any',
+  },
+  Namespace: { spec: 'any', status: 'any' },
+  IPAddressPool: {
+    spec: {
+      addresses: 'any',
+      autoAssign: 'any',
+      avoidBuggyIPs: 'any',
+      serviceAllocation: {
+        priority: 'any',
+        namespaces: 'any',
+        namespaceSelectors: [LABEL_SELECTOR],
+        serviceSelectors: [LABEL_SELECTOR],
+      },
+    },
+    status: 'any',
+  },
+  Secret: { immutable: 'any', data: 'any', stringData: 'any', type: 'any' },
+};
+
+/**
+ * Reports every field of an object that its kind does not have. An API server drops them, with a warning that many tools hide; in a
+ * file they stand as if they had an effect.
+ */
+export function reportUnknownFields(raw: Field, kind: Kind): void {
+  const own = KNOWN_FIELDS[kind];
+  reportIn(raw, { apiVersion: 'any', kind: 'any', metadata: METADATA, ...own }, own);
+}
+
+function reportIn(field: Field, shape: Shape, ofKind: { readonly [name: string]: Shape }): void {
+  if (shape === 'any') return;
+  if (isListShape(shape)) {
+    if (field.isList) for (const item of field.items()) reportIn(item, shape[0], ofKind);
+    return;
+  }
+  for (const name of field.names()) {
+    const known = shape[name];
+    if (known !== undefined) reportIn(field.at(name), known, ofKind);
+    else reportUnknown(field, name, Object.keys(shape), ofKind);
+  }
+}
+
+function isListShape(shape: Exclude<Shape, 'any'>): shape is readonly [Shape] {
+  return Array.isArray(shape);
+}
+
+function reportUnknown(
+  field: Field,
+  name: string,
+  siblings: readonly string[],
+  ofKind: { readonly [name: string]: Shape },
+): void {
+  field.markUnknown(name);
+  const odd = oddCharacterIn(name);
+  const plain = odd === undefined ? name : name.replaceAll(/[^\x21-\x7e]/g, '');
+  const near = nearestOf(plain, siblings) ?? elsewhere(field, plain, ofKind);
+  const hint = near === undefined ? `it has ${siblings.join(', ')}` : `did you mean ${near}?`;
+  const why = odd === undefined ? hint : `it has ${odd}, which YAML takes for a letter`;
+  const remedy = odd === undefined ? undefined : 'Type the line anew instead of copying it.';
+  field
+    .at(name)
+    .add('FieldUnknown', `there is no field ${shown(name)} here; ${why}`, remedy ?? (near && `Write ${near} instead.`));
+}
+
+/** A field of metadata or spec that was written beside it. */
+function elsewhere(field: Field, name: string, ofKind: { readonly [name: string]: Shape }): string | undefined {
+  if (field.path !== '') return undefined;
+  const { spec } = ofKind;
+  if (typeof METADATA === 'object' && Object.hasOwn(METADATA, name)) return `metadata.${name}`;
+  return typeof spec === 'object' && Object.hasOwn(spec, name) ? `spec.${name}` : undefined;
+}
