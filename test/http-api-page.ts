@@ -96,7 +96,7 @@ const clusterIp = '10.96.0.10';
 const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   '/livez': { text: 'The program runs. 200 as soon as it listens.', examples: [{ path: '/livez' }] },
   '/readyz': {
-    text: 'Whether everything that the sources say is served: 200, or 503 with what is missing. Also 503 from SIGTERM on. A source that was read once and is away does not count: what it said last is served.',
+    text: 'Whether everything that the sources say is served: 200, or 503 with what is missing. Also 503 from SIGTERM on. A source that was read once and is away does not count: what it said last is served. A gateway that serves stays ready while HAProxy answers, also when a change does not get through: the log and `sluice_applies_total` with `result="failure"` say so.',
     examples: [
       { path: '/readyz' },
       {

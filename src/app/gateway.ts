@@ -75,6 +75,7 @@ export class Gateway implements Role {
       selfSignedPem: await selfSignedPem(stateDirectory),
       logger,
       onStart: (reason) => metrics.engineStarted(reason),
+      onRefused: () => metrics.haproxyRefused(),
       keepsServing,
       drainMs,
     });
@@ -93,8 +94,10 @@ export class Gateway implements Role {
     this.#report?.addresses(plan.status.addresses);
   }
 
+  /** Who serves stays ready, whatever cannot be changed: what harms one gateway, as an object or a full disk, may harm all of them. */
   notReady(): readonly string[] {
-    return notApplied(this.#runner);
+    const { state } = this.#runner;
+    return state.kind === 'failing' && state.hasApplied && this.#plane.answers ? [] : notApplied(this.#runner);
   }
 
   async run(signal: AbortSignal): Promise<void> {

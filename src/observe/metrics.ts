@@ -33,6 +33,11 @@ export class Metrics {
     labelNames: ['reason'],
     registers: [this.#registry],
   });
+  readonly #haproxyRefusals = new Counter({
+    name: 'sluice_haproxy_refusals_total',
+    help: 'Objects that HAProxy refused to take. The rest is served.',
+    registers: [this.#registry],
+  });
   readonly #repairs = new Counter({
     name: 'sluice_kernel_repairs_total',
     help: 'Times that another program had touched our nftables tables, and they were made anew.',
@@ -109,6 +114,10 @@ export class Metrics {
   /** The first start of a process is no reload; every later one is. */
   engineStarted(reason: string): void {
     if (reason !== 'started') this.#reloads.inc({ reason });
+  }
+
+  haproxyRefused(): void {
+    this.#haproxyRefusals.inc();
   }
 
   kernelRepaired(): void {

@@ -150,6 +150,7 @@ async function measure(size: Size): Promise<Row> {
     onStart: (reason) => {
       if (reason !== 'started') throw new Error(`HAProxy was replaced: ${reason}`);
     },
+    onRefused: () => {},
     keepsServing: false,
     drainMs: 1000,
   });

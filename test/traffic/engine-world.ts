@@ -23,6 +23,8 @@ export class EngineWorld {
   readonly plane: L7Plane;
   /** Why processes were started, in order. */
   readonly starts: ReloadReason[] = [];
+  /** How many objects HAProxy refused. */
+  refusals = 0;
   readonly #root: string;
   readonly #binary: string;
   readonly #skeleton: string;
@@ -48,6 +50,7 @@ export class EngineWorld {
       selfSignedPem: pem,
       logger: silentLogger,
       onStart: (reason) => this.starts.push(reason),
+      onRefused: () => (this.refusals += 1),
       keepsServing: false,
       drainMs: 2_000,
       patience,

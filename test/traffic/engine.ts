@@ -68,6 +68,7 @@ export class Engine {
       selfSignedPem: await selfSignedPem(folder),
       logger: silentLogger,
       onStart: (reason) => starts.push(reason),
+      onRefused: () => {},
       keepsServing: false,
       drainMs: 1000,
     });

@@ -10,14 +10,17 @@ import { renderChange } from './change.ts';
 import { Collector } from './collector.ts';
 import { execute } from './execute.ts';
 import {
+  checkConfig,
   endSilentEngine,
   findEngine,
+  NOT_STARTED,
   startEngine,
   stopEngine,
   type EnginePaths,
   type EngineProcess,
   type FoundEngine,
 } from './process.ts';
+import { findRefusals, nameOf, without, type Refusal } from './refusals.ts';
 import { SILENT } from './runtime-cli.ts';
 import { PATIENCE, Silence, type EnginePatience } from './silence.ts';
 import type { Step } from './step.ts';
@@ -33,6 +36,8 @@ export interface L7PlaneOptions {
   readonly logger: Logger;
   /** Called whenever a process is started. */
   readonly onStart: (reason: ReloadReason) => void;
+  /** Called for every object that HAProxy refuses. */
+  readonly onRefused: () => void;
   /** Whether HAProxy goes on serving after {@link L7Plane.release}. */
   readonly keepsServing: boolean;
   readonly drainMs: number;
@@ -63,8 +68,13 @@ export class L7Plane implements Plane<L7Plan> {
   /** Whether the HAProxy on the state directory is ours to end. */
   #hasStarted = false;
   #pulse: NodeJS.Timeout | undefined;
+  /** Whether the HAProxy on the state directory answered when it was last asked, be there a connection to it or not. */
+  #answers = false;
   /** What the running process has; undefined when that is not known. */
   #applied: L7Plan | undefined;
+  /** What a process had last. */
+  #served: L7Plan | undefined;
+  #refusals: readonly Refusal[] = [];
   #nextStart: ReloadReason = 'started';
   #disturbed: (reason: string) => void = () => {};
   readonly #checkpointer: Checkpointer;
@@ -78,6 +88,11 @@ export class L7Plane implements Plane<L7Plan> {
     this.#silence = new Silence(this.#patience);
     const { paths, selfSignedPem } = options;
     this.#checkpointer = new Checkpointer(paths.stateDirectory, selfSignedPem, this.#logger);
+  }
+
+  /** Whether a HAProxy answers that serves what it was given last. */
+  get answers(): boolean {
+    return this.#answers;
   }
 
   onDisturbed(listener: (reason: string) => void): void {
@@ -106,23 +121,62 @@ export class L7Plane implements Plane<L7Plan> {
   }
 
   async #apply(want: L7Plan, signal: AbortSignal): Promise<Applied> {
-    if (this.#engine === undefined || this.#applied === undefined) {
-      const predecessor = await this.#findPredecessor(signal);
-      const folder = await this.#checkpointToStart(want, predecessor, signal);
-      await this.#start(folder, predecessor, signal);
-      this.#applied = want;
-      this.#nextStart = 'out-of-step';
-      // It is on the disk already, and has only to be made to last.
-      this.#checkpointer.schedule(() => this.#applied, 0);
-      return { changes: want.hosts.size + want.backends.size };
-    }
-    const change = renderChange(this.#applied, want, this.#collector.leftovers, this.#options.selfSignedPem);
+    if (this.#engine === undefined || this.#applied === undefined) return this.#startOver(want, signal);
+    const taken = this.#lessRefused(want);
+    const change = renderChange(this.#applied, taken, this.#collector.leftovers, this.#options.selfSignedPem);
     await this.#run(this.#engine, change.steps);
-    this.#applied = want;
-    this.#collector.add(want, change.retired);
+    this.#applied = taken;
+    this.#served = taken;
+    this.#collector.add(taken, change.retired);
     this.#collector.schedule((commands) => this.#ask(commands), this.#turns);
     this.#checkpointer.schedule(() => this.#applied);
     return { changes: change.steps.length };
+  }
+
+  /** Has a fresh process serve a plan, less what it does not start with. */
+  async #startOver(want: L7Plan, signal: AbortSignal): Promise<Applied> {
+    const predecessor = await this.#findPredecessor(signal);
+    let taken = want;
+    try {
+      await this.#start(await this.#checkpointToStart(want, predecessor, signal), predecessor, signal);
+      this.#refusals = [];
+    } catch (thrown) {
+      if (!(thrown instanceof Fault) || thrown.code !== NOT_STARTED || signal.aborted) throw thrown;
+      const refusals = await this.#findRefusals(want);
+      if (refusals === undefined) throw thrown;
+      this.#noteRefusals(refusals);
+      taken = this.#lessRefused(want);
+      await this.#start(await this.#checkpointer.layDown(taken), predecessor, signal);
+    }
+    this.#applied = taken;
+    this.#served = taken;
+    this.#nextStart = 'out-of-step';
+    // It is on the disk already, and has only to be made to last.
+    this.#checkpointer.schedule(() => this.#applied, 0);
+    return { changes: taken.hosts.size + taken.backends.size };
+  }
+
+  #lessRefused(want: L7Plan): L7Plan {
+    const items = this.#refusals.map(({ item }) => item);
+    return without(want, items, this.#served);
+  }
+
+  #findRefusals(want: L7Plan): Promise<readonly Refusal[] | undefined> {
+    const { paths, skeleton } = this.#options;
+    return findRefusals(want, async (plan) =>
+      checkConfig(paths.haproxy, await this.#checkpointer.layDown(plan), skeleton),
+    );
+  }
+
+  /** What is left out stays so until the object changes, or another process is started. */
+  #noteRefusals(refusals: readonly Refusal[]): void {
+    const known = new Set(this.#refusals.map(({ item }) => item.value));
+    this.#refusals = refusals;
+    for (const { item, reason } of refusals) {
+      if (known.has(item.value)) continue;
+      this.#options.onRefused();
+      this.#logger.error('HAProxy refuses an object; the rest is served', { object: nameOf(item), reason });
+    }
   }
 
   /** When nothing serves and the disk takes nothing, what is on it is served until it does. */
@@ -168,6 +222,7 @@ export class L7Plane implements Plane<L7Plan> {
   async #findPredecessor(signal: AbortSignal): Promise<Predecessor> {
     this.#disconnect();
     const found = await orAborted(findEngine(this.#options.paths, this.#patience.answerMs), signal);
+    this.#answers = found.kind === 'answers';
     if (found.kind === 'silent') return { kind: 'silent', pid: this.#silence.processToEnd(found.pid) };
     this.#silence.over();
     return found;
@@ -197,6 +252,7 @@ export class L7Plane implements Plane<L7Plan> {
       throw thrown instanceof Fault ? thrown : stateDirectoryFault(paths.stateDirectory, thrown);
     });
     this.#engine = engine;
+    this.#answers = true;
     this.#hasStarted = true;
     this.#silence.over();
     this.#collector.reset();
@@ -209,6 +265,7 @@ export class L7Plane implements Plane<L7Plan> {
   #lost(engine: EngineProcess, wasSilent: boolean): void {
     if (this.#engine !== engine) return;
     this.#engine = undefined;
+    this.#answers = false;
     if (wasSilent) this.#silence.noticed(engine.pid);
     this.#nextStart = wasSilent ? 'out-of-step' : 'crashed';
     this.#disturbed(wasSilent ? 'HAProxy does not answer' : 'HAProxy ended or closed its runtime CLI');

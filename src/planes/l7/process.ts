@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { open, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault } from '../../lib/fault.ts';
@@ -41,6 +41,9 @@ export interface EngineStart {
 
 const START_DEADLINE_MS = 60_000;
 
+/** Code of the Fault about a HAProxy that does not come up. */
+export const NOT_STARTED = 'haproxy-start';
+
 /**
  * Starts HAProxy on a checkpoint. One that is running hands its listening sockets over
  * and finishes what it has (`-x`, `-sf`): no connection is refused in between.
@@ -82,7 +85,17 @@ export async function startEngine(
     await sleep(5, signal);
   }
   child.kill('SIGKILL');
-  throw new Fault('haproxy-start', await startFailure(paths, logPath, ended));
+  throw new Fault(NOT_STARTED, await startFailure(paths, logPath, ended));
+}
+
+/** Has HAProxy read a checkpoint: undefined when it would start on it, otherwise what it has against it. @throws what the file system throws */
+export async function checkConfig(haproxy: string, checkpoint: string, skeleton: string): Promise<string | undefined> {
+  await putSkeleton(checkpoint, skeleton);
+  return new Promise((resolve) => {
+    execFile(haproxy, ['-c', '-q', ...configArguments(checkpoint)], { cwd: checkpoint }, (error, _, printed) =>
+      resolve(error === null ? undefined : alertsIn(printed).join('; ') || error.message),
+    );
+  });
 }
 
 /** The arguments that have HAProxy read a checkpoint with its skeleton. */
@@ -100,18 +113,23 @@ export async function putSkeleton(checkpoint: string, skeleton: string): Promise
 
 async function startFailure(paths: EnginePaths, logPath: string, ended: string | undefined): Promise<string> {
   const output = await readFile(logPath, 'utf8').catch(() => '');
-  const alerts = output
-    .split('\n')
-    .filter((line) => line.includes('[ALERT]') || line.includes('ld.so'))
-    .map((line) => line.replace(/^\[ALERT\]\s*\(\d+\)\s*:\s*/, '').replace(/\.$/, ''));
-  // The last one only sums up the others.
-  const reasons = alerts.length > 1 ? alerts.filter((line) => !line.endsWith('Exiting')) : alerts;
+  const reasons = alertsIn(output);
   const detail = reasons.length > 0 ? reasons.join('; ') : (ended ?? 'it does not answer');
   const hint =
     detail.includes('cannot bind') || detail.includes('Address already in use')
       ? ' Another program has the port: stop it, or choose others with --http-port and --https-port.'
       : '';
   return `${paths.haproxy} did not start: ${detail}.${hint}`;
+}
+
+/** Why HAProxy does not start, in its words. */
+function alertsIn(printed: string): readonly string[] {
+  const alerts = printed
+    .split('\n')
+    .filter((line) => line.includes('[ALERT]') || line.includes('ld.so'))
+    .map((line) => line.replace(/^\[ALERT\]\s*\(\d+\)\s*:\s*/, '').replace(/\.$/, ''));
+  // The last one only sums up the others.
+  return alerts.length > 1 ? alerts.filter((line) => !line.endsWith('Exiting')) : alerts;
 }
 
 /** A CLI that is the one of process `pid`; undefined while another process or none answers there. */

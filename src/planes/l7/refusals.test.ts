@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { bystanders, targets } from '../../../test/injection/objects.ts';
+import { planOf } from '../../../test/injection/served.ts';
+import type { L7Plan } from '../../compile/plan.ts';
+import { findRefusals, nameOf, without, type Ask, type Item } from './refusals.ts';
+
+const plan = planOf([...targets, ...bystanders]).l7;
+
+/** Everything that could be refused, as what is left of the plan shows. */
+function itemsOf(some: L7Plan): readonly string[] {
+  return [
+    ...[...some.certificates.values()].map(({ id }) => id),
+    ...[...some.backends.values()].map(({ id }) => id),
+    ...[...some.hosts.values()].flatMap(({ routes }) =>
+      routes.flatMap(({ match }) => (match.type === 'RegularExpression' ? [match.value] : [])),
+    ),
+  ];
+}
+
+/** A HAProxy that refuses what has one of these names, and says so, or says nothing of use. */
+function haproxy(bad: readonly string[], isTelling: boolean): { readonly ask: Ask; count: number } {
+  const engine = {
+    count: 0,
+    ask: (some: L7Plan): Promise<string | undefined> => {
+      engine.count += 1;
+      const found = itemsOf(some).filter((name) => bad.includes(name));
+      const said = isTelling ? `cannot take ${found.join(' and ')}` : 'no';
+      return Promise.resolve(found.length === 0 ? undefined : said);
+    },
+  };
+  return engine;
+}
+
+const keyOf = ({ kind, value }: Item): string => (kind === 'expression' ? value.match.value : value.id);
+
+describe('findRefusals', () => {
+  const all = itemsOf(plan);
+
+  it.each([true, false])(
+    'finds each one, and each two, that HAProxy refuses (it says which: %s)',
+    async (isTelling) => {
+      expect(all.length).toBeGreaterThan(4);
+      for (const one of all)
+        for (const other of all) {
+          const found = await findRefusals(plan, haproxy([one, other], isTelling).ask);
+          expect(new Set(found?.map(({ item }) => keyOf(item)))).toEqual(new Set([one, other]));
+        }
+    },
+  );
+
+  it('finds nothing where HAProxy takes the plan, or not even an empty one', async () => {
+    expect(await findRefusals(plan, haproxy([], true).ask)).toBeUndefined();
+    expect(await findRefusals(plan, () => Promise.resolve('no'))).toBeUndefined();
+  });
+
+  it('blames nobody for what only two together do', async () => {
+    const [one = '', other = ''] = all;
+    const ask: Ask = (some) => {
+      const names = itemsOf(some);
+      return Promise.resolve(names.includes(one) && names.includes(other) ? 'no' : undefined);
+    };
+    expect(await findRefusals(plan, ask)).toBeUndefined();
+  });
+});
+
+describe('without', () => {
+  const [certificate] = plan.certificates.values();
+  const [backend] = plan.backends.values();
+  if (certificate === undefined || backend === undefined) throw new Error('a plan with both');
+
+  it('answers routes to a backend that is left out with 503', () => {
+    const left = without(plan, [{ kind: 'backend', value: backend }]);
+    const routes = [...left.hosts.values()].flatMap((host) => host.routes);
+    expect(routes.filter(({ action }) => action.kind === 'forward' && action.backend === backend.id)).toEqual([]);
+    expect(routes.some(({ action }) => action.kind === 'refuse' && action.reason === 'backend-invalid')).toBe(true);
+    expect(left.backends.has(backend.id)).toBe(false);
+  });
+
+  it('keeps the certificate that was served in the place of one that is refused', () => {
+    const before = { ...certificate, certificate: { ...certificate.certificate, fingerprint: 'before' } };
+    const served = { ...plan, certificates: plan.certificates.set(certificate.id, before) };
+    const item: Item = { kind: 'certificate', value: certificate };
+    expect(without(plan, [item], served).certificates.get(certificate.id)).toBe(before);
+    expect(without(plan, [item]).certificates.has(certificate.id)).toBe(false);
+  });
+
+  it('takes back what has changed meanwhile', () => {
+    const item: Item = { kind: 'certificate', value: certificate };
+    const renewed = { ...plan, certificates: plan.certificates.set(certificate.id, { ...certificate }) };
+    expect(without(renewed, [item]).certificates.has(certificate.id)).toBe(true);
+  });
+
+  it('names objects as people know them', () => {
+    expect(nameOf({ kind: 'certificate', value: certificate })).toMatch(/^Secret [a-z-]+\/[a-z-]+$/);
+  });
+});

@@ -1,0 +1,144 @@
+import type { BackendPlan, CertificatePlan, HostPlan, L7Plan, RoutePlan } from '../../compile/plan.ts';
+import type { PersistentMap } from '../../lib/persistent-map.ts';
+import { partsOf } from './certificates.ts';
+import { backendName } from './encode.ts';
+
+/** What HAProxy may have something against, each on its own. Hosts and paths that are no expressions are text to it. */
+export type Item =
+  | { readonly kind: 'certificate'; readonly value: CertificatePlan }
+  | { readonly kind: 'backend'; readonly value: BackendPlan }
+  | { readonly kind: 'expression'; readonly value: RoutePlan; readonly host: HostPlan['host'] };
+
+/** An item that HAProxy does not start with, and what it says about that. */
+export interface Refusal {
+  readonly item: Item;
+  readonly reason: string;
+}
+
+/** Whether HAProxy would start on a plan: undefined if so, otherwise what it prints. */
+export type Ask = (plan: L7Plan) => Promise<string | undefined>;
+
+function itemsOf(plan: L7Plan): readonly Item[] {
+  return [
+    ...[...plan.certificates.values()].map((value): Item => ({ kind: 'certificate', value })),
+    ...[...plan.backends.values()].map((value): Item => ({ kind: 'backend', value })),
+    ...[...plan.hosts.values()].flatMap(({ host, routes }) =>
+      routes
+        .filter(({ match }) => match.type === 'RegularExpression')
+        .map((value): Item => ({ kind: 'expression', value, host })),
+    ),
+  ];
+}
+
+/** The object of an item, as people know it. */
+export function nameOf(item: Item): string {
+  switch (item.kind) {
+    case 'certificate':
+      return `Secret ${item.value.id.replace('_', '/')}`;
+    case 'backend':
+      return `Service ${item.value.namespace}/${item.value.service}, port ${String(item.value.port)}`;
+    case 'expression':
+      return `Ingress ${item.value.owner}, path ${item.value.match.value} of ${item.host}`;
+  }
+}
+
+/** Whether HAProxy speaks of an item. Only a hint of where to look first. */
+function isNamed(item: Item, said: string): boolean {
+  switch (item.kind) {
+    case 'certificate':
+      return partsOf(item.value).some(({ file }) => said.includes(file));
+    case 'backend':
+      return said.includes(backendName(item.value.id));
+    case 'expression':
+      return said.includes(item.value.match.value);
+  }
+}
+
+/**
+ * A plan less some items, where it still has those very ones. In the place of a certificate is the one that `served` has of it, if any. The
+ * routes to a backend are answered 503; an expression is left out, as one that admission refuses.
+ */
+export function without(plan: L7Plan, items: readonly Item[], served?: L7Plan): L7Plan {
+  if (items.length === 0) return plan;
+  let { certificates, backends, hosts, defaultCertificate } = plan;
+  const lost = new Set<string>();
+  for (const item of items) {
+    if (item.kind === 'certificate') {
+      const { id } = item.value;
+      if (certificates.get(id) !== item.value) continue;
+      const before = served?.certificates.get(id);
+      certificates = before === undefined ? certificates.delete(id) : certificates.set(id, before);
+      if (before === undefined && defaultCertificate === id) defaultCertificate = undefined;
+    } else if (item.kind === 'backend') {
+      const { id } = item.value;
+      if (backends.get(id) !== item.value) continue;
+      backends = backends.delete(id);
+      lost.add(id);
+    } else {
+      const host = hosts.get(item.host);
+      if (host?.routes.includes(item.value) === true)
+        hosts = hosts.set(item.host, { ...host, routes: host.routes.filter((route) => route !== item.value) });
+    }
+  }
+  if (lost.size > 0) hosts = refusedRoutes(hosts, lost);
+  return { ...plan, certificates, backends, hosts, defaultCertificate };
+}
+
+function refusedRoutes(hosts: PersistentMap<HostPlan>, lost: ReadonlySet<string>): PersistentMap<HostPlan> {
+  let result = hosts;
+  for (const [name, host] of hosts.sorted()) {
+    const isLost = ({ action }: RoutePlan): boolean => action.kind === 'forward' && lost.has(action.backend);
+    if (!host.routes.some(isLost)) continue;
+    const action = { kind: 'refuse', status: 503, reason: 'backend-invalid' } as const;
+    result = result.set(name, {
+      ...host,
+      routes: host.routes.map((route) => (isLost(route) ? { ...route, action } : route)),
+    });
+  }
+  return result;
+}
+
+/**
+ * Finds the items of a plan that HAProxy does not start with, by asking: first without those that it speaks of, otherwise by halves. What
+ * it says decides nothing but where to look first. Undefined where it has nothing against the plan, or something that no item alone is to
+ * blame for.
+ */
+export async function findRefusals(plan: L7Plan, ask: Ask): Promise<readonly Refusal[] | undefined> {
+  const said = await ask(plan);
+  if (said === undefined) return undefined;
+  const all = itemsOf(plan);
+  if ((await ask(without(plan, all))) !== undefined) return undefined;
+  const named = all.filter((item) => isNamed(item, said));
+  const areNamed = named.length > 0 && (await ask(without(plan, named))) === undefined;
+  const refusals = await search(plan, all, areNamed ? named : all, ask);
+  const isRest =
+    (await ask(
+      without(
+        plan,
+        refusals.map(({ item }) => item),
+      ),
+    )) === undefined;
+  return refusals.length > 0 && isRest ? refusals : undefined;
+}
+
+/** Those of `some` that HAProxy does not start with, although it is given nothing else but them. */
+async function search(
+  plan: L7Plan,
+  all: readonly Item[],
+  some: readonly Item[],
+  ask: Ask,
+): Promise<readonly Refusal[]> {
+  const kept = new Set(some);
+  const reason = await ask(
+    without(
+      plan,
+      all.filter((item) => !kept.has(item)),
+    ),
+  );
+  if (reason === undefined) return [];
+  const [first] = some;
+  if (some.length === 1 && first !== undefined) return [{ item: first, reason }];
+  const half = some.length >> 1;
+  const parts = [some.slice(0, half), some.slice(half)];
+  return [...(await search(plan, all, parts[0] ?? [], ask)), ...(await search(plan, all, parts[1] ?? [], ask))];
+}
