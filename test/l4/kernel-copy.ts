@@ -10,7 +10,14 @@ import {
   staleClients,
   strayDeclarations,
 } from '../../src/planes/l4/memory/stale-clients.ts';
-import { renderAll, renderChange } from '../../src/planes/l4/rules/transaction.ts';
+import { renderAll, renderChange, type Present } from '../../src/planes/l4/rules/transaction.ts';
+import {
+  changedState,
+  replacedState,
+  withoutObject,
+  withStrays,
+  type KernelState,
+} from '../../src/planes/l4/kernel-state.ts';
 import { FakeNft } from '../fakes/nft/fake-nft.ts';
 import { listed } from '../fakes/nft/nft-in-memory.ts';
 import { FakeNftRefusal } from '../fakes/nft/refusal.ts';
@@ -18,29 +25,39 @@ import { FakeNftRefusal } from '../fakes/nft/refusal.ts';
 /** The order in which the plane does things, with the fake in the place of nft. */
 export class KernelCopy {
   readonly nft = new FakeNft();
-  present: ReadonlySet<string> = new Set<string>();
-  #applied: L4Plan | undefined;
+  #state: KernelState | undefined;
+
+  /** Chains, sets and maps that are there beyond the fixed ones. */
+  get present(): Present {
+    return this.#state?.objects ?? { has: () => false };
+  }
 
   /** Returns the transactions that it came to. */
   apply(plan: L4Plan): readonly (readonly string[])[] {
-    const before = this.#applied;
-    const change = before === undefined ? undefined : renderChange(before, plan, this.present);
-    const { commands, needed, leftovers } = change ?? renderAll(plan, 'keep');
-    this.nft.apply(commands);
-    this.present = new Set(change === undefined ? needed : [...this.present, ...needed]);
-    this.#applied = plan;
-    const stale = before === undefined ? this.#allStale(plan) : this.#stale(before, plan);
+    const before = this.#state;
+    const change = before === undefined ? undefined : renderChange(before.plan, plan, before.objects);
+    const transaction = change ?? renderAll(plan, 'keep');
+    this.nft.apply(transaction.commands);
+    const isChange = before !== undefined && change !== undefined;
+    this.#state = isChange ? changedState(before, plan, transaction) : replacedState(plan, transaction);
+    const stale = before === undefined ? this.#allStale(plan) : this.#stale(before.plan, plan);
     this.nft.apply(stale);
+    if (before === undefined) this.#state = withStrays(this.#state, this.#strays(plan));
     // Chains before the maps that their rules hold on to.
-    const unused = [...leftovers, ...(before === undefined ? this.#strays(plan) : [])].sort();
-    this.present = new Set([...this.present].filter((id) => !unused.includes(id)));
-    const deletions = unused.map((id) => [`delete ${id}`]).filter((deletion) => this.#takes(deletion));
-    return [commands, stale, ...deletions].filter((transaction) => transaction.length > 0);
+    const deletions = this.#state.unneeded.sorted().flatMap(([id]) => this.#deleted(id));
+    return [transaction.commands, stale, ...deletions].filter((commands) => commands.length > 0);
   }
 
   /** The next plan comes from a process that knows nothing of this one. */
   restart(): void {
-    this.#applied = undefined;
+    this.#state = undefined;
+  }
+
+  #deleted(id: string): readonly (readonly string[])[] {
+    const deletion = [`delete ${id}`];
+    if (this.#state === undefined || !this.#takes(deletion)) return [];
+    this.#state = withoutObject(this.#state, id);
+    return [deletion];
   }
 
   /** What is still in use after the rules were made anew stays until the next start. */

@@ -13,7 +13,7 @@ describePlane<L4Plan>('L4Plane on nftables in memory', {
     const nft = new NftInMemory();
     const plane = new L4Plane({
       nft,
-      conntrack: { listUdp: () => Promise.resolve([]), delete: () => Promise.resolve() },
+      conntrack: { list: () => Promise.resolve([]), delete: () => Promise.resolve() },
       logger: silentLogger,
       onProgrammed: () => Promise.resolve(),
       onRefused: ({ name }, message) => {

@@ -61,6 +61,11 @@ describe('a transaction', () => {
 
   it.each([
     ['an element with another value', 'add element ip t services { 10.0.0.2 . tcp . 80 : goto spread }', /File exists/],
+    [
+      'an element that is there, made anew',
+      'create element ip t services { 10.0.0.2 . tcp . 80 : drop }',
+      /File exists/,
+    ],
     ['an element that is not there', 'delete element ip t services { 10.0.0.9 . tcp . 80 }', /No such file/],
     [
       'a deletion with another value',

@@ -24,7 +24,7 @@ const COMMANDS: readonly (readonly [pattern: RegExp, command: Command])[] = [
   [new RegExp(`^delete (chain|map) ${TABLE} ${NAME}$`), deleteUnused],
   [new RegExp(`^flush chain ${TABLE} ${NAME}$`), flushChain],
   [new RegExp(`^add rule ${TABLE} ${NAME} (.*)$`), addRule],
-  [new RegExp(`^add element ${TABLE} ${NAME} \\{ (.*) \\}$`), addElements],
+  [new RegExp(`^(add|create) element ${TABLE} ${NAME} \\{ (.*) \\}$`), addElements],
   [new RegExp(`^delete element ${TABLE} ${NAME} \\{ (.*) \\}$`), deleteElements],
 ];
 
@@ -53,6 +53,15 @@ export class FakeNft {
 
   /** @throws FakeNftRefusal when nothing of it was applied. */
   apply(commands: readonly string[]): void {
+    this.#tables = this.#judge(commands);
+  }
+
+  /** @throws like {@link apply}, which would do it. */
+  check(commands: readonly string[]): void {
+    this.#judge(commands);
+  }
+
+  #judge(commands: readonly string[]): Tables {
     const next: Tables = new Map(
       [...this.#tables].map(([name, { family, chains, sets }]) => [
         name,
@@ -60,7 +69,7 @@ export class FakeNft {
       ]),
     );
     for (const command of commands) runCommand(command, next);
-    this.#tables = next;
+    return next;
   }
 
   /** Puts an element into a map as a rule does (`update`). */
@@ -199,7 +208,7 @@ function checkUse(table: Table, name: string, key: readonly Part[], data: Elemen
     refuse(`datatype mismatch: ${types} in ${name}, which has ${set.types.join(' . ')}`);
 }
 
-function addElements([, tableName = '', name = '', list = '']: RegExpExecArray, tables: Tables): void {
+function addElements([, verb, tableName = '', name = '', list = '']: RegExpExecArray, tables: Tables): void {
   const table = tableOf(tables, tableName);
   const set = setOf(table, name);
   const elements = new Map(set.elements);
@@ -209,6 +218,7 @@ function addElements([, tableName = '', name = '', list = '']: RegExpExecArray, 
     const known = elements.get(key);
     if (known !== undefined && known.value !== value)
       refuse(`File exists: ${key} in ${name} is ${known.value ?? ''}, not ${value ?? ''}`);
+    if (known !== undefined && verb === 'create') refuse(`File exists: ${key} in ${name}`);
     if (known !== undefined) continue;
     if (set.isInterval && [...elements.keys()].some((other) => overlap(other, key)))
       refuse(`conflicting intervals: ${key} in ${name}`);

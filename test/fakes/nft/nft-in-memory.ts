@@ -11,10 +11,18 @@ export class NftInMemory implements NftDriver {
   trouble: Fault | undefined;
 
   async apply(transaction: string): Promise<void> {
+    await this.#give(() => this.kernel.apply(transaction.split('\n')));
+  }
+
+  async check(transaction: string): Promise<void> {
+    await this.#give(() => this.kernel.check(transaction.split('\n')));
+  }
+
+  async #give(transaction: () => void): Promise<void> {
     await Promise.resolve();
     if (this.trouble !== undefined) throw this.trouble;
     try {
-      this.kernel.apply(transaction.split('\n'));
+      transaction();
     } catch (thrown) {
       if (!(thrown instanceof FakeNftRefusal)) throw thrown;
       throw new NftRefusedFault({ message: thrown.message, line: undefined });

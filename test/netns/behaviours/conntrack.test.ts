@@ -2,8 +2,10 @@
  * Behaviours 43 to 49 and 54: what the kernel remembers of a flow must not outlive the endpoint that it leads to. A UDP client
  * that keeps its source port is one flow for as long as it goes on asking.
  */
-import { expect, test } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
 import type { Target } from '../agent/protocol.ts';
+import { chosenDriver } from '../driver.ts';
 import type { Answerer } from '../lab.ts';
 import type { Place } from '../topology.ts';
 import { useLab } from './use-lab.ts';
@@ -157,3 +159,51 @@ test('49 a packet that conntrack takes for INVALID breaks no connection', async 
 const MANGLE =
   'add table inet mangle; add chain inet mangle output { type filter hook output priority 300; };' +
   'add rule inet mangle output tcp sport 8080 tcp flags & psh == psh counter tcp sequence set 1;';
+
+test('54 (beyond) a connect that began before the address of its LoadBalancer was served comes through', async () => {
+  const { lab } = file;
+  const web = file.service({ type: 'LoadBalancer', endpoints: ['b1'] });
+  const targets = web.loadBalancerTargets().filter(({ protocol }) => protocol === 'TCP');
+  const connects = Promise.all(targets.map((target) => lab.ask('a2', target, { patienceMs: 15_000 })));
+  await sleep(1500);
+  await lab.apply(web);
+  expect((await connects).flat().map((reply) => (reply.kind === 'answered' ? reply.by : reply.kind))).toEqual([
+    'b1',
+    'b1',
+  ]);
+});
+
+/** What kube-proxy leaves as it is. */
+describe.skipIf(chosenDriver() === 'kube-proxy')('beyond kube-proxy', () => {
+  const other = useLab({ flags: ['--nodeport-addresses=10.90.0.0/24'] });
+
+  test('44 (beyond) a UDP flow of a Service that was deleted while nobody looked ends', async () => {
+    const { lab } = file;
+    const web = await file.served({ endpoints: ['b1'] });
+    const targets = udp(web.clusterTargets());
+    await expectFlows('a2', targets, 'b1');
+    await lab.driver.stopNode('node-a', 'SIGKILL');
+    await lab.applyUnsettled([], [web]);
+    await lab.driver.startNode('node-a');
+    for (const target of targets)
+      await lab.until('the flow to end', async () => (await ask('a2', target)) === 'silent');
+  });
+
+  test('43 (beyond) UDP flows follow the addresses of the node', async () => {
+    const { lab } = other;
+    const web = await other.served({ type: 'NodePort', families: ['IPv4'], endpoints: ['b1'] });
+    const address = '10.90.0.150';
+    const target = { protocol: 'UDP', address, port: web.nodePort } as const;
+    const change = (verb: 'add' | 'delete'): Promise<string> =>
+      lab.network.command('node-c', ['ip', 'address', verb, `${address}/24`, 'dev', 'eth0']);
+    const by = async (): Promise<string> => {
+      const [reply] = await lab.ask('ext', target, { localPort: LOCAL_PORT, patienceMs: 300 });
+      return reply?.kind === 'answered' ? reply.by : 'nobody';
+    };
+    await change('add');
+    // It is not looked at before long, so the flow begins untranslated.
+    expect(await by()).toBe('nobody');
+    await lab.until('the flow to be answered', async () => (await by()) === 'b1');
+    await change('delete');
+  });
+});

@@ -6,8 +6,12 @@ import { invariant } from '../../../lib/invariant.ts';
 import type { Family } from '../rules/names.ts';
 import { findProgram, runProgram, type ProgramInput } from './run-program.ts';
 
-/** One UDP flow that the kernel tracks. The reply's source is what answers: where a flow was translated, its endpoint. */
-export interface UdpFlow {
+/** What flows are looked at: all of UDP; of TCP the connects that nobody has answered yet. */
+export type FlowProtocol = 'udp' | 'tcp';
+
+/** One flow that the kernel tracks. The reply's source is what answers: where a flow was translated, its endpoint. */
+export interface Flow {
+  readonly protocol: FlowProtocol;
   readonly source: string;
   readonly sourcePort: number;
   readonly destination: string;
@@ -17,7 +21,7 @@ export interface UdpFlow {
 }
 
 /** All flows to one destination that one endpoint answers. */
-export type UdpPath = Pick<UdpFlow, 'destination' | 'destinationPort' | 'replySource' | 'replySourcePort'>;
+export type FlowPath = Omit<Flow, 'source' | 'sourcePort'>;
 
 /** How often a deletion is begun again because a flow ended by itself while conntrack went through them. */
 const ATTEMPTS = 5;
@@ -29,7 +33,13 @@ const LIMIT_MS = 120_000;
 const FAMILY_NAMES: Readonly<Record<Family, string>> = { 4: 'ipv4', 6: 'ipv6' };
 
 /** What the plane needs of {@link Conntrack}. */
-export type FlowDriver = Pick<Conntrack, 'listUdp' | 'delete'>;
+export type FlowDriver = Pick<Conntrack, 'list' | 'delete'>;
+
+/** Selects the flows of a protocol that {@link FlowProtocol} is about. */
+const SELECTIONS: Readonly<Record<FlowProtocol, readonly string[]>> = {
+  udp: ['-p', 'udp'],
+  tcp: ['-p', 'tcp', '--state', 'SYN_SENT'],
+};
 
 /**
  * The flows of the network namespace of this process, through conntrack(8).
@@ -44,12 +54,12 @@ export class Conntrack {
     this.#folder = folder;
   }
 
-  /** All UDP flows of a family. */
-  async listUdp(family: Family): Promise<readonly UdpFlow[]> {
-    const flows: UdpFlow[] = [];
-    await run(['-L', '-p', 'udp', '-f', FAMILY_NAMES[family]], {
+  /** The flows of a protocol and family. */
+  async list(protocol: FlowProtocol, family: Family): Promise<readonly Flow[]> {
+    const flows: Flow[] = [];
+    await run(['-L', ...SELECTIONS[protocol], '-f', FAMILY_NAMES[family]], {
       onLine: (line) => {
-        const flow = decodeUdpFlow(line);
+        const flow = decodeFlow(line);
         if (flow !== undefined) flows.push(flow);
       },
     });
@@ -61,7 +71,7 @@ export class Conntrack {
    *
    * By path and not one by one, because conntrack goes through the whole table for each line that it is given.
    */
-  async delete(paths: Iterable<UdpPath>): Promise<void> {
+  async delete(paths: Iterable<FlowPath>): Promise<void> {
     const lines = new Set([...paths].map(deletion));
     if (lines.size === 0) return;
     // A file, because conntrack opens /dev/stdin by its name, which it can not where that is a socket, as Node makes it.
@@ -112,12 +122,13 @@ async function run(args: readonly string[], input: ProgramInput): Promise<void> 
 const FIELD = /\b(src|dst|sport|dport)=(\S+)/g;
 
 /**
- * Reads a line of `conntrack -L -p udp`, where the fields of the original direction stand before those of the reply:
+ * Reads a line of `conntrack -L`, where the fields of the original direction stand before those of the reply:
  * `udp 17 29 src=10.0.0.1 dst=10.96.0.10 sport=40001 dport=53 [UNREPLIED] src=10.1.0.5 dst=10.0.0.1 sport=5353 dport=40001 …`.
  * Undefined when it is none.
  */
-export function decodeUdpFlow(line: string): UdpFlow | undefined {
-  if (!line.startsWith('udp ')) return undefined;
+export function decodeFlow(line: string): Flow | undefined {
+  const protocol = line.startsWith('udp ') ? 'udp' : line.startsWith('tcp ') ? 'tcp' : undefined;
+  if (protocol === undefined) return undefined;
   const fields = [...line.matchAll(FIELD)];
   const values = (name: string): readonly string[] =>
     fields.filter(([, each]) => each === name).map(([, , value]) => value ?? '');
@@ -128,6 +139,7 @@ export function decodeUdpFlow(line: string): UdpFlow | undefined {
   if (source === undefined || replySource === undefined || destination === undefined) return undefined;
   if (sourcePort === undefined || replySourcePort === undefined || destinationPort === undefined) return undefined;
   return {
+    protocol,
     source,
     sourcePort: Number(sourcePort),
     destination,
@@ -139,9 +151,10 @@ export function decodeUdpFlow(line: string): UdpFlow | undefined {
 
 const ADDRESS = /^[\da-f.:]+$/i;
 
-function deletion({ destination, destinationPort, replySource, replySourcePort }: UdpPath): string {
+function deletion({ protocol, destination, destinationPort, replySource, replySourcePort }: FlowPath): string {
   for (const address of [destination, replySource]) invariant(ADDRESS.test(address), `${address} is no address`);
   const family = FAMILY_NAMES[isIPv4(destination) ? 4 : 6];
   const original = `--orig-dst ${destination} --orig-port-dst ${String(destinationPort)}`;
-  return `-D -f ${family} -p udp ${original} --reply-src ${replySource} --reply-port-src ${String(replySourcePort)}`;
+  const reply = `--reply-src ${replySource} --reply-port-src ${String(replySourcePort)}`;
+  return `-D -f ${family} ${SELECTIONS[protocol].join(' ')} ${original} ${reply}`;
 }

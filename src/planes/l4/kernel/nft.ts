@@ -22,7 +22,7 @@ const SESSION_LINES = 1000;
 const LARGE_LIMIT_MS = 180_000;
 
 /** What the plane needs of {@link Nft}. */
-export type NftDriver = Pick<Nft, 'apply' | 'listJson' | 'close'>;
+export type NftDriver = Pick<Nft, 'apply' | 'check' | 'listJson' | 'close'>;
 
 /**
  * Drives nft(8). Every transaction is taken or refused as a whole; those of one kind run one after another, in the order of the calls.
@@ -77,12 +77,16 @@ export class Nft {
   /**
    * What `nft -j list …` prints. Beware of nft 1.0.6: it reads every element of every set for all but `list chains`.
    *
-   * @throws NftRefusedFault, also when there is no such object.
+   * @throws NftRefusedFault, also when there is no such object; Fault `nft-list` when it prints something else.
    */
   async listJson(args: readonly string[]): Promise<unknown> {
     const { status, stdout, stderr } = await runProgram(await this.#link(), ['-j', 'list', ...args]);
     if (status !== 0) throw new NftRefusedFault(refusalOf(linesOf(stderr), [`list ${args.join(' ')}`]));
-    return JSON.parse(stdout) as unknown;
+    try {
+      return JSON.parse(stdout) as unknown;
+    } catch (cause) {
+      throw new Fault('nft-list', `nft cannot list ${args.join(' ')}: ${messageOf(cause)}`, { cause });
+    }
   }
 
   /** As 1, 0, 6; undefined where nft does not say. */

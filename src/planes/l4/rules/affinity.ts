@@ -121,7 +121,7 @@ function chainDeclarations(group: AffinityGroup, name: string, rules: readonly s
     ...hookDeclarations(group.family),
     ...(group.local === undefined ? [] : clientsMaps(group.local)),
     ...clientsMaps(group),
-    declaredChain(affinityTable(group.family), { name, rules }, true),
+    declaredChain(affinityTable(group.family), { name, rules }),
   ];
 }
 
@@ -157,7 +157,7 @@ function clientsMaps(group: AffinityGroup): readonly Declaration[] {
     const name = clientsMap(group, port);
     const more = `flags dynamic,timeout; size ${String(MAX_CLIENTS)};`;
     const command = setCommand(table, { name, typeOf: `${ip} saddr`, data: `${ip} daddr`, more });
-    return { id: `map ${table} ${name}`, commands: [command], isOwned: true };
+    return { id: `map ${table} ${name}`, commands: [command] };
   });
 }
 
@@ -211,7 +211,6 @@ function hookDeclarations(family: Family): readonly Declaration[] {
   return chains.map((chain) => ({
     id: `chain ${table} ${chain.name}`,
     commands: baseChainCommands(table, chain),
-    isOwned: false,
   }));
 }
 

@@ -1,21 +1,18 @@
-/** A chain, set or map that exists because elements go to it. */
+/** A chain, set or map that exists because elements need it, and for as long as any does. */
 export interface Declaration {
   /** What nft calls it: `chain ip sluice cluster-3`. */
   readonly id: string;
   /** Makes it, or brings one that is there to the same rules. */
   readonly commands: readonly string[];
-  /** Whether it belongs to one Service, and goes when nothing of that Service goes to it any more. */
-  readonly isOwned: boolean;
 }
 
 /** A chain for {@link Declaration}. */
 export function declaredChain(
   table: string,
   chain: { readonly name: string; readonly rules: readonly string[] },
-  isOwned: boolean,
 ): Declaration {
   const { name, rules } = chain;
-  return { id: `chain ${table} ${name}`, commands: chainCommands(table, name, rules), isOwned };
+  return { id: `chain ${table} ${name}`, commands: chainCommands(table, name, rules) };
 }
 
 /** Makes a chain, or gives one that is there already these rules instead of its own. `spec` makes it a base chain. */

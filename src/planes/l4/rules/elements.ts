@@ -170,9 +170,9 @@ function verdict(
   return { set: `${table} ${set}`, key, value: `goto ${target.name}`, needs: declarationsOf(table, target), ...noted };
 }
 
-/** A chain and those that it goes to, which come first. They are shared by Services, and stay. */
+/** A chain and those that it goes to, which come first. Services share them. */
 function declarationsOf(table: string, chain: BalanceChain): readonly Declaration[] {
-  return [...(chain.needs ?? []), chain].map((needed) => declaredChain(table, needed, false));
+  return [...(chain.needs ?? []), chain].map((needed) => declaredChain(table, needed));
 }
 
 /** Where the endpoints of a list stand for a frontend: by number, unless there is one alone. */

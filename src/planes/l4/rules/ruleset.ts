@@ -125,7 +125,6 @@ export function sourcesDeclarations(family: Family): readonly Declaration[] {
   return chains.map((chain) => ({
     id: `chain ${table} ${chain.name}`,
     commands: baseChainCommands(table, chain),
-    isOwned: false,
   }));
 }
 

@@ -8,12 +8,15 @@ import { renderBase, ruleInputs } from './ruleset.ts';
 /** Commands that the kernel takes all together or not at all. */
 export interface Transaction {
   readonly commands: readonly string[];
-  /** Elements added and removed. */
-  readonly changes: number;
-  /** Chains, sets and maps that its elements need, those that were there already included: `chain ip sluice cluster-3`. */
-  readonly needed: readonly string[];
-  /** What belongs to a Service that does not go there any more. Older kernels refuse to delete it in the same transaction. */
-  readonly leftovers: readonly string[];
+  readonly added: number;
+  readonly removed: number;
+  /** By how many more elements a chain, set or map is needed than before, or by how many less: `chain ip sluice cluster-3`. */
+  readonly needs: ReadonlyMap<string, number>;
+}
+
+/** Chains, sets and maps that are there beyond the fixed ones. */
+export interface Present {
+  has(id: string): boolean;
 }
 
 /** Elements in one command: one a line costs twice as much to read. */
@@ -31,14 +34,13 @@ export function renderAll(plan: L4Plan, affinity: 'keep' | 'forget'): Transactio
     ...plan.hairpins.sorted().map(([address]) => hairpinElement(address)),
     ...plan.balancerIps.sorted().map(([address]) => balancerElement(address)),
   ];
-  const declared = declarations(elements, new Set());
   const commands = [
     ...FAMILIES.flatMap((family) => replaceTables(family, affinity)),
     ...FAMILIES.flatMap((family) => renderBase(family, plan.node)),
-    ...declared.commands,
+    ...declarations(elements, NOTHING),
     ...commandsOf('add', elements),
   ];
-  return { commands, changes: elements.length, needed: declared.ids, leftovers: [] };
+  return { commands, added: elements.length, removed: 0, needs: needsOf(elements, []) };
 }
 
 /** A table that is not there cannot be deleted, and `destroy` is too new for nft 1.0.6: added first, it always is. */
@@ -53,7 +55,7 @@ function replaceTables(family: Family, affinity: 'keep' | 'forget'): readonly st
  * From one plan to the next, visiting only what differs. Undefined where the rules themselves change,
  * so that everything is to be made anew. `present` are the chains, sets and maps that are there beyond the fixed ones.
  */
-export function renderChange(before: L4Plan, after: L4Plan, present: ReadonlySet<string>): Transaction | undefined {
+export function renderChange(before: L4Plan, after: L4Plan, present: Present): Transaction | undefined {
   if (before.node !== after.node && ruleInputs(before.node) !== ruleInputs(after.node)) return undefined;
   const change = new ElementChange();
   if (before.node !== after.node) change.replace(nodeElements(before.node), nodeElements(after.node));
@@ -79,7 +81,7 @@ export function renderServiceChange(
   before: ServicePlan | undefined,
   after: ServicePlan | undefined,
   node: NodePlan,
-  present: ReadonlySet<string>,
+  present: Present,
 ): Transaction {
   const change = new ElementChange();
   change.replace(elementsOf(before, node), elementsOf(after, node));
@@ -94,7 +96,6 @@ function elementsOf(service: ServicePlan | undefined, node: NodePlan): readonly 
 class ElementChange {
   readonly #removed: Element[] = [];
   readonly #added: Element[] = [];
-  readonly #leftovers = new Set<string>();
 
   replace(before: readonly Element[], after: readonly Element[]): void {
     const kept = new Map(before.map((item) => [identityOf(item), item]));
@@ -106,40 +107,42 @@ class ElementChange {
       this.#added.push(item);
     }
     this.#removed.push(...kept.values());
-    for (const id of ownedBy(before)) this.#leftovers.add(id);
-    for (const id of ownedBy(after)) this.#leftovers.delete(id);
   }
 
   /** `create` refuses an element that is there already, where `add` takes it for the same one. */
-  transaction(known: ReadonlySet<string>, verb: 'add' | 'create' = 'add'): Transaction {
-    const declared = declarations(this.#added, known);
+  transaction(present: Present, verb: 'add' | 'create' = 'add'): Transaction {
+    const declared = declarations(this.#added, present);
     return {
-      commands: [...declared.commands, ...commandsOf('delete', this.#removed), ...commandsOf(verb, this.#added)],
-      changes: this.#removed.length + this.#added.length,
-      needed: declared.ids,
-      leftovers: [...this.#leftovers],
+      commands: [...declared, ...commandsOf('delete', this.#removed), ...commandsOf(verb, this.#added)],
+      added: this.#added.length,
+      removed: this.#removed.length,
+      needs: needsOf(this.#added, this.#removed),
     };
   }
-}
-
-/** What belongs to the Service of these elements alone. */
-function ownedBy(elements: readonly Element[]): readonly string[] {
-  return elements.flatMap(({ needs = [] }) => needs.filter(({ isOwned }) => isOwned).map(({ id }) => id));
 }
 
 function identityOf({ set, key }: Element): string {
   return `${set} ${key}`;
 }
 
-/** What elements need, each after what it needs itself, and the commands for what is not there yet. */
-function declarations(
-  elements: readonly Element[],
-  present: ReadonlySet<string>,
-): { readonly commands: readonly string[]; readonly ids: readonly string[] } {
+const NOTHING: Present = { has: () => false };
+
+/** The commands for what elements need and what is not there yet, each after what it needs itself. */
+function declarations(elements: readonly Element[], present: Present): readonly string[] {
   const needed = new Map<string, readonly string[]>();
   for (const { id, commands } of elements.flatMap(({ needs = [] }) => needs))
     if (!needed.has(id)) needed.set(id, present.has(id) ? [] : commands);
-  return { commands: [...needed.values()].flat(), ids: [...needed.keys()] };
+  return [...needed.values()].flat();
+}
+
+function needsOf(added: readonly Element[], removed: readonly Element[]): ReadonlyMap<string, number> {
+  const needs = new Map<string, number>();
+  const count = (elements: readonly Element[], by: number): void => {
+    for (const { id } of elements.flatMap((item) => item.needs ?? [])) needs.set(id, (needs.get(id) ?? 0) + by);
+  };
+  count(added, 1);
+  count(removed, -1);
+  return needs;
 }
 
 function commandsOf(verb: 'add' | 'create' | 'delete', elements: readonly Element[]): readonly string[] {

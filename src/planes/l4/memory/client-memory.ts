@@ -1,7 +1,6 @@
 import { Fault, messageOf } from '../../../lib/fault.ts';
 import type { Logger } from '../../../lib/logger.ts';
-import type { L4Plan, NodePlan } from '../../../compile/l4/l4-plan.ts';
-import type { FlowDriver } from '../kernel/conntrack.ts';
+import type { L4Plan } from '../../../compile/l4/l4-plan.ts';
 import { NftRefusedFault } from '../kernel/nft-refusal.ts';
 import type { NftDriver } from '../kernel/nft.ts';
 import { affinityTable } from '../rules/affinity.ts';
@@ -20,24 +19,21 @@ import {
   type ClientsMap,
   type HeldClient,
 } from './stale-clients.ts';
-import { staleFlows, touchesUdp } from './stale-flows.ts';
 import type { ServiceTransition } from './transition.ts';
 
 /** How many clients one transaction forgets. */
 const CLIENTS_AT_ONCE = 500;
 
 /**
- * What the kernel remembers beyond the rules: which endpoint a client with session affinity had, and
- * where UDP flows go. When endpoints leave, what leads to them has to be forgotten.
+ * Which endpoint each client of a Service with session affinity had, as the kernel remembers it. When endpoints leave, what leads to
+ * them has to be forgotten.
  */
-export class KernelMemory {
-  readonly #nft: NftDriver;
-  readonly #conntrack: FlowDriver;
+export class ClientMemory {
+  readonly #nft: Pick<NftDriver, 'apply' | 'listJson'>;
   readonly #logger: Logger;
 
-  constructor(nft: NftDriver, conntrack: FlowDriver, logger: Logger) {
+  constructor(nft: Pick<NftDriver, 'apply' | 'listJson'>, logger: Logger) {
     this.#nft = nft;
-    this.#conntrack = conntrack;
     this.#logger = logger;
   }
 
@@ -47,7 +43,7 @@ export class KernelMemory {
    */
   async forgetClients(
     transitions: Iterable<ServiceTransition>,
-    present: ReadonlySet<string>,
+    present: { has(id: string): boolean },
     signal: AbortSignal,
   ): Promise<void> {
     const maps = [...transitions].flatMap(disturbedMaps).filter((map) => present.has(idOf(map)));
@@ -57,8 +53,9 @@ export class KernelMemory {
       if (first === undefined) continue;
       // To start nft costs more than to read a few maps too many.
       const words = ours.length === 1 ? mapArguments(first) : tableArguments(family);
-      const held = decodeClients(await this.#nft.listJson(words));
-      await this.#forget(staleClients(held, ours), family, signal);
+      const listed = await this.#list(words);
+      if (listed === undefined) await this.#forgetAll(ours, signal);
+      else await this.#forget(staleClients(decodeClients(listed), ours), family, signal);
     }
   }
 
@@ -71,30 +68,40 @@ export class KernelMemory {
     const strays: string[] = [];
     for (const family of FAMILIES) {
       // To list a table, nft 1.0.6 reads every element of every table: seconds, at fifty thousand Services.
-      if (remembersNobody(await this.#nft.listJson(chainsArguments(family)))) continue;
-      const listed = await this.#nft.listJson(tableArguments(family));
+      const chains = await this.#list(chainsArguments(family));
+      if (chains !== undefined && remembersNobody(chains)) continue;
       const maps = services.flatMap(clientsMapsOf).filter((map) => map.family === family);
+      const listed = await this.#list(tableArguments(family));
+      if (listed === undefined) {
+        await this.#forgetAll(maps, signal);
+        continue;
+      }
       await this.#forget(staleClients(decodeClients(listed), maps), family, signal);
       strays.push(...strayDeclarations(listed, services, family));
     }
     return strays;
   }
 
-  /** Forgets the UDP flows of these Services that lead elsewhere than their endpoints. To be called once the rules are in place. */
-  async forgetFlows(transitions: Iterable<ServiceTransition>, node: NodePlan): Promise<void> {
-    const udp = [...transitions].filter(touchesUdp);
-    if (udp.length === 0) return;
+  /**
+   * Undefined where nft cannot say: that is no reason to hold anything else up.
+   *
+   * @throws NftRefusedFault where the table is not there, as when another program has just deleted it.
+   */
+  async #list(words: readonly string[]): Promise<unknown> {
     try {
-      for (const family of FAMILIES) {
-        const flows = await this.#conntrack.listUdp(family);
-        await this.#conntrack.delete(staleFlows(flows, udp, node, family));
-      }
+      return await this.#nft.listJson(words);
     } catch (thrown) {
-      // New flows go where they should in any case, so this is no reason to hold anything else up.
-      if (!(thrown instanceof Fault)) throw thrown;
-      const message = 'cannot forget UDP flows to endpoints that are gone; clients that never pause keep going there';
-      this.#logger.error(message, { code: thrown.code, error: messageOf(thrown) });
+      if (!(thrown instanceof Fault) || isOfMissing(thrown)) throw thrown;
+      const message =
+        'nft cannot list the clients of Services with sessionAffinity; all of them are forgotten in its place';
+      this.#logger.warn(message, { code: thrown.code, error: messageOf(thrown) });
+      return undefined;
     }
+  }
+
+  /** A client that is forgotten chooses anew; one that is kept might be held to an endpoint that is gone. */
+  async #forgetAll(maps: readonly ClientsMap[], signal: AbortSignal): Promise<void> {
+    if (maps.length > 0) await this.#nft.apply(maps.map((map) => `flush ${idOf(map)}`).join('\n'), signal);
   }
 
   /** Many at once, since the change of the rules waits for it; where one has timed out since it was listed, half by half. */
@@ -118,4 +125,8 @@ export class KernelMemory {
 
 function idOf({ family, name }: ClientsMap): string {
   return `map ${affinityTable(family)} ${name}`;
+}
+
+function isOfMissing(fault: Fault): boolean {
+  return fault instanceof NftRefusedFault && fault.message.includes('No such file');
 }

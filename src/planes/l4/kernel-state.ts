@@ -1,0 +1,41 @@
+import type { L4Plan } from '../../compile/l4/l4-plan.ts';
+import { PersistentMap } from '../../lib/persistent-map.ts';
+import type { Transaction } from './rules/transaction.ts';
+
+/** What the kernel has of ours. Never changed, but replaced as a whole; while that is not known, there is none. */
+export interface KernelState {
+  readonly plan: L4Plan;
+  /** Chains, sets and maps beyond the fixed ones, and how many elements need each: `chain ip sluice cluster-3`. */
+  readonly objects: PersistentMap<number>;
+  /** Those that nothing needs, of an earlier run too. */
+  readonly unneeded: PersistentMap<true>;
+  readonly elements: number;
+}
+
+/** After one transaction that put our tables in place of whatever there was. */
+export function replacedState(plan: L4Plan, transaction: Transaction): KernelState {
+  const nothing = { plan, objects: PersistentMap.empty<number>(), unneeded: PersistentMap.empty<true>(), elements: 0 };
+  return changedState(nothing, plan, transaction);
+}
+
+/** After a transaction that brought the rules to `plan`. */
+export function changedState(state: KernelState, plan: L4Plan, { added, removed, needs }: Transaction): KernelState {
+  let { objects, unneeded } = state;
+  for (const [id, by] of needs) {
+    const count = (objects.get(id) ?? 0) + by;
+    objects = objects.set(id, count);
+    if (count > 0) unneeded = unneeded.delete(id);
+    else unneeded = unneeded.set(id, true);
+  }
+  return { plan, objects, unneeded, elements: state.elements + added - removed };
+}
+
+/** With chains and maps that were found, of an earlier run, and that no element needs. */
+export function withStrays(state: KernelState, strays: readonly string[]): KernelState {
+  return { ...state, unneeded: strays.reduce((all, id) => all.set(id, true), state.unneeded) };
+}
+
+/** Without an object that was deleted. */
+export function withoutObject(state: KernelState, id: string): KernelState {
+  return { ...state, objects: state.objects.delete(id), unneeded: state.unneeded.delete(id) };
+}

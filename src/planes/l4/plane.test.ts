@@ -1,0 +1,206 @@
+import { beforeEach, expect, it, vi } from 'vitest';
+import { NftInMemory } from '../../../test/fakes/nft/nft-in-memory.ts';
+import { frontendOf, NODE_PLAN, planOf, target } from '../../../test/l4/objects.ts';
+import { ip } from '../../../test/l4/snapshot-steps.ts';
+import type { L4Plan, ServicePlan } from '../../compile/l4/l4-plan.ts';
+import { Fault } from '../../lib/fault.ts';
+import { silentLogger } from '../../lib/logger.ts';
+import { PersistentMap } from '../../lib/persistent-map.ts';
+import type { FlowPath } from './kernel/conntrack.ts';
+import { L4Plane } from './plane.ts';
+
+const never = new AbortController().signal;
+
+/** Flows of which a listing takes as long as it is told to. */
+class SlowFlows {
+  readonly flows = new Set<FlowPath>();
+  trouble: Fault | undefined;
+  #isHeld = Promise.resolve();
+  release = (): void => undefined;
+
+  hold(): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#isHeld = promise;
+    this.release = resolve;
+  }
+
+  async list(protocol: FlowPath['protocol']): Promise<readonly (FlowPath & { source: string; sourcePort: number })[]> {
+    await this.#isHeld;
+    if (this.trouble !== undefined) throw this.trouble;
+    return [...this.flows].flatMap((flow) =>
+      flow.protocol === protocol ? [{ ...flow, source: '', sourcePort: 1 }] : [],
+    );
+  }
+
+  async delete(paths: Iterable<FlowPath>): Promise<void> {
+    await this.#isHeld;
+    const gone = new Set([...paths].map(textOf));
+    for (const flow of this.flows) if (gone.has(textOf(flow))) this.flows.delete(flow);
+  }
+}
+
+function textOf({ destination, destinationPort, replySource, replySourcePort }: FlowPath): string {
+  return [destination, destinationPort, replySource, replySourcePort].join(' ');
+}
+
+/** Remembers what it applied, and how many Services each transaction left. */
+class RecordingNft extends NftInMemory {
+  readonly served: number[] = [];
+  isBlind = false;
+
+  override async apply(transaction: string): Promise<void> {
+    await super.apply(transaction);
+    this.served.push(this.kernel.tables.get('ip sluice')?.sets.get('services')?.elements.size ?? 0);
+  }
+
+  override async listJson(words: readonly string[]): Promise<unknown> {
+    if (this.isBlind) throw new Fault('nft-list', 'nft cannot list');
+    return super.listJson(words);
+  }
+
+  chains(): readonly string[] {
+    return [...(this.kernel.tables.get('ip sluice')?.chains.keys() ?? [])];
+  }
+}
+
+let nft: RecordingNft;
+let flows: SlowFlows;
+let refused: string[];
+let plane: L4Plane;
+
+function newPlane(): L4Plane {
+  return new L4Plane({
+    nft,
+    conntrack: flows,
+    logger: silentLogger,
+    onProgrammed: () => Promise.resolve(),
+    onRefused: ({ name }) => refused.push(name),
+  });
+}
+
+beforeEach(() => {
+  nft = new RecordingNft();
+  flows = new SlowFlows();
+  refused = [];
+  plane = newPlane();
+});
+
+function service(number: number, given: Parameters<typeof planOf>[0] = {}): ServicePlan {
+  const frontends = [
+    frontendOf({ address: ip(`10.0.${String(Math.floor(number / 250))}.${String(1 + (number % 250))}`) }),
+  ];
+  return { ...planOf({ frontends, cluster: [target('10.244.0.1:80')], ...given }), name: `s${String(number)}` };
+}
+
+function planWith(...services: readonly ServicePlan[]): L4Plan {
+  return {
+    services: PersistentMap.from(services.map((item) => [`ns/${item.name}`, item] as const)),
+    hairpins: PersistentMap.empty(),
+    balancerIps: PersistentMap.empty(),
+    node: NODE_PLAN,
+  };
+}
+
+const VIA_FIRST: FlowPath = {
+  protocol: 'udp',
+  destination: '10.0.0.9',
+  destinationPort: 53,
+  replySource: '10.244.0.1',
+  replySourcePort: 53,
+};
+
+function dns(...serving: readonly string[]): ServicePlan {
+  const frontends = [frontendOf({ address: ip('10.0.0.9'), port: 53 })];
+  const endpoints = serving.map((address) => target(`${address}:53`));
+  return { ...planOf({ protocol: 'UDP', frontends, cluster: endpoints, serving: endpoints }), name: 'dns' };
+}
+
+it('programs a Service while conntrack goes through the flows of another one', async () => {
+  await plane.apply(planWith(dns('10.244.0.1')), never);
+  flows.hold();
+  flows.flows.add(VIA_FIRST);
+  await plane.apply(planWith(dns('10.244.0.2')), never);
+  await plane.apply(planWith(dns('10.244.0.2'), service(1)), never);
+  expect(nft.served.at(-1)).toBe(2);
+  expect(flows.flows.size).toBe(1);
+  flows.release();
+  await vi.waitFor(() => expect(flows.flows.size).toBe(0));
+  await plane.release();
+});
+
+it('asks conntrack again after it failed, and programs on meanwhile', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    await plane.apply(planWith(dns('10.244.0.1')), never);
+    flows.trouble = new Fault('conntrack-failed', 'conntrack fails');
+    flows.flows.add(VIA_FIRST);
+    await plane.apply(planWith(dns('10.244.0.2')), never);
+    await plane.apply(planWith(dns('10.244.0.2'), service(1)), never);
+    expect(nft.served.at(-1)).toBe(2);
+    flows.trouble = undefined;
+    vi.useRealTimers();
+  } finally {
+    vi.useRealTimers();
+  }
+  await vi.waitFor(() => expect(flows.flows.size).toBe(0), { timeout: 20_000 });
+  await plane.release();
+});
+
+it('makes nothing anew because nft cannot list what it remembers of clients', async () => {
+  const sticky = (...endpoints: readonly string[]): ServicePlan =>
+    service(1, { cluster: endpoints.map(target), affinityTimeoutS: 60 });
+  nft.isBlind = true;
+  await plane.apply(planWith(sticky('10.244.0.1:80', '10.244.0.2:80')), never);
+  expect(plane.programmed).toBeDefined();
+  const replacements = nft.served.length;
+  await plane.apply(planWith(sticky('10.244.0.1:80')), never);
+  expect(plane.programmed).toBeDefined();
+  // The change, and before and after it that the clients are forgotten.
+  expect(nft.served.length - replacements).toBe(3);
+  await plane.release();
+});
+
+it('a start leaves what serves in place until it is replaced without the Service that the kernel refuses', async () => {
+  const good = Array.from({ length: 40 }, (_, index) => service(index));
+  await plane.apply(planWith(...good), never);
+  await plane.release();
+  nft.served.length = 0;
+  plane = newPlane();
+  await plane.apply(planWith(...good, service(40, { cluster: [target('10.244.0.1:99999')] })), never);
+  expect(refused).toEqual(['s40']);
+  expect(Math.min(...nft.served)).toBeGreaterThan(30);
+  expect(nft.served.at(-1)).toBe(40);
+  await plane.release();
+});
+
+it('deletes the chain of a number of endpoints once no Service has so many', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const [two, three] = [
+      ['10.244.0.1:80', '10.244.0.2:80'],
+      ['10.244.0.1:80', '10.244.0.2:80', '10.244.0.3:80'],
+    ];
+    await plane.apply(
+      planWith(service(1, { cluster: three.map(target) }), service(2, { cluster: three.map(target) })),
+      never,
+    );
+    await plane.apply(
+      planWith(service(1, { cluster: two.map(target) }), service(2, { cluster: three.map(target) })),
+      never,
+    );
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(nft.chains()).toEqual(expect.arrayContaining(['cluster-2', 'cluster-3']));
+    await plane.apply(
+      planWith(service(1, { cluster: two.map(target) }), service(2, { cluster: two.map(target) })),
+      never,
+    );
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(nft.chains()).not.toContain('cluster-3');
+    // And makes it again.
+    await plane.apply(planWith(service(1, { cluster: three.map(target) })), never);
+    expect(nft.chains()).toContain('cluster-3');
+  } finally {
+    vi.useRealTimers();
+  }
+  await plane.release();
+});
