@@ -91,7 +91,7 @@ export class NodeRole implements Role {
       nft,
       logger,
       anchors: ANCHORS,
-      isProgrammed: () => this.#plane.programmed !== undefined,
+      generation: () => this.#plane.generation,
       elements: () => this.#plane.elements,
       onForeign: (reason) => {
         metrics.kernelRepaired();

@@ -39,7 +39,7 @@ export class KernelCopy {
     const transaction = change ?? renderAll(plan, 'keep');
     this.nft.apply(transaction.commands);
     const isChange = before !== undefined && change !== undefined;
-    this.#state = isChange ? changedState(before, plan, transaction) : replacedState(plan, transaction);
+    this.#state = isChange ? changedState(before, plan, transaction) : replacedState(plan, transaction, 1);
     const stale = before === undefined ? this.#allStale(plan) : this.#stale(before.plan, plan);
     this.nft.apply(stale);
     if (before === undefined) this.#state = withStrays(this.#state, this.#strays(plan));

@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,6 +7,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import type { Logger } from '../../src/lib/logger.ts';
 import { NftMonitor, type Anchor } from '../../src/planes/l4/kernel/nft-monitor.ts';
 import { Nft } from '../../src/planes/l4/kernel/nft.ts';
+import { ANCHORS } from '../../src/planes/l4/rules/ruleset.ts';
+import { renderAll } from '../../src/planes/l4/rules/transaction.ts';
+import { kernelPlanOf } from '../golden/kernel-plan.ts';
 import { NFT_PROGRAMS } from './nft-programs.ts';
 import { nft as otherNft, run, useOwnNamespace } from './own-namespace.ts';
 
@@ -43,7 +47,7 @@ let folder: string;
 let nft: Nft;
 let reasons: string[];
 let notes: string[];
-let isProgrammed: boolean;
+let generation: number | undefined;
 let elements: number;
 let stop: AbortController;
 let done: Promise<void>;
@@ -60,7 +64,7 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
     await nft.apply(`add element ip sluice services { ${element(1)} : drop, ${element(2)} : drop }`);
     reasons = [];
     notes = [];
-    isProgrammed = true;
+    generation = 1;
     elements = 2;
     stop = new AbortController();
   });
@@ -70,7 +74,7 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
     nft.close();
   });
 
-  function start(lookIntervalMs?: number): void {
+  function start(looked: readonly Anchor[] = anchors, lookIntervalMs?: number): void {
     const logger: Logger = {
       debug: (message) => void notes.push(message),
       info: (message) => void notes.push(message),
@@ -81,8 +85,8 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
     const monitor = new NftMonitor({
       nft,
       logger,
-      anchors,
-      isProgrammed: () => isProgrammed,
+      anchors: looked,
+      generation: () => generation,
       elements: () => elements,
       onForeign: (reason) => reasons.push(reason),
       ...(lookIntervalMs === undefined ? {} : { lookIntervalMs }),
@@ -127,7 +131,7 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
     expect(notes).toEqual([]);
   });
 
-  describe('tells what another program deleted, and which it was', () => {
+  describe('tells what another program changed, and which it was', () => {
     test.for([
       ['flush ruleset', 'delete '],
       ['delete table ip sluice', 'delete '],
@@ -137,13 +141,18 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
         `delete element ip sluice services { ${element(1)} }`,
         `delete element ip sluice services { ${element(1)} : drop }`,
       ],
+      [
+        `add element ip sluice services { ${element(3)} : drop }`,
+        `add element ip sluice services { ${element(3)} : drop }`,
+      ],
+      ['add rule ip sluice prerouting jump services', 'add rule ip sluice prerouting jump services'],
     ] as const)('%s', async ([command, what]) => {
       start();
       await started();
       otherNft(command);
       await until(() => expect(reasons).toHaveLength(1));
       expect(reasons[0]).toContain(`"${what}`);
-      expect(reasons[0]).toMatch(/^"delete .*" by process \d+ \(nft\)$/);
+      expect(reasons[0]).toMatch(/^"(?:delete|add) .*" by process \d+ \(nft\)$/);
     });
   });
 
@@ -151,12 +160,11 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
     start();
     await started();
     await nft.apply(`delete element ip sluice services { ${element(1)} }`);
-    await nft.apply(`delete table ip sluice\n${ours}`);
+    await nft.apply(`delete table ip sluice\n${ours}\nadd element ip sluice services { ${element(2)} : drop }`);
     otherNft('add table ip foreign; delete table ip foreign');
-    otherNft(`add element ip sluice services { ${element(3)} : drop }`);
-    otherNft(`delete element ip sluice services { ${element(3)} }`);
+    otherNft(`delete element ip sluice services { ${element(2)} }`);
     await until(() => expect(reasons).toHaveLength(1));
-    expect(reasons[0]).toContain(element(3));
+    expect(reasons[0]).toContain(element(2));
   });
 
   describe('what happened while nothing followed is found when it is followed again', () => {
@@ -171,14 +179,17 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
       otherNft(command);
       process.kill(pid, 'SIGKILL');
       // Once when its end is noticed, and once more when it is followed again: nobody has repaired it here.
-      await until(() => expect(reasons).toEqual([reason, reason]));
-      expect(follower()).toBeDefined();
+      await until(() => {
+        expect(reasons.length).toBeGreaterThan(1);
+        expect(new Set(reasons)).toEqual(new Set([reason]));
+        expect(follower()).toBeDefined();
+      });
     });
 
     test('unless nothing of ours should be there', async () => {
       start();
       const pid = await started();
-      isProgrammed = false;
+      generation = undefined;
       process.kill(pid, 'SIGSTOP');
       otherNft('flush ruleset');
       process.kill(pid, 'SIGKILL');
@@ -200,7 +211,7 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
   });
 
   test('what is lost without a word is found by a look', async () => {
-    start(50);
+    start(anchors, 50);
     const pid = await started();
     process.kill(pid, 'SIGSTOP');
     otherNft('delete table ip sluice');
@@ -227,7 +238,7 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
         await nft.apply(`add element ip sluice services { ${some.join(', ')} }`);
       }
       start();
-      await until(() => expect(notes).toContain(note));
+      await until(() => expect(notes).toContain(`nft monitor takes more memory than it may: ${rest}`));
       expect(reasons).toEqual([]);
       otherNft('flush ruleset');
       await until(() => expect(reasons).toContain('chain ip sluice services is gone'));
@@ -245,5 +256,47 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
       expect(follower()).toBeUndefined();
       expect(reasons).toEqual([]);
     });
+  });
+
+  describe('a copy that was saved, and brought back, looks the same and is noticed', () => {
+    const plan = kernelPlanOf(
+      readFileSync(join(import.meta.dirname, '..', 'golden-kernel', 'cluster-ip', 'in.yaml'), 'utf8'),
+    );
+
+    test.for(['text', 'JSON'] as const)('%s', async (form) => {
+      const replace = (): Promise<void> => nft.apply(renderAll(plan, 'keep').commands.join('\n'));
+      await replace();
+      elements = 20_001;
+      start(ANCHORS);
+      await until(() => expect(notes).not.toEqual([]));
+      // What we make anew ourselves is no copy.
+      generation = undefined;
+      await replace();
+      generation = 2;
+      await sleep(5000);
+      expect(reasons).toEqual([]);
+      const options = form === 'JSON' ? ['-j'] : [];
+      // Not all that nft 1.0.6 lists can it read.
+      const writer = NFT_PROGRAMS.find(({ name }) => name.includes('1.1'))?.path ?? path;
+      const saved = run(writer, [...options, 'list', 'ruleset']);
+      otherNft('flush ruleset');
+      const file = join(folder, 'saved');
+      await writeFile(file, saved);
+      run(writer, [...options, '-f', file]);
+      await until(() => expect(reasons).toContain('chain ip sluice services is a copy that another program made'));
+    });
+  });
+
+  test('goes on after changes of ranges, with which nft 1.0.6 crashes', async () => {
+    start();
+    await started();
+    await nft.apply(
+      'add set ip sluice ranges { typeof ip daddr . meta l4proto . th dport . ip saddr; flags interval; }',
+    );
+    for (const host of [1, 2, 3]) await nft.apply(`add element ip sluice ranges { ${element(host)} . 203.0.113.0/24 }`);
+    await started();
+    expect(notes).not.toEqual(expect.arrayContaining([expect.stringContaining('are not followed')]));
+    otherNft('flush ruleset');
+    await until(() => expect(reasons).not.toEqual([]));
   });
 });

@@ -10,12 +10,15 @@ export interface KernelState {
   /** Those that nothing needs, of an earlier run too. */
   readonly unneeded: PersistentMap<true>;
   readonly elements: number;
+  /** The how-manieth time our tables were made as a whole: each gives all in them new handles. */
+  readonly generation: number;
 }
 
 /** After one transaction that put our tables in place of whatever there was. */
-export function replacedState(plan: L4Plan, transaction: Transaction): KernelState {
-  const nothing = { plan, objects: PersistentMap.empty<number>(), unneeded: PersistentMap.empty<true>(), elements: 0 };
-  return changedState(nothing, plan, transaction);
+export function replacedState(plan: L4Plan, transaction: Transaction, generation: number): KernelState {
+  const objects = PersistentMap.empty<number>();
+  const unneeded = PersistentMap.empty<true>();
+  return changedState({ plan, objects, unneeded, elements: 0, generation }, plan, transaction);
 }
 
 /** After a transaction that brought the rules to `plan`. */
@@ -27,7 +30,7 @@ export function changedState(state: KernelState, plan: L4Plan, { added, removed,
     if (count > 0) unneeded = unneeded.delete(id);
     else unneeded = unneeded.set(id, true);
   }
-  return { plan, objects, unneeded, elements: state.elements + added - removed };
+  return { ...state, plan, objects, unneeded, elements: state.elements + added - removed };
 }
 
 /** With chains and maps that were found, of an earlier run, and that no element needs. */

@@ -88,6 +88,11 @@ export class L4Plane implements Plane<L4Plan> {
     return this.#state?.elements ?? 0;
   }
 
+  /** The how-manieth time our tables were made as a whole; undefined while nobody knows whether they are there. */
+  get generation(): number | undefined {
+    return this.#state?.generation;
+  }
+
   onDisturbed(listener: (reason: string) => void): void {
     this.#disturbed = listener;
   }

@@ -25,6 +25,7 @@ type Affinity = 'keep' | 'forget';
 export class Programming {
   readonly #nft: NftDriver;
   readonly #logger: Logger;
+  #generation = 0;
 
   constructor(nft: NftDriver, logger: Logger) {
     this.#nft = nft;
@@ -57,7 +58,7 @@ export class Programming {
       const all = renderAll(want, affinity);
       try {
         await this.#send(all, signal);
-        return { state: replacedState(want, all), changes: sizeOf(all), refused: [] };
+        return { state: this.#replaced(want, all), changes: sizeOf(all), refused: [] };
       } catch (thrown) {
         if (!(thrown instanceof NftRefusedFault)) throw thrown;
         refusal = thrown;
@@ -82,7 +83,7 @@ export class Programming {
     const first = suspects.size > 0 && (await this.#takes(rest, affinity, signal)) ? rest : withServices(want, []);
     const replacement = renderAll(first, affinity);
     await this.#send(replacement, signal);
-    const { state, changes, refused } = await this.#changeOneByOne(replacedState(first, replacement), want, signal);
+    const { state, changes, refused } = await this.#changeOneByOne(this.#replaced(first, replacement), want, signal);
     return { state, changes: changes + sizeOf(replacement), refused };
   }
 
@@ -141,6 +142,11 @@ export class Programming {
       if (refused.length === 0 || refused.length === pending.length) return { state, changes, refused };
       pending = refused.map(({ transition }) => transition);
     }
+  }
+
+  #replaced(plan: L4Plan, transaction: Transaction): KernelState {
+    this.#generation += 1;
+    return replacedState(plan, transaction, this.#generation);
   }
 
   async #send({ commands }: Transaction, signal: AbortSignal): Promise<void> {

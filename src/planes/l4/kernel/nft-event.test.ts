@@ -19,7 +19,11 @@ describe('what nft monitor prints', () => {
     ],
     ['ours, by ourselves', ['delete table ip sluice', byUs], undefined],
     ['ours by ourselves, then nothing by another', ['delete table ip sluice', byUs, byOther], undefined],
-    ['what is added', ['add element ip sluice m { 10.0.0.1 }', byOther], undefined],
+    [
+      'what is added, as by an old copy',
+      ['add element ip sluice m { 10.0.0.1 }', byOther],
+      'add element ip sluice m { 10.0.0.1 }',
+    ],
     [
       'of another name',
       ['delete table ip sluicegate', 'delete table inet sluice', 'delete table ip nat', byOther],

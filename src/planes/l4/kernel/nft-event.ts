@@ -1,9 +1,9 @@
 import { NFT_PROCESS_NAME } from './nft.ts';
 import { AFFINITY_TABLE, FAMILIES, TABLE, WORDS } from '../rules/names.ts';
 
-/** Another program deleted something of ours, in one transaction. */
-export interface ForeignDeletion {
-  /** What it deleted first, in nft's words: `delete table ip sluice`. */
+/** Another program changed something of ours, in one transaction. */
+export interface ForeignChange {
+  /** What it did first, in nft's words: `delete table ip sluice`. */
   readonly what: string;
   /** The name of the process, and its id in the first PID namespace of the machine. */
   readonly process: string;
@@ -11,7 +11,8 @@ export interface ForeignDeletion {
 }
 
 const tables = FAMILIES.flatMap((family) => [TABLE, AFFINITY_TABLE].map((table) => `${WORDS[family].family} ${table}`));
-const DELETION = new RegExp(`^delete [a-z]+ (?:${tables.join('|')})(?: |$)`);
+/** Packets write to our maps without a word of the kernel's. */
+const CHANGE = new RegExp(`^(?:add|insert|replace|delete) [a-z]+ (?:${tables.join('|')})(?: |$)`);
 
 /** What ends a transaction in the output of `nft monitor`. */
 const GENERATION = /^# new generation \d+ by process (?<pid>\d+) \((?<name>.*)\)$/;
@@ -21,16 +22,16 @@ const LOSS = 'lost some netlink events';
 
 /** Reads the lines of `nft monitor`, in their order. */
 export class NftEvents {
-  #deletion: string | undefined;
+  #change: string | undefined;
 
-  /** What a line tells: a transaction that deleted something of ours, that lines are missing, or nothing of interest. */
-  decode(line: string): ForeignDeletion | 'loss' | undefined {
-    if (DELETION.test(line)) this.#deletion ??= line;
+  /** What a line tells: a transaction that changed something of ours, that lines are missing, or nothing of interest. */
+  decode(line: string): ForeignChange | 'loss' | undefined {
+    if (CHANGE.test(line)) this.#change ??= line;
     if (line.includes(LOSS)) return 'loss';
     const groups = GENERATION.exec(line)?.groups;
     if (groups === undefined) return undefined;
-    const what = this.#deletion;
-    this.#deletion = undefined;
+    const what = this.#change;
+    this.#change = undefined;
     const process = groups['name'] ?? '';
     return what === undefined || process === NFT_PROCESS_NAME
       ? undefined

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, readlink } from 'node:fs/promises';
-import { Backoff } from '../../../lib/backoff.ts';
+import { Backoff, type BackoffBounds } from '../../../lib/backoff.ts';
 import { crash } from '../../../lib/crash.ts';
 import { Fault, messageOf } from '../../../lib/fault.ts';
 import { isRecord } from '../../../lib/is-record.ts';
@@ -27,11 +27,11 @@ export interface NftMonitorOptions {
   readonly logger: Logger;
   /** What is looked at to see whether our tables are whole; a chain in each table, at least. */
   readonly anchors: readonly Anchor[];
-  /** Whether the anchors should be there by now. */
-  readonly isProgrammed: () => boolean;
+  /** The how-manieth time our tables were made as a whole, which gives all in them new handles; undefined when nobody knows whether they are there. */
+  readonly generation: () => number | undefined;
   /** About how many elements there are in our tables. */
   readonly elements: () => number;
-  /** Called for each time that another program deleted something of ours, or that something of ours is not there. */
+  /** Called for each time that another program changed something of ours, or that something of ours is not there or not ours. */
   readonly onForeign: (reason: string) => void;
   /** How often the tables are looked at while every change is followed; 30 s unless told. */
   readonly lookIntervalMs?: number;
@@ -47,14 +47,32 @@ const MOST_ELEMENTS = 20_000;
 /** The most memory that `nft monitor` may take, in KiB, should there come to be more elements: this lasts for 50,000. */
 const MEMORY_KIB = 131_072;
 
-/** Why changes cannot be followed on this machine; `remedy` where somebody could do something about it. */
+/** Why changes are not followed. */
 interface Obstacle {
   readonly reason: string;
+  /** Where somebody could do something about it. */
   readonly remedy?: string;
+  /** Whether it would come again if they were followed at once. */
+  readonly isLasting: boolean;
 }
 
-const TOO_MANY_ELEMENTS: Obstacle = { reason: 'too many elements' };
-const NOT_READ: Obstacle = { reason: 'nft monitor has not come to read all elements within ten seconds' };
+const TOO_MANY_ELEMENTS: Obstacle = { reason: 'too many elements', isLasting: true };
+const OUT_OF_MEMORY: Obstacle = { reason: 'nft monitor takes more memory than it may', isLasting: true };
+const NOT_READ: Obstacle = {
+  reason: 'nft monitor has not come to read all elements within ten seconds',
+  isLasting: true,
+};
+const NO_SETPRIV: Obstacle = {
+  reason: 'setpriv is missing',
+  remedy: 'install setpriv (package util-linux)',
+  isLasting: true,
+};
+
+/** After how long it is tried again to follow what could not be followed. */
+const REST_MS = 600_000;
+
+/** nft 1.0.6 crashes with every change of a set of ranges, and reads all elements when it begins anew. */
+const BACKOFF: BackoffBounds = { minMs: 200, maxMs: 60_000 };
 
 /** While every change is followed a look finds only what the kernel did not tell. */
 const FOLLOWED_LOOK_INTERVAL_MS = 30_000;
@@ -68,14 +86,18 @@ const SUBSCRIPTION_POLLS = 100;
 const LOOKS_PER_AUDIT = 15;
 
 /**
- * Notices that another program deleted something of ours, such as a firewall's `nft flush ruleset`.
+ * Notices that another program changed something of ours, such as a firewall's `nft flush ruleset`, or put an old copy in its place.
  *
- * As long as that is affordable through `nft monitor`, which tells at once what was deleted and by whom; afterwards, and where it can
- * have missed something, by looking whether the anchors are there and in use. That finds tables, chains and rules that are gone within
- * seconds to half a minute, but no single elements.
+ * As long as that is affordable through `nft monitor`, which tells at once what was changed and by whom; and always, the more often
+ * where it is not, by looking whether the anchors are there, with the handles that the kernel gave them, and in use. That finds tables,
+ * chains and rules that are gone or replaced within seconds to half a minute, but no single elements.
  */
 export class NftMonitor {
   readonly #options: NftMonitorOptions;
+  /** Handles of chains as they were first seen in a generation. */
+  #known: { readonly generation: number; readonly handles: ReadonlyMap<string, number> } | undefined;
+  #looks = 0;
+  #noted: string | undefined;
 
   constructor(options: NftMonitorOptions) {
     this.#options = options;
@@ -83,38 +105,48 @@ export class NftMonitor {
 
   /** Watches until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    const obstacle = await this.#followAgain(signal);
-    if (obstacle === undefined) return;
-    const { logger } = this.#options;
-    logger[obstacle.remedy === undefined ? 'info' : 'warn'](
-      `${obstacle.reason}: changes are not followed; the tables are looked at every two seconds`,
-      obstacle.remedy === undefined ? {} : { remedy: obstacle.remedy },
-    );
-    for (let looks = 1; await sleep(LOOK_INTERVAL_MS, signal); looks += 1)
-      await (looks % LOOKS_PER_AUDIT === 0 ? this.#audit() : this.#look());
+    const backoff = new Backoff(BACKOFF);
+    while (!signal.aborted) {
+      const startedMs = performance.now();
+      const obstacle = await this.#followAsFarAsPossible(signal);
+      if (signal.aborted) return;
+      this.#note(obstacle);
+      if (performance.now() - startedMs > BACKOFF.maxMs) backoff.reset();
+      await this.#audit();
+      await this.#lookAgainAndAgain(obstacle.isLasting ? REST_MS : backoff.nextMs(), signal);
+    }
   }
 
-  /** Follows every change for as long as that can be had, and returns why it can no longer; undefined when `signal` ended it. */
-  async #followAgain(signal: AbortSignal): Promise<Obstacle | undefined> {
-    if ((await findProgram('setpriv')) === undefined)
-      return { reason: 'setpriv is missing', remedy: 'install setpriv (package util-linux)' };
-    const backoff = new Backoff({ minMs: 200, maxMs: 10_000 });
-    while (!signal.aborted) {
-      if (this.#options.elements() > MOST_ELEMENTS) return TOO_MANY_ELEMENTS;
-      const startedMs = performance.now();
-      const end = await this.#follow(signal);
-      if (signal.aborted) break;
-      await this.#audit();
-      if (typeof end !== 'string') return end;
-      this.#options.logger.warn('nft monitor ended; it is started again', { reason: end });
-      if (performance.now() - startedMs > 60_000) backoff.reset();
-      await sleep(backoff.nextMs(), signal);
+  async #followAsFarAsPossible(signal: AbortSignal): Promise<Obstacle> {
+    if (this.#options.elements() > MOST_ELEMENTS) return TOO_MANY_ELEMENTS;
+    if ((await findProgram('setpriv')) === undefined) return NO_SETPRIV;
+    return this.#follow(signal);
+  }
+
+  /** What lasts, once; that changes are not followed for a moment is only of interest to those who look for it. */
+  #note({ reason, remedy, isLasting }: Obstacle): void {
+    const { logger } = this.#options;
+    if (!isLasting) logger.debug('nft monitor ended; it is started again', { reason });
+    else if (reason !== this.#noted)
+      logger[remedy === undefined ? 'info' : 'warn'](
+        `${reason}: changes are not followed; the tables are looked at every two seconds`,
+        remedy === undefined ? {} : { remedy },
+      );
+    if (isLasting) this.#noted = reason;
+  }
+
+  async #lookAgainAndAgain(durationMs: number, signal: AbortSignal): Promise<void> {
+    const endMs = performance.now() + durationMs;
+    for (;;) {
+      const remainingMs = Math.max(0, endMs - performance.now());
+      if (!(await sleep(Math.min(LOOK_INTERVAL_MS, remainingMs), signal)) || remainingMs <= LOOK_INTERVAL_MS) return;
+      this.#looks += 1;
+      await (this.#looks % LOOKS_PER_AUDIT === 0 ? this.#audit() : this.#look());
     }
-    return undefined;
   }
 
   /** Follows `nft monitor` to its end, and says why that came, and whether it would come again. */
-  async #follow(signal: AbortSignal): Promise<string | Obstacle> {
+  async #follow(signal: AbortSignal): Promise<Obstacle> {
     // It would notice only at the next change that nobody reads it any more, and until then hold on to its network namespace.
     const script = `ulimit -v ${String(MEMORY_KIB)}; exec setpriv --pdeathsig KILL nft monitor`;
     const child = spawn('sh', ['-c', script], { env: programEnvironment, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -138,10 +170,12 @@ export class NftMonitor {
     try {
       await once(child, 'close');
       if (isUnreadable) return NOT_READ;
-      if (words.includes('emory')) return TOO_MANY_ELEMENTS; // "Memory allocation failure", in whatever case
-      return words === '' ? `it ended with ${child.signalCode ?? `status ${String(child.exitCode)}`}` : words;
+      if (words.includes('emory')) return OUT_OF_MEMORY; // "Memory allocation failure", in whatever case
+      return endedWith(
+        words === '' ? `it ended with ${child.signalCode ?? `status ${String(child.exitCode)}`}` : words,
+      );
     } catch (thrown) {
-      return messageOf(thrown);
+      return endedWith(messageOf(thrown));
     } finally {
       signal.removeEventListener('abort', onAbort);
       ended.abort();
@@ -169,28 +203,43 @@ export class NftMonitor {
     else this.#options.onForeign(`"${event.what}" by process ${String(event.pid)} (${event.process})`);
   }
 
-  /** Whether the chains among the anchors are there: cheap, and in nobody's way. */
-  async #look(): Promise<void> {
-    if (!this.#options.isProgrammed()) return;
-    const chains = this.#options.anchors.filter(({ kind }) => kind === 'chain');
-    for (const family of new Set(chains.map((anchor) => anchor.family))) {
-      const found = await this.#answer(async () =>
-        chainsOf(await this.#options.nft.listJson(['chains', WORDS[family].family])),
-      );
-      if (found === undefined) return;
-      const missing = chains.find((anchor) => anchor.family === family && !found.has(`${anchor.table} ${anchor.name}`));
-      if (missing === undefined || !this.#options.isProgrammed()) continue;
-      this.#options.onForeign(`${textOf(missing)} is gone`);
-      return;
+  /** Whether the chains among the anchors are there, and those that they were: cheap, and in nobody's way. Returns whether it found something. */
+  async #look(): Promise<boolean> {
+    const generation = this.#options.generation();
+    if (generation === undefined) return false;
+    const handles = await this.#handles();
+    // Whatever was made anew meanwhile has been found already.
+    if (handles === undefined || this.#options.generation() !== generation) return false;
+    const known = this.#known?.generation === generation ? this.#known.handles : handles;
+    this.#known = { generation, handles: known };
+    const chains = this.#options.anchors.filter(({ kind }) => kind === 'chain').map(textOf);
+    const found = chains.find((chain) => !handles.has(chain) || handles.get(chain) !== known.get(chain));
+    if (found === undefined) return false;
+    this.#options.onForeign(handles.has(found) ? `${found} is a copy that another program made` : `${found} is gone`);
+    return true;
+  }
+
+  /** The handle of each chain there is; undefined where there is no answer. */
+  async #handles(): Promise<ReadonlyMap<string, number> | undefined> {
+    const handles = new Map<string, number>();
+    for (const family of new Set(this.#options.anchors.map((anchor) => anchor.family))) {
+      const word = WORDS[family].family;
+      const listed = await this.#answer(() => this.#options.nft.listJson(['chains', word]));
+      if (listed === undefined) return undefined;
+      for (const { table, name, handle } of chainsOf(listed))
+        handles.set(`chain ${word} ${String(table)} ${String(name)}`, Number(handle));
     }
+    return handles;
   }
 
   /** Whether all anchors are there and in use: then, and only then, the kernel answers that it is busy. */
   async #audit(): Promise<void> {
+    const generation = this.#options.generation();
+    if (generation === undefined || (await this.#look())) return;
     for (const anchor of this.#options.anchors) {
-      if (!this.#options.isProgrammed()) return;
+      if (this.#options.generation() !== generation) return;
       const state = await this.#answer(() => this.#stateOf(anchor));
-      if (state === undefined || state === 'whole' || !this.#options.isProgrammed()) continue;
+      if (state === undefined || state === 'whole' || this.#options.generation() !== generation) continue;
       this.#options.onForeign(
         `${textOf(anchor)} is ${state === 'gone' ? 'gone' : 'there, but the rules that use it are gone'}`,
       );
@@ -244,12 +293,13 @@ function textOf({ kind, family, table, name }: Anchor): string {
   return `${kind} ${WORDS[family].family} ${table} ${name}`;
 }
 
-/** `table name` of each chain in what `nft -j list chains` printed. */
-function chainsOf(listed: unknown): ReadonlySet<string> {
+/** Each chain in what `nft -j list chains` printed. */
+function chainsOf(listed: unknown): readonly Readonly<Record<string, unknown>>[] {
   const objects =
     isRecord(listed) && Array.isArray(listed['nftables']) ? (listed['nftables'] as readonly unknown[]) : [];
-  const chains = objects
-    .map((object) => (isRecord(object) ? object['chain'] : undefined))
-    .filter((chain) => isRecord(chain));
-  return new Set(chains.map(({ table, name }) => `${String(table)} ${String(name)}`));
+  return objects.map((object) => (isRecord(object) ? object['chain'] : undefined)).filter((chain) => isRecord(chain));
+}
+
+function endedWith(reason: string): Obstacle {
+  return { reason, isLasting: false };
 }
