@@ -218,7 +218,8 @@ const cases: Readonly<Record<FindingReason, Case>> = {
         .flatMap((text) => ipAddressOf(text) ?? [])
         .map((address) => ({ address, ready: true, serving: true, terminating: false, placement: NO_PLACE }));
       const ports = [{ name: '', port: 80, protocol: 'TCP' as const, appProtocol: undefined }];
-      const value = { meta, kind: 'EndpointSlice' as const, service: 'web-0', subsets: [{ ports, endpoints }] };
+      const subsets = [{ ports, endpoints }];
+      const value = { meta, kind: 'EndpointSlice' as const, service: 'web-0', isHeadless: false, subsets };
       store.commit([{ table: 'endpointSlices', key: 'default/web-0-x', value }]);
     },
   },

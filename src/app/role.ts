@@ -25,9 +25,12 @@ export const ROLE_INTERESTS: Readonly<Record<RoleName, (nodeName: string | undef
   gateway: () => ROUTING,
   // It says what is wrong with what the gateways serve.
   controller: () => ROUTING,
-  node: (nodeName) =>
-    nodeName === undefined ? SERVICES : [...SERVICES, { kind: 'Node', objects: { named: nodeName } }],
+  node: (nodeName) => [...SERVICES, { kind: 'ServiceCIDR', objects: 'all' }, ...ownNode(nodeName)],
 };
+
+function ownNode(nodeName: string | undefined): readonly Interest[] {
+  return nodeName === undefined ? [] : [{ kind: 'Node', objects: { named: nodeName } }];
+}
 
 /** One part of the program: it brings its share of every plan about. */
 export interface Role {

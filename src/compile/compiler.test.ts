@@ -77,6 +77,7 @@ const slice = fc
   .map(({ name, service: owner, last, ready }): EndpointSlice => ({
     meta: meta(name),
     kind: 'EndpointSlice',
+    isHeadless: false,
     service: owner,
     subsets: [
       {

@@ -15,13 +15,19 @@ export interface ServiceEndpoint {
  * The endpoints of one Service port from all slices of its Service, merged and sorted by address and
  * port. They are matched by the port's name and protocol; targetPort is never read, because whoever
  * wrote the slices has resolved it (discovery.k8s.io/v1 EndpointPort).
+ *
+ * @param nodeName of two entries for one endpoint the one on this node counts, as for kube-proxy: policy Local may not miss it
  */
-export function endpointsOf(port: ServicePort, slices: readonly EndpointSlice[]): readonly ServiceEndpoint[] {
+export function endpointsOf(
+  port: ServicePort,
+  slices: readonly EndpointSlice[],
+  nodeName?: string,
+): readonly ServiceEndpoint[] {
   const found = new Map<string, ServiceEndpoint>();
   for (const { ports, endpoints } of slicesThatCount(slices).flatMap((slice) => slice.subsets)) {
     const matching = ports.filter((item) => isOf(item, port));
     for (const { port: number } of matching)
-      for (const endpoint of endpoints) collect(found, { ...endpoint, port: number });
+      for (const endpoint of endpoints) collect(found, { ...endpoint, port: number }, nodeName);
   }
   return [...found.values()].sort(byAddress);
 }
@@ -37,14 +43,15 @@ function isOf(slicePort: EndpointPort, port: ServicePort): boolean {
 }
 
 /** An address in two slices, as while the slices are rebalanced, is one endpoint; the more able entry counts. */
-function collect(found: Map<string, ServiceEndpoint>, endpoint: ServiceEndpoint): void {
+function collect(found: Map<string, ServiceEndpoint>, endpoint: ServiceEndpoint, nodeName: string | undefined): void {
   const key = `${endpoint.address} ${String(endpoint.port)}`;
   const known = found.get(key);
-  if (known === undefined || rank(known) < rank(endpoint)) found.set(key, endpoint);
+  if (known === undefined || rank(known, nodeName) < rank(endpoint, nodeName)) found.set(key, endpoint);
 }
 
-function rank(endpoint: ServiceEndpoint): number {
-  return endpoint.ready ? 2 : endpoint.serving ? 1 : 0;
+function rank({ ready, serving, placement }: ServiceEndpoint, nodeName: string | undefined): number {
+  const isHere = nodeName !== undefined && placement.nodeName === nodeName;
+  return (isHere ? 3 : 0) + (ready ? 2 : serving ? 1 : 0);
 }
 
 /** One order for endpoints wherever they are listed. */

@@ -2,7 +2,7 @@
  * What a refusal (403) or an unknown resource (404) of the API server means.
  * - `required`: every cluster has the kind. Without it, what was read before is stale, and a start waits.
  * - `optional`: Roles of namespaces alone cannot grant it. What is refused for long is done without, and a Finding says so.
- * - `custom`: a CRD, which comes and goes. Without it there are no such objects; it is looked for again.
+ * - `custom`: a CRD, which comes and goes, or a kind of newer versions. Without it there are no such objects; it is looked for again.
  */
 export type Presence = 'required' | 'optional' | 'custom';
 
@@ -68,6 +68,14 @@ export const KINDS = {
     scope: 'cluster',
     presence: 'required',
     table: 'nodes',
+  },
+  // Since Kubernetes 1.33.
+  ServiceCIDR: {
+    apiVersions: ['networking.k8s.io/v1'],
+    plural: 'servicecidrs',
+    scope: 'cluster',
+    presence: 'custom',
+    table: 'serviceCidrs',
   },
   Secret: {
     apiVersions: ['v1'],

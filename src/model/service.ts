@@ -152,5 +152,7 @@ export interface EndpointSlice {
   readonly kind: 'EndpointSlice' | 'Endpoints';
   /** The Service it belongs to, in its own namespace. */
   readonly service: string;
+  /** The label `service.kubernetes.io/headless`: nobody is led here by a virtual address. */
+  readonly isHeadless: boolean;
   readonly subsets: readonly EndpointSubset[];
 }

@@ -7,6 +7,7 @@ import { ALL_KINDS, KINDS, type Kind, type TableOfKind } from './kinds.ts';
 import type { Namespace } from './namespace.ts';
 import type { Node } from './node.ts';
 import type { Secret } from './secret.ts';
+import type { ServiceCidr } from './service-cidr.ts';
 import type { EndpointSlice, Service } from './service.ts';
 
 /** The latest answer of DNS for the name of an ExternalName Service. A name that is not in its table has not been looked up yet. */
@@ -23,6 +24,7 @@ interface Models {
   readonly EndpointSlice: EndpointSlice;
   readonly Endpoints: EndpointSlice;
   readonly Node: Node;
+  readonly ServiceCIDR: ServiceCidr;
   readonly Secret: Secret;
   readonly Namespace: Namespace;
   readonly IPAddressPool: AddressPool;

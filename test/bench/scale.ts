@@ -61,6 +61,7 @@ function slice(n: number, version: number): EndpointSlice {
   return {
     meta: meta(`s${String(n)}-1`),
     kind: 'EndpointSlice',
+    isHeadless: false,
     service: `s${String(n)}`,
     subsets: [{ ports: [{ name: '', port: 8080, protocol: 'TCP', appProtocol: undefined }], endpoints }],
   };

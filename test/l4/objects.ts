@@ -59,6 +59,7 @@ export function sliceOf(service: string, endpoints: readonly ServiceEndpoint[]):
   return {
     meta: meta(`${service}-slice`),
     kind: 'EndpointSlice',
+    isHeadless: false,
     service,
     subsets: [{ ports: [{ name: '', port: 8080, protocol: 'TCP', appProtocol: undefined }], endpoints }],
   };

@@ -173,6 +173,7 @@ const slice = fc
   .map((given): EndpointSlice => ({
     meta: meta(given.name),
     kind: 'EndpointSlice',
+    isHeadless: false,
     service: given.service,
     subsets: [
       {

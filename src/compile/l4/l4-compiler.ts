@@ -92,17 +92,19 @@ export class L4Compiler {
     return this.#plan ?? next;
   }
 
-  /** What an API server says of its ranges is not asked of a folder of manifests, and the other way round. */
-  #clusterIpRanges(): ClusterIpRanges {
-    const { clusterIpRanges: cidrs } = this.#settings;
-    if (cidrs.length > 0) return { cidrs, areOwn: true };
-    return { cidrs: this.#allocating?.clusterIpRanges ?? [], areOwn: false };
+  /** Those that an API server takes ClusterIPs from; where there is none, those that we do. */
+  #clusterIpRanges({ serviceCidrs }: Snapshot): ClusterIpRanges {
+    if (this.#allocating === undefined)
+      return { cidrs: serviceCidrs.sorted().flatMap(([, item]) => item.cidrs), areOwn: true };
+    const { clusterIpRanges: given } = this.#settings;
+    if (given.length > 0) return { cidrs: given, areOwn: true };
+    return { cidrs: this.#allocating.clusterIpRanges, areOwn: false };
   }
 
   /** Whether something changed that every Service depends on: where the node stands, how it tells its pods. */
   #nodeChanged({ snapshot, node: facts }: L4Input): boolean {
     const node = snapshot.nodes.get(this.#settings.nodeName);
-    const next = nodePlanOf(node, facts, this.#settings, this.#clusterIpRanges());
+    const next = nodePlanOf(node, facts, this.#settings, this.#clusterIpRanges(snapshot));
     const zone = this.#settings.zone ?? node?.zone;
     const before = this.#node;
     if (before === undefined || !sameNodePlan(before, next)) this.#node = next;
@@ -138,7 +140,9 @@ export class L4Compiler {
     }
     const node = this.#node;
     const find = (other: string): Service | undefined => input.snapshot.services.get(other);
-    const compiled = compileService(service, wish, input.slicesOf(key), {
+    // kube-proxy does not see them, whatever the Service says.
+    const slices = input.slicesOf(key).filter(({ isHeadless }) => !isHeadless);
+    const compiled = compileService(service, wish, slices, {
       chooser: {
         nodeName: this.#settings.nodeName,
         zone: this.#zone,

@@ -61,7 +61,7 @@ export function compileService(
   const ownEndpoints = new Set<IpAddress>();
   const localReady = { IPv4: new Set<IpAddress>(), IPv6: new Set<IpAddress>() };
   const ports = service.ports.flatMap((port) => {
-    const endpoints = endpointsOf(port, slices);
+    const endpoints = endpointsOf(port, slices, chooser.nodeName);
     for (const { address, ready, placement } of endpoints) {
       if (placement.nodeName === chooser.nodeName && ready)
         localReady[isIpv6Address(address) ? 'IPv6' : 'IPv4'].add(address);

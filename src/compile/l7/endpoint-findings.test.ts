@@ -33,7 +33,7 @@ function sliceOf(
     .flatMap((text) => ipAddressOf(text) ?? [])
     .map((address) => ({ address, ready: false, serving: false, terminating: false, placement: NO_PLACE }));
   const meta = { namespace: 'shop', name: `web-${kind}`, uid: '', createdMs: 0 };
-  return { meta, kind, service: 'web', subsets: [{ ports, endpoints }] };
+  return { meta, kind, service: 'web', isHeadless: false, subsets: [{ ports, endpoints }] };
 }
 
 function port(name: string, number: number, protocol: EndpointPort['protocol'] = 'TCP'): EndpointPort {

@@ -12,6 +12,7 @@ import { admitNamespace } from './namespace.ts';
 import { admitNode } from './node.ts';
 import { observe } from './observe.ts';
 import { admitSecret } from './secret.ts';
+import { admitServiceCidr } from './service-cidr.ts';
 import { admitService } from './service.ts';
 
 /** What became of one raw object. */
@@ -34,6 +35,7 @@ const ADMIT: Readonly<Record<Kind, Admit>> = {
   EndpointSlice: admitEndpointSlice,
   Endpoints: admitEndpoints,
   Node: admitNode,
+  ServiceCIDR: admitServiceCidr,
   Secret: admitSecret,
   Namespace: admitNamespace,
   IPAddressPool: admitAddressPool,

@@ -11,6 +11,7 @@ import {
 import type { Change } from '../change.ts';
 import { admitEndpointAddress } from './address.ts';
 import { shown, type Field } from './field.ts';
+import { HEADLESS_LABEL } from './service-traffic.ts';
 import { protocolOf } from './service.ts';
 
 const SERVICE_LABEL = 'kubernetes.io/service-name';
@@ -30,6 +31,7 @@ export function admitEndpointSlice(raw: Field, meta: ObjectMeta): Change | undef
     meta,
     kind: 'EndpointSlice',
     service,
+    isHeadless: isLabelledHeadless(raw),
     subsets: [
       {
         ports: raw.at('ports').flatMap(admitPort),
@@ -49,6 +51,10 @@ function reportLabel(raw: Field, { name }: ObjectMeta, service: string | undefin
       'EndpointSliceUnowned',
       `${shown(service)} is not the name of a Service, so that ${name} belongs to none`,
     );
+}
+
+function isLabelledHeadless(raw: Field): boolean {
+  return !raw.at('metadata').at('labels').at(HEADLESS_LABEL).isAbsent;
 }
 
 function admitPort(field: Field): readonly EndpointPort[] {
@@ -106,6 +112,7 @@ export function admitEndpoints(raw: Field, meta: ObjectMeta): Change {
     meta,
     kind: 'Endpoints',
     service: meta.name,
+    isHeadless: isLabelledHeadless(raw),
     subsets: raw.at('subsets').items().map(admitSubset),
   };
   return { table: 'endpointSlices', key: `endpoints:${keyOf(meta)}`, value };

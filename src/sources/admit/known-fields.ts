@@ -115,6 +115,7 @@ const KNOWN_FIELDS: Readonly<Record<Kind, { readonly [name: string]: Shape }>> =
     },
     status: 'any',
   },
+  ServiceCIDR: { spec: { cidrs: 'any' }, status: 'any' },
   Namespace: { spec: 'any', status: 'any' },
   IPAddressPool: {
     spec: {

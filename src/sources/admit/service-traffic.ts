@@ -12,7 +12,8 @@ import {
 import { admitIpAddress, admitServiceAddress } from './address.ts';
 import { shown, type Field } from './field.ts';
 
-const HEADLESS_LABEL = 'service.kubernetes.io/headless';
+/** Of a Service, or of its EndpointSlices, to which their controller copies it. */
+export const HEADLESS_LABEL = 'service.kubernetes.io/headless';
 const SOURCE_RANGES = 'loadBalancerSourceRanges';
 const PROXY_LABEL = 'service.kubernetes.io/service-proxy-name';
 

@@ -52,6 +52,7 @@ export const builtInResources: readonly ServedResource[] = [
   builtIn('', 'v1', 'Event', 'events'),
   builtIn('discovery.k8s.io', 'v1', 'EndpointSlice', 'endpointslices'),
   builtIn('networking.k8s.io', 'v1', 'Ingress', 'ingresses', { hasStatus: true }),
+  builtIn('networking.k8s.io', 'v1', 'ServiceCIDR', 'servicecidrs', { isNamespaced: false, hasStatus: true }),
   builtIn('networking.k8s.io', 'v1', 'IngressClass', 'ingressclasses', { isNamespaced: false }),
   builtIn('coordination.k8s.io', 'v1', 'Lease', 'leases'),
   builtIn('apiextensions.k8s.io', 'v1', 'CustomResourceDefinition', 'customresourcedefinitions', {
