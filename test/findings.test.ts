@@ -264,11 +264,11 @@ afterAll(() => rmSync(root, { recursive: true }));
 describe('Findings', () => {
   it.each(Object.entries(cases))(
     '%s',
-    async (reason, { files = {}, settings = {}, meanwhile, nowMs = Date.now(), beside = [] }) => {
+    (reason, { files = {}, settings = {}, meanwhile, nowMs = Date.now(), beside = [] }) => {
       const folder = mkdtempSync(join(root, 'case-'));
       for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
       const store = new Store();
-      await readManifests(folder, store);
+      readManifests(folder, store);
       meanwhile?.(store);
       const plan = new Compiler({ ...STANDALONE_SETTINGS, ...settings }).compile(store.snapshot, {
         nowMs,

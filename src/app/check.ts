@@ -66,7 +66,7 @@ export async function checkManifests(directory: string, options: CheckOptions): 
   return reportOf(store.snapshot, plan, placed);
 }
 
-async function reading<T>(directory: string, read: () => Promise<T>): Promise<T> {
+async function reading<T>(directory: string, read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (cause) {

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { KubeClient } from '../kube/client.ts';
 import { loadInClusterConfig } from '../kube/config.ts';
 import { loadKubeconfig } from '../kube/kubeconfig.ts';
@@ -105,7 +106,9 @@ async function createSources(options: RunOptions, store: Store, logger: Logger):
   const { source, roles, compile } = options;
   const names = new NameSource({ store, logger });
   if (source.kind === 'manifests') {
-    return { sources: [new ManifestSource({ directory: source.directory, store, logger }), names], cluster: undefined };
+    const memoryFile = join(options.stateDirectory, 'manifests.json');
+    const manifests = new ManifestSource({ directory: source.directory, store, logger, memoryFile });
+    return { sources: [manifests, names], cluster: undefined };
   }
   const config =
     source.kubeconfig === undefined

@@ -8,7 +8,7 @@ import { NodeLock } from './node-possible.ts';
 
 /** Everything that Sluice keeps in its state directory; whatever else is there is somebody else's. */
 const STATE_FILES =
-  /^(?:admin\.sock|(?:current|previous)(?:\.tmp)?|checkpoint-[0-9a-f]{16}|checkpoint\.tmp|self-signed\.pem(?:\.tmp)?|allocations\.json(?:\.before|\.tmp)?|haproxy\.(?:log|pid)|conntrack-\w{6})$/;
+  /^(?:admin\.sock|(?:current|previous)(?:\.tmp)?|checkpoint-[0-9a-f]{16}|checkpoint\.tmp|self-signed\.pem(?:\.tmp)?|allocations\.json(?:\.before|\.tmp)?|manifests\.json(?:\.tmp)?|haproxy\.(?:log|pid)|conntrack-\w{6})$/;
 
 /** Has nothing but links to nft. A folder of this name with programs in it is not ours, as where the state is said to be in /usr. */
 const LINK_FOLDER = 'bin';

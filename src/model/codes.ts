@@ -17,7 +17,7 @@ export const FINDING_CODES = {
   ManifestUnreadable: {
     code: 'SLU101',
     severity: 'error',
-    title: 'A file in the manifests folder cannot be read or is not YAML.',
+    title: 'A file or folder among the manifests cannot be read, or holds something else than manifests.',
     remedy: 'Mend the file. The objects that it held before keep being served until then.',
   },
   ObjectMalformed: {

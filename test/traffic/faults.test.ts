@@ -195,7 +195,7 @@ describe('faults and changes under load', () => {
     await lab.until('the last good state', async () => (await lab.get('http://steady.test/')).status === 200);
     expect((await lab.api('/readyz')).status).toBe(503);
     expect(lab.output).toContain('it has not given everything yet, and is waited for');
-    expect(lab.output).toContain(`the folder ${lab.manifests} does not exist`);
+    expect(lab.output).toContain(`${lab.manifests} does not exist`);
     expect(lab.output).not.toContain('what it gave keeps being served');
     await rename(`${lab.manifests}-away`, lab.manifests);
     await lab.until('ready', async () => (await lab.api('/readyz')).status === 200);

@@ -7,7 +7,7 @@ import * as read from './readers.ts';
 export const SOURCE_FLAGS = {
   manifests: optional({
     flag: '--manifests <dir>',
-    help: 'folder of Kubernetes YAML and JSON; changes apply as files change',
+    help: 'folder of Kubernetes YAML and JSON, or one file; changes apply as files change',
     read: read.textOf,
   }),
   kubeconfig: optional({

@@ -198,6 +198,6 @@ function rawDocument(
 }
 
 /** Equal for equal texts. */
-function digestOf(text: string): string {
+export function digestOf(text: string): string {
   return hash('sha256', text, 'base64');
 }

@@ -3,39 +3,43 @@ import { appendFile, chmod, mkdir, mkdtemp, rename, rm, symlink, truncate, utime
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Folder, type FolderContents } from './folder.ts';
-
-function service(name: string, port = 80): string {
-  return `---\n{ apiVersion: v1, kind: Service, metadata: { name: ${name} }, spec: { ports: [{ port: ${String(port)} }] } }\n`;
-}
+import { FolderScene, serviceDocument as service } from '../../../test/fakes/folder-scene.ts';
 
 describe('Folder', () => {
   let root: string;
-  let folder: Folder;
+  let folder: FolderScene;
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'sluice-folder-'));
-    folder = new Folder(root);
+    folder = new FolderScene(root);
   });
   afterEach(() => rm(root, { recursive: true, force: true }));
 
   const write = (name: string, text: string): Promise<void> => writeFile(join(root, name), text);
-  const keys = ({ changes }: FolderContents): readonly string[] =>
-    changes.map(({ key }) => key.replace('default/', ''));
-  const reasons = ({ findings }: FolderContents): readonly string[] =>
-    [...findings].flatMap(([key, list]) => list.map(({ reason, field }) => `${key} ${reason} ${field}`.trim()));
 
-  /** Scans until nothing is being written any more. */
-  async function settled(): Promise<FolderContents> {
-    for (;;) {
-      const contents = await folder.scan();
-      if (contents.isSettled) return contents;
-    }
-  }
+  it('throws when it is not there, and when it is neither a folder nor a file', () => {
+    expect(() => new FolderScene(join(root, 'nowhere')).look()).toThrow('ENOENT');
+    expect(() => new FolderScene('/dev/null').look()).toThrow('neither a folder nor a file');
+  });
 
-  it('throws when it is not there, and when it is a file', async () => {
-    await expect(new Folder(join(root, 'nowhere')).scan()).rejects.toThrow('ENOENT');
-    await write('file', '');
-    await expect(new Folder(join(root, 'file')).scan()).rejects.toThrow('ENOTDIR');
+  it('reads a single file, whatever its name, and nothing beside it', async () => {
+    await write('one.txt', service('a'));
+    await write('other.yaml', service('b'));
+    const file = new FolderScene(join(root, 'one.txt'));
+    expect([file.look().root, file.keys]).toEqual([root, 'a']);
+    await write('one.txt', service('c'));
+    file.settled();
+    expect(file.keys).toBe('c');
+  });
+
+  it('does not take a file for the folder that it was', async () => {
+    await mkdir(join(root, 'sub'));
+    await write('sub/a.yaml', service('a'));
+    const sub = new FolderScene(join(root, 'sub'));
+    sub.look();
+    await rm(join(root, 'sub'), { recursive: true });
+    await write('sub', '');
+    expect(() => sub.look()).toThrow('not a folder any more');
+    expect(sub.keys).toBe('a');
   });
 
   it('reads manifests by the end of their names, in sub-folders and behind links, and says what must be watched', async () => {
@@ -50,38 +54,55 @@ describe('Folder', () => {
     await write('readme.md', service('hidden'));
     await symlink('sub', join(root, 'link'));
     await symlink('nowhere', join(root, 'dangling.yaml'));
-    const contents = await folder.scan();
-    expect([...new Set(keys(contents))]).toEqual(['a', 'b', 'c']);
-    expect([...contents.directories].sort()).toEqual([root, join(root, 'link'), join(root, 'sub')]);
+    const { folders } = folder.look();
+    expect(folder.keys).toBe('a b c');
+    expect([...folders.keys()].sort()).toEqual(['', 'link', 'sub']);
+    expect(folder.reasons).toContain('Manifest/dangling.yaml ManifestUnreadable');
   });
 
-  it('never takes a file for empty, or for half of itself, that is written again and again', async () => {
+  it('never takes a file for half of itself that is written again and again', async () => {
     const text = service('a') + service('b');
     await write('a.yaml', text);
-    await folder.scan();
+    folder.look();
     let isWriting = true;
-    let written = Promise.resolve();
     const writer = (async () => {
-      for (let n = 0; isWriting; n += 1) await (written = write('a.yaml', `${text}# ${String(n % 7)}\n`));
+      for (let n = 0; isWriting; n += 1) await write('a.yaml', `${text}# ${String(n % 7)}\n`);
     })();
     const seen = new Set<string>();
     for (let n = 0; n < 150; n += 1) {
-      seen.add(keys(await folder.scan()).join(' '));
-      await new Promise((resolve) => setTimeout(resolve, 10));
-      // A busy disk leaves a file empty for half a second between the emptying and the writing: for more scans than one may be empty.
-      await written;
+      folder.look({ believesGone: false });
+      seen.add(folder.keys);
+      await new Promise((resolve) => setTimeout(resolve, 5));
     }
     isWriting = false;
     await writer;
     expect([...seen]).toEqual(['a b']);
   });
 
-  it('takes a file for empty once it stays so', async () => {
+  it('waits for the rest of a file that ends within a line and is shorter than it was', async () => {
+    const whole = 'apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec:\n  ports:\n  - name: x\n    port: 80\n';
+    await write('a.yaml', `${whole}# end\n`);
+    folder.look();
+    await write('a.yaml', whole.slice(0, whole.indexOf('0')));
+    const first = folder.look();
+    // Longer than another file would be waited for.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const second = folder.look();
+    await write('a.yaml', whole);
+    folder.settled();
+    expect([first.unsettled, second.unsettled, folder.ports]).toEqual([1, 1, 'a:80']);
+  });
+
+  it('lets go of what an empty file, or one of comments, held', async () => {
     await write('a.yaml', service('a'));
-    await folder.scan();
+    await write('b.yaml', service('b'));
+    folder.look();
     await truncate(join(root, 'a.yaml'), 0);
-    for (let n = 0; n < 40; n += 1) expect(keys(await folder.scan())).toEqual(['a']);
-    expect(keys(await settled())).toEqual([]);
+    await write('b.yaml', '# nothing yet\n');
+    while (folder.look({ believesGone: false }).unsettled > 0);
+    expect(folder.keys).toBe('a b');
+    folder.settled();
+    expect([folder.keys, folder.reasons]).toEqual(['', []]);
   });
 
   it('ends where links to folders lead back', async () => {
@@ -89,17 +110,17 @@ describe('Folder', () => {
     await write('sub/a.yaml', service('a'));
     await symlink('..', join(root, 'sub', 'up'));
     await symlink('../..', join(root, 'sub', 'deeper', 'top'));
-    const contents = await folder.scan();
-    expect([keys(contents), reasons(contents)]).toEqual([['a'], []]);
+    folder.look();
+    expect([folder.keys, folder.reasons]).toEqual(['a', []]);
   });
 
   it('does not wait for a pipe or a device to end', async () => {
     await write('z.yaml', service('a'));
     execFileSync('mkfifo', [join(root, 'pipe.yaml')]);
     await symlink('/dev/zero', join(root, 'zero.yaml'));
-    const contents = await folder.scan();
-    expect(keys(contents)).toEqual(['a']);
-    expect(reasons(contents)).toEqual(['pipe', 'zero'].map((name) => `Manifest/${name}.yaml ManifestUnreadable`));
+    folder.look();
+    expect(folder.keys).toBe('a');
+    expect(folder.reasons).toEqual(['pipe', 'zero'].map((name) => `Manifest/${name}.yaml ManifestUnreadable`));
   });
 
   it('reads the others beside a sub-folder that cannot be read', async () => {
@@ -111,9 +132,9 @@ describe('Folder', () => {
       const inner = names[index - 1];
       if (inner !== undefined) await rename(join(root, inner), join(root, name, inner));
     }
-    const contents = await folder.scan();
-    expect(keys(contents)).toEqual(['a']);
-    expect(reasons(contents)).toEqual([expect.stringMatching(/^Manifest\/.* ManifestUnreadable$/)]);
+    folder.look();
+    expect(folder.keys).toBe('a');
+    expect(folder.reasons).toEqual([expect.stringMatching(/^Manifest\/.* ManifestUnreadable$/)]);
     execFileSync('rm', ['-r', join(root, names.at(-1) ?? '')]);
   });
 
@@ -121,79 +142,93 @@ describe('Folder', () => {
     await mkdir(join(root, 'sub'));
     await write('a.yaml', service('a'));
     await write('sub/b.yaml', service('b'));
-    await folder.scan();
+    folder.look();
     await chmod(join(root, 'sub'), 0);
     await write('a.yaml', service('c'));
-    const contents = await settled();
+    folder.settled();
     await chmod(join(root, 'sub'), 0o700);
-    expect([keys(contents), reasons(contents)]).toEqual([['c', 'b'], ['Manifest/sub ManifestUnreadable']]);
+    expect([folder.keys, folder.reasons]).toEqual(['b c', ['Manifest/sub ManifestUnreadable']]);
   });
 
-  it('gives the same objects again for files that have not changed, and for parts that have not', async () => {
+  it('gives the same objects again for files that have not changed, for parts that have not, and after a rename', async () => {
     await write('a.yaml', service('a') + service('b'));
     await write('c.yaml', service('c'));
-    const before = await folder.scan();
-    const again = await folder.scan();
-    expect(again.changes.map(({ value }, index) => value === before.changes[index]?.value)).toEqual([true, true, true]);
-    await write('a.yaml', service('a') + service('b', 81));
-    const after = await settled();
-    expect(after.changes.map(({ value }, index) => value === before.changes[index]?.value)).toEqual([
-      true,
-      false,
-      true,
-    ]);
+    folder.look();
+    const held = (): readonly unknown[] =>
+      ['a', 'b', 'c'].map((name) => folder.store.snapshot.services.get(`default/${name}`));
+    const [a, b, c] = held();
+    await write('a.yaml', `# comment\n${service('a')}${service('b', 81)}`);
+    await rename(join(root, 'c.yaml'), join(root, 'd.yaml'));
+    folder.settled();
+    const after = held();
+    expect([after[0] === a, after[1] === b, after[2] === c]).toEqual([true, false, true]);
   });
 
-  it('reads a file that has changed once it looks the same twice', async () => {
+  it('reads a file that has changed once it has looked the same for a while', async () => {
     await write('a.yaml', service('a'));
-    await folder.scan();
+    folder.look();
     await write('a.yaml', service('b'));
-    const first = await folder.scan();
-    expect([keys(first), first.isSettled]).toEqual([['a'], false]);
+    const first = folder.look();
+    expect([folder.keys, first.unsettled]).toEqual(['a', 1]);
     await appendFile(join(root, 'a.yaml'), service('c'));
-    const second = await folder.scan();
-    expect([keys(second), second.isSettled]).toEqual([['a'], false]);
-    const third = await folder.scan();
-    expect([keys(third), third.isSettled]).toEqual([['b', 'c'], true]);
+    const second = folder.look();
+    expect([folder.keys, second.unsettled]).toEqual(['a', 1]);
+    folder.settled();
+    expect(folder.keys).toBe('b c');
   });
 
-  it('notices a change that leaves the length and the time as they were', async () => {
-    await write('a.yaml', service('a'));
-    const when = new Date(1_000_000);
-    await utimes(join(root, 'a.yaml'), when, when);
-    await folder.scan();
-    await rm(join(root, 'a.yaml'));
-    await write('next.yaml', service('b'));
-    await rm(join(root, 'next.yaml'));
-    await write('a.yaml', service('b'));
-    expect(keys(await settled())).toEqual(['b']);
+  it('notices a change that leaves the length, the time and the inode as they were, as cp -p', async () => {
+    const when = new Date('1980-01-01');
+    for (const name of ['a', 'b']) {
+      await write(`../${name}-${root.slice(-6)}`, service(name));
+      await utimes(join(root, `../${name}-${root.slice(-6)}`), when, when);
+    }
+    for (const name of ['a', 'b']) {
+      const original = join(root, `../${name}-${root.slice(-6)}`);
+      execFileSync('cp', ['-p', original, join(root, 'x.yaml')]);
+      await rm(original);
+      folder.settled();
+      expect(folder.keys).toBe(name);
+    }
+  });
+
+  it('notices another file with the same length and time, as tar -x leaves it', async () => {
+    const when = new Date('1980-01-01');
+    for (const name of ['a', 'b']) {
+      await rm(join(root, 'x.yaml'), { force: true });
+      await write('x.yaml', service(name));
+      await utimes(join(root, 'x.yaml'), when, when);
+      folder.settled();
+      expect(folder.keys).toBe(name);
+    }
   });
 
   it('keeps what a broken file held, and lets go of what a removed file held', async () => {
     await write('a.yaml', service('a'));
     await write('b.yaml', service('b'));
-    await folder.scan();
+    folder.look();
     await write('a.yaml', 'a: [1\n');
     await rm(join(root, 'b.yaml'));
-    const contents = await settled();
-    expect(keys(contents)).toEqual(['a']);
-    expect(reasons(contents)).toEqual([expect.stringMatching(/^Manifest\/a\.yaml ManifestUnreadable line \d$/)]);
+    folder.settled();
+    expect(folder.keys).toBe('a');
+    expect(folder.reasons).toEqual([expect.stringMatching(/^Manifest\/a\.yaml ManifestUnreadable line \d$/)]);
     await write('a.yaml', service('c'));
-    const mended = await settled();
-    expect([keys(mended), reasons(mended)]).toEqual([['c'], []]);
+    folder.settled();
+    expect([folder.keys, folder.reasons]).toEqual(['c', []]);
   });
 
   it('does not read what is far too large', async () => {
     await write('a.yaml', service('a'));
     await truncate(join(root, 'a.yaml'), 65 * 1024 * 1024);
-    expect(reasons(await folder.scan())).toEqual(['Manifest/a.yaml ManifestUnreadable']);
+    folder.look();
+    expect(folder.reasons).toEqual(['Manifest/a.yaml ManifestUnreadable']);
   });
 
   it('tells of documents that are no objects, and passes over kinds that are not read', async () => {
     await write('a.yaml', 'just text\n---\n[1, 2]\n---\nkind: Service\n---\n{ apiVersion: v1, kind: ConfigMap }\n');
-    const contents = await folder.scan();
-    expect(keys(contents)).toEqual([]);
-    expect(reasons(contents)).toEqual([1, 3, 5].map((line) => `Manifest/a.yaml ObjectMalformed line ${String(line)}`));
+    folder.look();
+    expect(folder.keys).toBe('');
+    expect(folder.reasons).toEqual([1, 3, 5].map((line) => `Manifest/a.yaml ObjectMalformed line ${String(line)}`));
   });
 
   it.each([
@@ -206,33 +241,34 @@ describe('Folder', () => {
     ['v1', 'Service', undefined],
   ])('of %s %s, tells that %s is meant', async (apiVersion, kind, meant) => {
     await write('a.yaml', `{ apiVersion: ${apiVersion}, kind: ${kind}, metadata: { name: a } }\n`);
-    const { findings } = await folder.scan();
-    const remedies = (findings.get('Manifest/a.yaml') ?? []).map(({ remedy }) => remedy);
+    folder.look();
+    const remedies = (folder.store.snapshot.findings.get('Manifest/a.yaml') ?? []).map(({ remedy }) => remedy);
     expect(remedies).toEqual(meant === undefined ? [] : [`Write apiVersion: ${meant}.`]);
   });
 
   it('tells the place of each object, and of duplicates both places', async () => {
     await write('b.yaml', service('a', 82));
     await write('a.yaml', `# comment\n${service('a', 81)}${service('a', 83)}`);
-    const contents = await folder.scan();
-    expect(contents.changes).toMatchObject([{ value: { ports: [{ port: 81 }] } }]);
-    expect(contents.places.objects.get('Service/default/a')).toMatchObject({ path: 'a.yaml', line: 3, document: 0 });
-    expect(reasons(contents)).toEqual(['Service/default/a ObjectDuplicate', 'Service/default/a ObjectDuplicate']);
-    const messages = [...contents.findings.values()].flat().map(({ message }) => message);
+    folder.look();
+    expect(folder.ports).toBe('a:81');
+    expect(folder.places.objects.get('Service/default/a')).toMatchObject({ path: 'a.yaml', line: 3, document: 0 });
+    expect(folder.reasons).toEqual(['Service/default/a ObjectDuplicate', 'Service/default/a ObjectDuplicate']);
+    const messages = folder.findings.map(({ message }) => message);
     expect(messages[0]).toContain('a.yaml:5');
     expect(messages[1]).toContain('b.yaml:2');
+    for (const finding of folder.findings) expect(folder.places.strays.get(finding)?.path).toMatch(/^[ab]\.yaml$/);
     for (const message of messages) expect(message).toContain('already in a.yaml:3');
   });
 
   it('keeps the smaller version of an object that has become too large', async () => {
     await write('a.yaml', service('a', 81));
-    await folder.scan();
+    folder.look();
     await write(
       'a.yaml',
       `${service('a', 82)}# x\n`.replace('metadata: {', `x: "${'x'.repeat(2 ** 20)}", metadata: {`),
     );
-    const contents = await settled();
-    expect(contents.changes).toMatchObject([{ value: { ports: [{ port: 81 }] } }]);
-    expect(reasons(contents)).toEqual(['Service/default/a ObjectTooLarge']);
+    folder.settled();
+    expect(folder.ports).toBe('a:81');
+    expect(folder.reasons).toEqual(['Service/default/a ObjectTooLarge']);
   });
 });

@@ -1,4 +1,5 @@
 import { appendFile, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -79,6 +80,7 @@ describe('ManifestSource', () => {
       await rename(join(folder, 'next'), join(folder, 'a.yaml'));
       await until(`port ${String(port)}`, () => portOf('a') === port);
     }
+    await writeFile(join(folder, 'other.yaml'), '# something is left\n');
     await rm(join(folder, 'a.yaml'));
     await until('removed', () => !has('a') && !has('b'));
   });
@@ -96,19 +98,15 @@ describe('ManifestSource', () => {
     await writeFile(join(folder, 'a.yaml'), service('a') + service('b'));
     await start();
     let missing = 0;
-    // A pause that is as long as the source's patience looks like the end of the writing, on a machine that is busy.
-    let pauses = 0;
     store.subscribe(() => (missing += has('a') && has('b') ? 0 : 1));
     for (let round = 0; round < 20; round += 1) {
-      const begunMs = performance.now();
       await writeFile(join(folder, 'a.yaml'), '');
       await writeFile(join(folder, 'a.yaml'), service('a', 100 + round));
       await appendFile(join(folder, 'a.yaml'), service('b', 100 + round));
-      if (performance.now() - begunMs > 15) pauses += 1;
       await new Promise((resolve) => setTimeout(resolve, round));
     }
     await until('the last version', () => portOf('b') === 119);
-    expect(missing).toBeLessThanOrEqual(pauses);
+    expect(missing).toBe(0);
   });
 
   it('keeps the objects of a file that does not parse until it is mended', async () => {
@@ -156,11 +154,119 @@ describe('ManifestSource', () => {
     await start();
     await rename(folder, `${folder}-away`);
     await until('stale', () => source.state.kind === 'stale');
-    expect(source.state).toMatchObject({ reason: `the folder ${folder} does not exist` });
+    expect(source.state).toMatchObject({ reason: `${folder} does not exist` });
     expect(has('a')).toBe(true);
     await rename(`${folder}-away`, folder);
     await until('synced', () => source.state.kind === 'synced');
     await writeFile(join(folder, 'b.yaml'), service('b'));
     await until('a change after it', () => has('b'));
+  });
+
+  it('keeps everything when the folder is empty and another one, as when its volume is unmounted, and says how to mean it', async () => {
+    await writeFile(join(folder, 'a.yaml'), service('a'));
+    await start();
+    await rename(folder, `${folder}-volume`);
+    await mkdir(folder);
+    await until(
+      'stale',
+      () => source.state.kind === 'stale' && source.state.reason.includes('is empty, and another folder'),
+    );
+    expect(has('a')).toBe(true);
+    await writeFile(join(folder, 'none.yaml'), '# nothing\n');
+    await until('gone', () => !has('a'));
+    expect(source.state.kind).toBe('synced');
+  });
+
+  it('does not believe an empty folder at a start that held something in the run before', async () => {
+    const memoryFile = join(root, 'manifests.json');
+    const run = (): void => {
+      stop = new AbortController();
+      source = new ManifestSource({
+        directory: folder,
+        store: (store = new Store()),
+        logger: silentLogger,
+        memoryFile,
+      });
+      running = source.run(stop.signal, () => {});
+    };
+    const end = (): Promise<void> => {
+      stop.abort();
+      return running;
+    };
+    run();
+    await until('synced with nothing, as for a newcomer', () => source.state.kind === 'synced');
+    await writeFile(join(folder, 'a.yaml'), service('a'));
+    await until('added', () => has('a'));
+    await until('noted', () => existsSync(memoryFile) && readFileSync(memoryFile, 'utf8').includes('true'));
+    await end();
+    await rename(folder, `${folder}-volume`);
+    await mkdir(folder);
+    run();
+    await until('stale', () => source.state.kind === 'stale');
+    await end();
+    // The same folder, emptied by somebody.
+    await rm(folder, { recursive: true });
+    await rename(`${folder}-volume`, folder);
+    await rename(join(folder, 'a.yaml'), join(root, 'a.yaml'));
+    run();
+    await until('stale for a while', () => source.state.kind === 'stale');
+    expect(source.state).toMatchObject({ reason: expect.stringMatching(/until it has been so for 10 seconds/) });
+    await rename(join(root, 'a.yaml'), join(folder, 'a.yaml'));
+    await until('synced', () => source.state.kind === 'synced');
+    expect(has('a')).toBe(true);
+    await end();
+    await writeFile(memoryFile, 'damaged');
+    await rm(join(folder, 'a.yaml'));
+    run();
+    await until('synced with nothing', () => source.state.kind === 'synced');
+  });
+
+  it('follows a single file, and says so when it is missing', async () => {
+    const file = join(folder, 'one.yaml');
+    source = new ManifestSource({ directory: file, store, logger: silentLogger });
+    await start();
+    expect(source.state).toMatchObject({ kind: 'stale', reason: `${file} does not exist` });
+    await writeFile(file, service('a'));
+    await writeFile(join(folder, 'other.yaml'), service('b'));
+    await until('read', () => has('a'));
+    await writeFile(join(folder, 'next'), service('a', 81));
+    await rename(join(folder, 'next'), file);
+    await until('changed', () => portOf('a') === 81);
+    expect([has('b'), source.state.kind]).toEqual([false, 'synced']);
+  });
+
+  it('follows a folder that is a link which is swapped, as git-sync does, without losing what both have', async () => {
+    for (const version of ['v1', 'v2']) {
+      await mkdir(join(root, version));
+      await writeFile(join(root, version, `${version}.yaml`), service('both') + service(version));
+    }
+    const link = join(root, 'current');
+    await symlink('v1', link);
+    source = new ManifestSource({ directory: link, store, logger: silentLogger });
+    await start();
+    let missing = 0;
+    store.subscribe(() => (missing += has('both') ? 0 : 1));
+    await symlink('v2', join(root, 'next'));
+    await rename(join(root, 'next'), link);
+    await until('swapped', () => has('v2') && !has('v1'));
+    await writeFile(join(root, 'v2', 'more.yaml'), service('more'));
+    await until('a change behind the new link', () => has('more'));
+    expect(missing).toBe(0);
+  });
+
+  it('goes on with others while a large file is read', async () => {
+    await start();
+    const large = Array.from({ length: 4000 }, (_, n) => service(`s${String(n)}`)).join('');
+    const order: string[] = [];
+    store.subscribe(() => {
+      if (has('a') && !order.includes('a')) order.push('a');
+      if (has('s3999') && !order.includes('large')) order.push('large');
+    });
+    // One document, which cannot be read in pieces.
+    const items = JSON.stringify(Array.from({ length: 4000 }, (_, n) => ({ n, text: 'x'.repeat(200) })));
+    await writeFile(join(folder, 'large.yaml'), `${large}kind: { x: ${items} }\n`);
+    await writeFile(join(folder, 'a.yaml'), service('a'));
+    await until('both', () => order.length === 2);
+    expect(order).toEqual(['a', 'large']);
   });
 });

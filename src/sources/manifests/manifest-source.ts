@@ -1,41 +1,65 @@
-import { watch, type FSWatcher } from 'node:fs';
-import { messageOf } from '../../lib/fault.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { crash } from '../../lib/crash.ts';
 import type { Logger } from '../../lib/logger.ts';
-import type { Finding } from '../../model/finding.ts';
+import { sleep } from '../../lib/sleep.ts';
+import { Turns } from '../../lib/turns.ts';
+import { EVERYTHING_READ } from '../change.ts';
 import type { Source, SourceState } from '../source.ts';
-import { EVERYTHING_READ, type Change } from '../change.ts';
 import type { Store } from '../store.ts';
-import { changeKey, Folder, type FolderContents } from './folder.ts';
+import type { FileNews } from './file-reading.ts';
+import { FolderReader, SETTLE_MS, type LookReport } from './folder-reader.ts';
+import { Folder } from './folder.ts';
+import { FolderWatches } from './folder-watches.ts';
+import { EMPTY_CONFIRM_MS, Patience, type Scene } from './patience.ts';
 import { ManifestPlaces } from './places.ts';
+import { RememberedFolder, type FolderMemory } from './remembered-folder.ts';
+import { FolderFault, ThreadReader } from './thread-reader.ts';
 
-/** How long a burst of file events may last before the folder is read, in milliseconds. */
-const SETTLE_MS = 25;
+/** Work on objects is interrupted for everything else after so long, in milliseconds. */
+const SLICE_MS = 8;
 
-/** The folder is read this often whatever the kernel tells, since watches miss network file systems, in milliseconds. */
-const POLL_MS = 2_000;
+/** Events come in bursts; a look waits so long after one, in milliseconds. */
+const BURST_MS = 2;
 
 export interface ManifestSourceOptions {
+  /** A folder, or a single file. */
   readonly directory: string;
   readonly store: Store;
   readonly logger: Logger;
+  /** Where it is kept from one run to the next whether the folder held something; undefined for nowhere. */
+  readonly memoryFile?: string;
 }
 
 /** Desired state from a folder of YAML and JSON files, followed as they change. */
 export class ManifestSource implements Source {
   readonly name = 'manifests';
   readonly #options: ManifestSourceOptions;
-  readonly #folder: Folder;
+  readonly #folder = new Folder();
+  readonly #patience = new Patience();
+  readonly #watches: FolderWatches;
+  readonly #memory: RememberedFolder | undefined;
+  /** What was so at the end of the run before. */
+  #remembered: FolderMemory | undefined;
+  /** Either something is taken in, or it is committed: what is committed is whole. */
+  readonly #turns = new Turns();
+  readonly #largeFiles = new Map<string, string>();
+  #readingLarge: Promise<void> | undefined;
   #state: SourceState = { kind: 'syncing', lacks: 'own' };
-  readonly #watchers = new Map<string, FSWatcher>();
-  #wake: () => void = () => {};
-  #isSettled = true;
-  /** What this source has put into the Store. */
-  #committed = new Map<string, Change>();
-  #committedFindings = new Map<string, readonly Finding[]>();
+  /** What events have named since the last look. */
+  #names = new Set<string>();
+  #last: LookReport | undefined;
+  #hasCommitted = false;
+  #wake = new AbortController();
+  #breathMs = 0;
 
   constructor(options: ManifestSourceOptions) {
+    const { logger, memoryFile } = options;
     this.#options = options;
-    this.#folder = new Folder(options.directory);
+    this.#memory = memoryFile === undefined ? undefined : new RememberedFolder(memoryFile, logger);
+    this.#watches = new FolderWatches(logger, (name) => {
+      this.#names.add(name);
+      this.#wake.abort();
+    });
   }
 
   get state(): SourceState {
@@ -46,118 +70,197 @@ export class ManifestSource implements Source {
   want(): void {}
 
   async run(signal: AbortSignal, onState: () => void): Promise<void> {
-    signal.addEventListener('abort', () => this.#wake(), { once: true });
-    while (!signal.aborted) {
-      const woken = this.#nextWake(signal);
-      this.#setState(await this.#scan(), onState);
-      if (!this.#isSettled) this.#wake();
-      await woken;
-    }
-    this.#watchOnly([]);
-  }
-
-  async #scan(): Promise<SourceState> {
+    if (signal.aborted) return;
+    this.#remembered = await this.#memory?.read();
+    const reader = new ThreadReader(this.#options.directory);
+    const end = (): void => {
+      this.#wake.abort();
+      reader.close().catch(crash);
+    };
+    signal.addEventListener('abort', end, { once: true });
     try {
-      const contents = await this.#folder.scan();
-      // What changed in a folder between its being read and being watched is found by another scan.
-      const isWatched = this.#watchOnly(contents.directories);
-      this.#isSettled = contents.isSettled && isWatched;
-      this.#commit(contents);
-      return { kind: 'synced' };
+      while (!signal.aborted) {
+        this.#wake = new AbortController();
+        const state = await this.#look(reader);
+        if (signal.aborted) break;
+        this.#setState(state, onState);
+        await this.#rest();
+      }
+      await this.#readingLarge;
     } catch (thrown) {
-      const sinceMs = this.#state.kind === 'stale' ? this.#state.sinceMs : Date.now();
-      this.#watchOnly([]);
-      this.#isSettled = true;
-      return { kind: 'stale', sinceMs, reason: reasonOf(this.#options.directory, thrown) };
+      // The threads are ended with whatever they are at.
+      if (!signal.aborted) throw thrown;
+    } finally {
+      signal.removeEventListener('abort', end);
+      this.#watches.close();
+      await reader.close();
     }
   }
 
-  #commit({ changes, findings }: FolderContents): void {
-    const wanted = new Map(changes.map((change) => [changeKey(change), change]));
-    const batch: Change[] = [...EVERYTHING_READ, ...changes];
-    for (const [key, change] of this.#committed) if (!wanted.has(key)) batch.push({ ...change, value: undefined });
-    for (const [key, value] of findings)
-      batch.push({ table: 'findings', key, value: keep(this.#committedFindings.get(key), value) });
-    for (const key of this.#committedFindings.keys())
-      if (!findings.has(key)) batch.push({ table: 'findings', key, value: undefined });
-    this.#committed = wanted;
-    this.#committedFindings = new Map(findings);
-    this.#options.store.commit(batch);
+  async #look(reader: ThreadReader): Promise<SourceState> {
+    const beganMs = performance.now();
+    const patience = this.#patience;
+    const { emptied } = this.#last ?? {};
+    const isAll =
+      this.#names.has('') || patience.isPollDue(beganMs) || patience.goneSince(this.#scene, beganMs) !== undefined;
+    const isEmptyLongEnough = patience.believesEmpty(emptied !== undefined, beganMs) && emptied?.isSame === true;
+    const names = isAll || isEmptyLongEnough ? 'all' : [...this.#names];
+    this.#names = new Set();
+    try {
+      const report = await reader.look({ names, believesEmpty: isEmptyLongEnough }, (news) => this.#take(news));
+      this.#last = report;
+      const nowMs = performance.now();
+      if (report.isFull) patience.lookedAtAll(nowMs, nowMs - beganMs);
+      if (report.unsettled > 0) patience.active(nowMs);
+      this.#folder.setTroubles(report.troubles);
+      // What changed in a folder between its being read and being watched is found by another look.
+      if (!this.#watches.watchOnly(report.root, report.folders)) this.#names.add('');
+      this.#readLarge(reader);
+      return await this.#believe(report);
+    } catch (thrown) {
+      if (!(thrown instanceof FolderFault)) throw thrown;
+      patience.failed(performance.now());
+      this.#watches.close();
+      return this.#stale(reasonOf(this.#options.directory, thrown));
+    }
+  }
+
+  /** Commits what may be committed, and says how the source is then. */
+  async #believe(report: LookReport): Promise<SourceState> {
+    const nowMs = performance.now();
+    const { directory } = this.#options;
+    const goneSinceMs = this.#patience.goneSince(this.#scene, nowMs);
+    if (goneSinceMs !== undefined) this.#folder.expire(goneSinceMs);
+    if (!this.#hasCommitted) {
+      const reason = this.#whyNotEmpty(report, nowMs);
+      if (reason !== undefined) return this.#stale(reason);
+      if (!this.#patience.mayStart(this.#scene, nowMs)) return this.#state.kind === 'stale' ? SYNCING : this.#state;
+      await this.#commit(report);
+    } else if (this.#patience.mayCommit(this.#scene, nowMs)) await this.#commit(report);
+    if (report.emptied === undefined) return { kind: 'synced' };
+    return this.#stale(report.emptied.isSame ? `${directory} ${WAITS_EMPTY}` : `${directory} ${IS_ANOTHER}`);
+  }
+
+  /** Why the folder is not believed to hold nothing at a start; undefined where it is. */
+  #whyNotEmpty({ manifests, identity }: LookReport, nowMs: number): string | undefined {
+    const { directory } = this.#options;
+    const before = this.#remembered;
+    const isSuspect = manifests === 0 && before?.holdsObjects === true && before.directory === directory;
+    const isLongEnough = this.#patience.believesEmpty(isSuspect, nowMs);
+    if (!isSuspect) return undefined;
+    if (before.identity !== identity) return `${directory} ${IS_ANOTHER}`;
+    return isLongEnough ? undefined : `${directory} ${WAITS_EMPTY}`;
+  }
+
+  async #commit({ identity, emptied }: LookReport): Promise<void> {
+    await this.#turns.take(async () =>
+      this.#options.store.commit([...EVERYTHING_READ, ...(await this.#drive(this.#folder.takeChanges()))]),
+    );
+    this.#hasCommitted = true;
+    this.#patience.committed();
+    const holdsObjects = this.#folder.objects > 0;
+    if (emptied === undefined)
+      await this.#memory?.write({ directory: this.#options.directory, identity, holdsObjects });
+  }
+
+  get #scene(): Scene {
+    const { missing, hasChanges } = this.#folder;
+    const isReadingLarge = this.#readingLarge !== undefined;
+    return { unsettled: this.#last?.unsettled ?? 0, isReadingLarge, missing, hasChanges };
+  }
+
+  async #take(news: FileNews): Promise<void> {
+    this.#patience.active(performance.now());
+    if (news.kind === 'large') this.#largeFiles.set(news.path, news.stamp);
+    else if (news.kind === 'part') await this.#drive(this.#folder.take(news, performance.now()));
+    else await this.#turns.take(() => this.#drive(this.#folder.take(news, performance.now())));
+  }
+
+  /** Reads the large files that wait, one after the other, while everything else goes on. */
+  #readLarge(reader: ThreadReader): void {
+    if (this.#largeFiles.size === 0 || this.#readingLarge !== undefined) return;
+    const read = async (): Promise<void> => {
+      for (const [path, stamp] of this.#largeFiles) {
+        this.#largeFiles.delete(path);
+        for await (const news of reader.readLarge(path, stamp)) await this.#take(news);
+      }
+    };
+    const reading = read().finally(() => {
+      this.#readingLarge = undefined;
+      this.#wake.abort();
+    });
+    // The next look tells of it.
+    reading.catch(() => undefined);
+    this.#readingLarge = reading;
+  }
+
+  /** Does work in slices, with room for everything else between them. */
+  async #drive<Result>(work: Generator<undefined, Result>): Promise<Result> {
+    for (;;) {
+      const step = work.next();
+      if (step.done === true) return step.value;
+      if (performance.now() - this.#breathMs < SLICE_MS) continue;
+      await nextTurn();
+      this.#breathMs = performance.now();
+    }
+  }
+
+  /** Until something happens in the folder, or a look is due. */
+  async #rest(): Promise<void> {
+    const nowMs = performance.now();
+    if (this.#names.size > 0) await sleep(BURST_MS);
+    else
+      await sleep(
+        Math.max(this.#patience.nextLookMs(this.#scene, SETTLE_MS, nowMs) - nowMs, BURST_MS),
+        this.#wake.signal,
+      );
+  }
+
+  #stale(reason: string): SourceState {
+    const sinceMs = this.#state.kind === 'stale' ? this.#state.sinceMs : Date.now();
+    return { kind: 'stale', sinceMs, reason };
   }
 
   #setState(state: SourceState, onState: () => void): void {
-    const isNews = state.kind !== this.#state.kind;
+    const isNews = state.kind !== this.#state.kind || reasonIn(state) !== reasonIn(this.#state);
     this.#state = state;
     if (isNews) onState();
   }
-
-  /** Resolves a little after the next file event, at the next poll, or when `signal` is aborted. */
-  #nextWake(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const poll = setTimeout(resolve, POLL_MS);
-      this.#wake = () => {
-        clearTimeout(poll);
-        setTimeout(resolve, signal.aborted ? 0 : SETTLE_MS);
-      };
-    });
-  }
-
-  /**
-   * Watches these folders and no others, each by itself: Node's recursive watch misses files that are
-   * replaced by a rename, as `sed -i` and most editors do. Returns whether all were watched already.
-   */
-  #watchOnly(directories: readonly string[]): boolean {
-    for (const [directory, watcher] of this.#watchers)
-      if (!directories.includes(directory)) this.#unwatch(directory, watcher);
-    const added = directories.filter((directory) => !this.#watchers.has(directory));
-    for (const directory of added) this.#watch(directory);
-    return added.length === 0;
-  }
-
-  #watch(directory: string): void {
-    try {
-      const watcher = watch(directory, () => this.#wake());
-      watcher.on('error', (error) => {
-        this.#options.logger.warn('cannot watch a folder; it is read every few seconds instead', {
-          directory,
-          error: error.message,
-        });
-        this.#unwatch(directory, watcher);
-      });
-      this.#watchers.set(directory, watcher);
-    } catch (thrown) {
-      // Gone since it was read, or the limit on watches is reached (inotify(7)); the poll goes on in any case.
-      this.#options.logger.warn('cannot watch a folder; it is read every few seconds instead', {
-        directory,
-        error: messageOf(thrown),
-      });
-    }
-  }
-
-  #unwatch(directory: string, watcher: FSWatcher): void {
-    watcher.close();
-    this.#watchers.delete(directory);
-  }
 }
 
-function reasonOf(directory: string, thrown: unknown): string {
-  const isMissing = thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
-  return isMissing ? `the folder ${directory} does not exist` : `cannot read ${directory}: ${messageOf(thrown)}`;
+function reasonIn(state: SourceState): string | undefined {
+  return state.kind === 'stale' ? state.reason : undefined;
 }
 
-/** The same list again when it says the same, so that nothing is compiled for it. */
-function keep(before: readonly Finding[] | undefined, after: readonly Finding[]): readonly Finding[] {
-  return before !== undefined && JSON.stringify(before) === JSON.stringify(after) ? before : after;
+const SYNCING: SourceState = { kind: 'syncing', lacks: 'own' };
+
+const WAITS_EMPTY = `has no manifest any more; what it held is kept, until it has been so for ${String(EMPTY_CONFIRM_MS / 1000)} seconds`;
+const IS_ANOTHER =
+  'is empty, and another folder than the one that had the manifests, as when a volume is not mounted; what it held is kept. Put a manifest into it, if only one with a comment, where it is meant to be so';
+
+function reasonOf(directory: string, { message, isMissing }: FolderFault): string {
+  return isMissing ? `${directory} does not exist` : `cannot read ${directory}: ${message}`;
 }
 
-/** Reads a folder once, for `sluice check`. @throws what the file system throws when it cannot be read. */
-export async function readManifests(directory: string, store: Store): Promise<ManifestPlaces> {
-  const { changes, findings, places } = await new Folder(directory).scan();
-  store.commit([
-    ...EVERYTHING_READ,
-    ...changes,
-    ...[...findings].map(([key, value]) => ({ table: 'findings', key, value }) as const),
-  ]);
-  return new ManifestPlaces(directory, places);
+/** Reads a folder, or a single file, once, for `sluice check`. @throws what the file system throws when it cannot be read. */
+export function readManifests(path: string, store: Store): ManifestPlaces {
+  const folder = new Folder();
+  const reader = new FolderReader(path);
+  const take = (news: FileNews): void => {
+    if (news.kind === 'large') for (const part of reader.readLarge(news.path, news.stamp, new Map())) take(part);
+    else resultOf(folder.take(news, 0));
+  };
+  for (const step of reader.look({ names: 'all', believesEmpty: false })) {
+    if (step.kind === 'news') take(step.news);
+    else folder.setTroubles(step.report.troubles);
+  }
+  store.commit([...EVERYTHING_READ, ...resultOf(folder.takeChanges())]);
+  return new ManifestPlaces(reader.root, folder.places());
+}
+
+function resultOf<Result>(work: Generator<undefined, Result>): Result {
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+  }
 }
