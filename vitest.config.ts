@@ -35,6 +35,7 @@ export default defineConfig({
           maxWorkers: 4,
           // Properties take their time on a busy machine.
           testTimeout: 90_000,
+          hookTimeout: 60_000,
         },
       },
       {

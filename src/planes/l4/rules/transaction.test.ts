@@ -18,10 +18,7 @@ function fresh(plan: L4Plan): FakeNft {
   return nft;
 }
 
-/** Properties take their time on a busy machine. */
-const LIMIT = { timeout: 60_000 };
-
-describe('what is sent to the kernel', LIMIT, () => {
+describe('what is sent to the kernel', () => {
   it('makes of any sequence of changes what one full program of the last plan makes', () => {
     fc.assert(
       fc.property(plans, (sequence) => {
@@ -30,7 +27,7 @@ describe('what is sent to the kernel', LIMIT, () => {
         const last = sequence.at(-1);
         if (last !== undefined) expect(listingOf(kernel.nft)).toEqual(listingOf(fresh(last)));
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 
@@ -59,7 +56,7 @@ describe('what is sent to the kernel', LIMIT, () => {
   });
 });
 
-describe('the rules', LIMIT, () => {
+describe('the rules', () => {
   it('use every anchor, whatever Services there are: one that is not used is taken for the work of somebody else', () => {
     fc.assert(
       fc.property(plans, (sequence) => {
