@@ -41,8 +41,11 @@ function readable(serviceAccount: string): readonly string[] {
     ({ kind, subjects }) => kind === 'ClusterRoleBinding' && subjects?.some(({ name }) => name === serviceAccount),
   );
   const bound = new Set(bindings.map(({ roleRef }) => roleRef?.name));
-  return manifests
-    .filter(({ kind, metadata }) => kind === 'ClusterRole' && bound.has(metadata.name))
+  return reading(manifests.filter(({ kind, metadata }) => kind === 'ClusterRole' && bound.has(metadata.name)));
+}
+
+function reading(roles: readonly Manifest[]): readonly string[] {
+  return roles
     .flatMap(({ rules = [] }) => rules)
     .flatMap(({ apiGroups, resources, verbs }) =>
       apiGroups.flatMap((group) =>
@@ -53,13 +56,14 @@ function readable(serviceAccount: string): readonly string[] {
     .toSorted();
 }
 
-/** The same for what these roles read. */
-function read(roles: readonly string[]): readonly string[] {
+/** The same for what these roles read; in one namespace alone, what is in it. */
+function read(roles: readonly string[], isNamespaced = false): readonly string[] {
   const kinds = ROLES.filter((role) => roles.includes(role)).flatMap((role) =>
     ROLE_INTERESTS[role]('node').map(({ kind }) => kind),
   );
   return [...new Set(kinds)]
     .map(resourceOf)
+    .filter((resource) => resource.isNamespaced || !isNamespaced)
     .flatMap(({ group, plural }) => ['list', 'watch'].map((verb) => `${group}/${plural} ${verb}`))
     .toSorted();
 }
@@ -79,5 +83,15 @@ describe('deploy/', () => {
 
   it.each(workloads)('lets $name read what $roles read, and nothing else', ({ serviceAccount, roles }) => {
     expect(readable(serviceAccount)).toEqual(read(roles));
+  });
+
+  it('has a Role for a namespace that lets a gateway read and write what the ClusterRole does', () => {
+    const role = manifests.find(({ kind, metadata }) => kind === 'Role' && metadata.name === 'sluice');
+    const clusterRole = manifests.find(({ kind, metadata }) => kind === 'ClusterRole' && metadata.name === 'sluice');
+    expect(reading(role === undefined ? [] : [role])).toEqual(read(['gateway', 'controller'], true));
+    const written = (manifest: Manifest | undefined): readonly Rule[] =>
+      (manifest?.rules ?? []).filter(({ verbs }) => !verbs.includes('list'));
+    expect(written(role).length).toBeGreaterThan(0);
+    expect(written(role)).toEqual(written(clusterRole));
   });
 });

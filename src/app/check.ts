@@ -98,13 +98,17 @@ async function inOrderOfFiles(
 }
 
 /** Reads and compiles what an API server has, without serving it. @throws Fault when it does not answer in time. */
-export async function checkCluster({ paths, context }: KubeconfigChoice, options: CheckOptions): Promise<CheckReport> {
+export async function checkCluster(
+  { paths, context }: KubeconfigChoice,
+  namespaces: readonly string[] | undefined,
+  options: CheckOptions,
+): Promise<CheckReport> {
   const store = new Store();
   const compiler = new Compiler(options.settings);
   const config = await loadKubeconfig(paths, { contextName: context });
   const client = new KubeClient({ config, logger: silentLogger, userAgent: `sluice/${programVersion()}` });
   const sources = [
-    new ClusterSource({ client, store, interests: ROLE_INTERESTS.gateway(undefined) }),
+    new ClusterSource({ client, store, interests: ROLE_INTERESTS.gateway(undefined), namespaces }),
     new NameSource({ store, logger: silentLogger }),
   ];
   try {

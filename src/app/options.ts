@@ -7,7 +7,12 @@ import type { RoleName } from './role.ts';
 export type SourceChoice =
   | { readonly kind: 'manifests'; readonly directory: string }
   /** `kubeconfig` undefined: the ServiceAccount of the pod. */
-  | { readonly kind: 'cluster'; readonly kubeconfig: KubeconfigChoice | undefined };
+  | {
+      readonly kind: 'cluster';
+      readonly kubeconfig: KubeconfigChoice | undefined;
+      /** Undefined: all of them. */
+      readonly namespaces: readonly string[] | undefined;
+    };
 
 /** Kubeconfig files, as `KUBECONFIG` names them, and the context that is meant; undefined: the current one. */
 export interface KubeconfigChoice {

@@ -55,6 +55,25 @@ it('shows the port of HTTPS that clients see: 443 in a cluster, else its own, un
   expect(portOf({ manifests: 'x' }, 444)).toBe(444);
 });
 
+describe('the namespaces that are watched', () => {
+  const optionsFor = (names: readonly string[] | undefined, compile: Partial<RunFlags['compile']>): RunOptions => {
+    const defaults = runFlagDefaults();
+    const source = { ...defaults.source, kubeconfig: 'x', namespaces: names };
+    return runOptionsOf({ ...defaults, source, compile: { ...defaults.compile, ...compile } });
+  };
+
+  it('are all, or those that are given', () => {
+    expect(optionsFor(undefined, { publishService: 'edge/sluice' }).source).toMatchObject({ namespaces: undefined });
+    expect(optionsFor(['shop'], {}).source).toMatchObject({ namespaces: ['shop'] });
+  });
+
+  it('have to hold the Services that flags name', () => {
+    expect(() => optionsFor(['shop'], { publishService: 'edge/sluice' })).toThrow('add edge to --watch-namespace');
+    expect(() => optionsFor(['shop'], { defaultBackendService: 'edge/web' })).toThrow('add edge to --watch-namespace');
+    expect(() => optionsFor(['edge', 'shop'], { publishService: 'edge/sluice' })).not.toThrow();
+  });
+});
+
 describe('the API', () => {
   const optionsWith = (program: Partial<RunFlags['program']>): RunOptions => {
     const defaults = runFlagDefaults();

@@ -24,6 +24,7 @@ export function runOptionsOf(flags: RunFlags): RunOptions {
   const source = sourceOf(flags.source);
   const roles = program.roles ?? new Set(ROLES);
   refuseOpenApi(program);
+  refuseUnwatched(flags);
   if (engine.httpPort === engine.httpsPort) throw usageFault('--http-port and --https-port must differ');
   return {
     ...program,
@@ -45,6 +46,19 @@ function refuseOpenApi({ apiAddress, apiTokenFile }: RunFlags['program']): void 
   );
 }
 
+/** A Service that is named by a flag is read like any other: in the namespaces that are watched. @throws Fault `usage` */
+export function refuseUnwatched({ source: { namespaces }, compile }: Pick<RunFlags, 'source' | 'compile'>): void {
+  const named = {
+    '--publish-service': compile.publishService,
+    '--default-backend-service': compile.defaultBackendService,
+  };
+  for (const [flag, name] of Object.entries(named)) {
+    const [namespace = ''] = name?.split('/') ?? [];
+    if (namespaces === undefined || name === undefined || namespaces.includes(namespace)) continue;
+    throw usageFault(`${flag} ${name} is in a namespace that is not watched: add ${namespace} to --watch-namespace`);
+  }
+}
+
 function isLoopback(host: string | undefined): boolean {
   return host === 'localhost' || host === '::1' || (host !== undefined && /^127(?:\.\d{1,3}){3}$/.test(host));
 }
@@ -60,7 +74,7 @@ function sourceOf(flags: RunFlags['source']): SourceChoice {
     throw usageFault(
       'say what to serve: a folder with --manifests DIR, or an API server with --kubeconfig FILE. Neither is needed in a pod, which this is not',
     );
-  return { kind: 'cluster', kubeconfig };
+  return { kind: 'cluster', kubeconfig, namespaces: flags.namespaces };
 }
 
 /** The kubeconfig that is named, else the files that `KUBECONFIG` names; undefined where there is neither. */

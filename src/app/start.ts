@@ -122,7 +122,7 @@ async function createSources(options: RunOptions, store: Store, logger: Logger):
     ...(config.proxy !== undefined && { proxy: config.proxy.host }),
   });
   const interests = [...roles].flatMap((role) => ROLE_INTERESTS[role](compile.l4?.nodeName));
-  const cluster = new ClusterSource({ client, store, interests });
+  const cluster = new ClusterSource({ client, store, interests, namespaces: source.namespaces });
   return {
     sources: [cluster, names],
     cluster: { client, source: cluster, namespace: options.leaseNamespace ?? config.namespace },

@@ -3,7 +3,7 @@ import type { CheckOptions, CheckReport } from '../app/check.ts';
 import { option } from '../app/flags/flag.ts';
 import { oneOf } from '../app/flags/readers.ts';
 import type { RunFlags } from '../app/flags/register.ts';
-import { compileSettingsOf, kubeconfigOf, l4SettingsOf } from '../app/run-options.ts';
+import { compileSettingsOf, kubeconfigOf, l4SettingsOf, refuseUnwatched } from '../app/run-options.ts';
 import { Fault } from '../lib/fault.ts';
 import type { Finding } from '../model/finding.ts';
 import { nameOf } from '../model/object.ts';
@@ -54,7 +54,8 @@ async function checkKubeconfig(flags: RunFlags): Promise<CheckReport> {
   const kubeconfig = kubeconfigOf(flags.source);
   if (kubeconfig === undefined) throw unclearSource();
   const { checkCluster } = await import('../app/check.ts');
-  return checkCluster(kubeconfig, optionsOf(flags, 'cluster'));
+  refuseUnwatched(flags);
+  return checkCluster(kubeconfig, flags.source.namespaces, optionsOf(flags, 'cluster'));
 }
 
 function unclearSource(): Fault {

@@ -1,7 +1,7 @@
 import type { AllocationSettings, ExternalIpPolicy, L4Settings } from '../../compile/l4/l4-settings.ts';
 import { addressRangeOf, familyOf, type AddressRange } from '../../model/address-range.ts';
 import { cidrOf, hostCidr, type Cidr } from '../../model/cidr.ts';
-import { hostnameOf, ipAddressOf, isDnsSubdomain, isPort } from '../../model/grammar.ts';
+import { hostnameOf, ipAddressOf, isDnsLabel, isDnsSubdomain, isPort } from '../../model/grammar.ts';
 import type { PublishedAddress } from '../../model/service.ts';
 import { ROLES, type RoleName } from '../role.ts';
 import { UsageMistake } from './flag.ts';
@@ -127,6 +127,13 @@ export function publishedOf(text: string): readonly PublishedAddress[] {
     if (hostname === undefined) throw new UsageMistake(`"${item}" is neither an IP address nor a host name.`);
     return { hostname };
   });
+}
+
+export function namespacesOf(text: string): readonly string[] {
+  const names = text.split(',').map((item) => item.trim());
+  const wrong = names.find((name) => !isDnsLabel(name));
+  if (wrong !== undefined) throw new UsageMistake(`"${wrong}" is not the name of a namespace.`);
+  return [...new Set(names)].sort();
 }
 
 /** The name of an object in a namespace. */

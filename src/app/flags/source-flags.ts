@@ -25,6 +25,14 @@ export const SOURCE_FLAGS = {
     source: { kind: 'cluster', otherwise: 'leave it out with --manifests' },
     isChecked: true,
   }),
+  namespaces: optional({
+    flag: '--watch-namespace <name[,name]>',
+    help: 'read the objects of these namespaces alone, for which Roles in them are enough',
+    read: read.namespacesOf,
+    defaultText: 'all namespaces',
+    source: { kind: 'cluster', otherwise: 'leave it out with --manifests' },
+    isChecked: true,
+  }),
 };
 
 const ONLY_MANIFESTS = {

@@ -8,7 +8,7 @@ import type { Store } from '../store.ts';
 import { follow, type Following } from './following.ts';
 import { followedFor, wantedKinds, type Followed, type Interest } from './interest.ts';
 import { Mirror, steadyNowMs } from './mirror.ts';
-import { standingOf } from './standing.ts';
+import { standingOf, type Standing } from './standing.ts';
 import { WantedObjects } from './wanted-objects.ts';
 
 export interface ClusterSourceOptions {
@@ -16,6 +16,8 @@ export interface ClusterSourceOptions {
   readonly store: Store;
   /** What the parts of the program read, together; two may read the same. */
   readonly interests: readonly Interest[];
+  /** Only these; undefined: all of them. */
+  readonly namespaces?: readonly string[] | undefined;
   /** The patience of the reflectors; tests shorten it. */
   readonly timings?: Partial<ReflectionTimings>;
   /** In place of {@link FORBIDDEN_CONFIRM_MS}. */
@@ -49,17 +51,22 @@ export class ClusterSource implements Source {
 
   constructor(options: ClusterSourceOptions) {
     this.#options = options;
-    this.#followed = followedFor(options.interests);
+    this.#followed = followedFor(options.interests, options.namespaces);
   }
 
   get state(): SourceState {
     return this.#state;
   }
 
-  /** Whether all objects of a kind have been read at least once; until then, one that is not there is not known to be absent. */
+  /**
+   * Whether all objects of a kind have been read at least once; until then, one that is not there is not known to be absent. Where only
+   * some namespaces are watched, what no Role grants is done without for good.
+   */
   hasRead(kind: Kind): boolean {
-    const followed = this.#kinds.filter(({ followed: { selection } }) => selection.resource.kind === kind);
-    return followed.length > 0 && followed.every(({ mirror }) => mirror.progress.hasSynced);
+    const followed = this.#kinds.filter((each) => each.followed.selection.resource.kind === kind);
+    const isWithoutForGood = (each: FollowedKind): boolean =>
+      this.#options.namespaces !== undefined && this.#standingOf(each, steadyNowMs()).kind === 'complete';
+    return followed.length > 0 && followed.every((each) => each.mirror.progress.hasSynced || isWithoutForGood(each));
   }
 
   /** Follows exactly the objects that the plan refers to, each by its name; of kinds that somebody reads in this way. */
@@ -102,10 +109,7 @@ export class ClusterSource implements Source {
   /** The worst of its kinds. An object that is wanted by its name is waited for, but it makes nothing else old. */
   #currentState(): SourceState {
     const nowMs = steadyNowMs();
-    const { forbiddenConfirmMs = FORBIDDEN_CONFIRM_MS } = this.#options;
-    const standings = this.#kinds.map(({ followed, mirror }) =>
-      standingOf(followed, mirror.progress, forbiddenConfirmMs, nowMs),
-    );
+    const standings = this.#kinds.map((each) => this.#standingOf(each, nowMs));
     const stale = standings.filter((standing) => standing.kind === 'stale');
     const moments = stale.flatMap(({ untilMs }) => untilMs ?? []);
     this.#lookAgainAt(moments, nowMs);
@@ -116,6 +120,11 @@ export class ClusterSource implements Source {
     return !this.#isTold || this.#wanted?.isWaiting !== false
       ? { kind: 'syncing', lacks: 'wants' }
       : { kind: 'synced' };
+  }
+
+  #standingOf({ followed, mirror }: FollowedKind, nowMs: number): Standing {
+    const { forbiddenConfirmMs = FORBIDDEN_CONFIRM_MS } = this.#options;
+    return standingOf(followed, mirror.progress, forbiddenConfirmMs, nowMs);
   }
 
   /** When the first of these moments comes, the state may be another although nothing has happened. */

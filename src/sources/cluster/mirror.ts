@@ -2,12 +2,11 @@ import type { RawObject } from '../../kube/raw-object.ts';
 import type { ReflectionConsumer, ReflectionState } from '../../kube/reflection.ts';
 import { qualifiedName } from '../../kube/resource.ts';
 import { finding, type Finding } from '../../model/finding.ts';
-import type { KindResource } from '../../model/kinds.ts';
 import { keyOf } from '../../model/object.ts';
 import { admitObject, findingsKey, type Admission } from '../admit/admit.ts';
 import type { Change, ObservedChange } from '../change.ts';
 import type { Store } from '../store.ts';
-import type { KindSelection } from './interest.ts';
+import { nameOfSelection, type KindSelection } from './interest.ts';
 import type { Progress } from './standing.ts';
 
 /** What becomes of one object in the Store, in both of its parts. */
@@ -77,7 +76,7 @@ export class Mirror implements ReflectionConsumer<Admission> {
     if (state.kind === 'synced') this.#hasSynced = true;
     const isRefused = state.kind === 'forbidden' || state.kind === 'absent';
     this.#refusedSinceMs = isRefused ? (this.#refusedSinceMs ?? steadyNowMs()) : undefined;
-    const value = state.kind === 'forbidden' ? [forbidden(this.#selection.resource, state.verbs)] : undefined;
+    const value = state.kind === 'forbidden' ? [forbidden(this.#selection, state.verbs)] : undefined;
     this.#store.commit([{ table: 'findings', key: this.#accessKey(), value }]);
     this.#onState();
   }
@@ -146,8 +145,9 @@ function isSame(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-function forbidden(resource: KindResource, verbs: readonly string[]): Finding {
+function forbidden(selection: KindSelection, verbs: readonly string[]): Finding {
+  const { resource } = selection;
   const ref = { kind: resource.kind, namespace: '', name: qualifiedName(resource) };
-  const message = `RBAC does not let Sluice ${verbs.join(', ')} ${qualifiedName(resource)}`;
+  const message = `RBAC does not let Sluice ${verbs.join(', ')} ${nameOfSelection(selection)}`;
   return finding('SourceForbidden', ref, '', message);
 }

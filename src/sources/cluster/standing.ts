@@ -1,6 +1,5 @@
 import type { ReflectionState } from '../../kube/reflection.ts';
-import { qualifiedName } from '../../kube/resource.ts';
-import type { Followed } from './interest.ts';
+import { nameOfSelection, type Followed } from './interest.ts';
 
 /** What is known of one selection of objects. */
 export interface Progress {
@@ -35,7 +34,7 @@ export type Standing =
 export function standingOf(followed: Followed, progress: Progress, confirmMs: number, nowMs: number): Standing {
   const { reflection, hasSynced, isFilled, refusedSinceMs = nowMs } = progress;
   const { presence, selection } = followed;
-  const name = qualifiedName(selection.resource);
+  const name = nameOfSelection(selection);
   switch (reflection.kind) {
     case 'synced':
       return { kind: 'complete' };
