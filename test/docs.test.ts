@@ -6,6 +6,7 @@ import { format, resolveConfig } from 'prettier';
 import { describe, expect, it } from 'vitest';
 import { sluiceCommands } from '../src/cli/main.ts';
 import { FINDING_CODES } from '../src/model/codes.ts';
+import { REASONS } from '../src/planes/l7/access-log/reasons.ts';
 import { renderSkeleton } from '../src/planes/l7/skeleton.ts';
 import { annotationsPage } from './annotations-page.ts';
 import { httpApiPage } from './http-api-page.ts';
@@ -87,8 +88,13 @@ describe('documentation', () => {
     expect(missing).toEqual([]);
   });
 
-  it('keeps command blocks where a test runs them: the READMEs and the tutorials', () => {
-    const others = pages.filter((page) => !page.startsWith('README') && !page.startsWith('docs/tutorial/'));
+  it('keeps command blocks where a test runs them: the READMEs, the tutorials and one guide', () => {
+    const others = pages.filter(
+      (page) =>
+        !page.startsWith('README') &&
+        !page.startsWith('docs/tutorial/') &&
+        page !== 'docs/howto/run-behind-a-load-balancer.md',
+    );
     expect(others.filter((page) => commandBlocks(page).length > 0)).toEqual([]);
   });
 
@@ -100,6 +106,7 @@ describe('documentation', () => {
       publicHttpsPort: 443,
       isHttp3: false,
       trustedProxies: [],
+      proxyProtocolSources: [],
       hasAccessLog: false,
       threads: undefined,
       maxConnections: 1,
@@ -110,6 +117,12 @@ describe('documentation', () => {
     const page = readFileSync(join(ROOT, 'docs/reference/timeouts.md'), 'utf8');
     const documented = [...page.matchAll(/^\| (timeout [a-z-]+) +\| (\w+) +\|/gm)].map((row) => `${row[1]} ${row[2]}`);
     expect(documented.sort()).toEqual((skeleton.match(/(?<= {4})timeout [a-z-]+ \w+(?=\n)/g) ?? []).sort());
+  });
+
+  it('has every reason of the access log on its reference page, in the words of the register', () => {
+    const page = readFileSync(join(ROOT, 'docs/reference/access-log.md'), 'utf8');
+    const rows = page.slice(page.indexOf('## Reasons')).matchAll(/^\| `([a-z-]+)` +\| (.*?) +\|$/gm);
+    expect(Object.fromEntries([...rows].map(([, reason, text]) => [reason, text]))).toEqual(REASONS);
   });
 
   it('has a reference page of the command line, generated from the commands', async () => {

@@ -1,4 +1,12 @@
-import type { AccessLine } from './access-line.ts';
+/** What is counted of a request. */
+export interface FinishedRequest {
+  /** `namespace/name` of the object whose rule matched; empty when none did. */
+  readonly route: string;
+  /** 0 when there was no answer. */
+  readonly status: number;
+  /** Milliseconds from the first byte of the request to the last of its answer; -1 when it never began. */
+  readonly totalMs: number;
+}
 
 /** Upper ends of the buckets of the latency histogram, in milliseconds. */
 const BUCKETS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] as const;
@@ -18,7 +26,7 @@ interface RouteCounts {
 export class RequestCounts {
   readonly #routes = new Map<string, RouteCounts>();
 
-  count({ route, status, totalMs }: Pick<AccessLine, 'route' | 'status' | 'totalMs'>): void {
+  count({ route, status, totalMs }: FinishedRequest): void {
     const counts = this.#routes.get(route) ?? this.#addRoute(route);
     counts.statuses.set(status, (counts.statuses.get(status) ?? 0) + 1);
     if (totalMs < 0) return;

@@ -6,7 +6,7 @@ import { findingRows, findingsOf } from '../../src/observe/views.ts';
 import { checkpointFiles } from '../fakes/checkpoint-files.ts';
 import { renderCheckpoint } from '../../src/planes/l7/checkpoint.ts';
 import { renderChange } from '../../src/planes/l7/change.ts';
-import { FILES } from '../../src/planes/l7/skeleton.ts';
+import { FILES } from '../../src/planes/l7/files.ts';
 import { printStep } from '../../src/planes/l7/step.ts';
 import { admitObject, findingsKey } from '../../src/sources/admit/admit.ts';
 import { EVERYTHING_READ, type Change } from '../../src/sources/change.ts';

@@ -34,6 +34,14 @@ describe('what the documentation tells to type', () => {
     expect(output).toContain('SLU208');
   });
 
+  it('guide run-behind-a-load-balancer.md shows the client that a trusted proxy names', async () => {
+    const text = readFileSync(join(ROOT, 'docs/howto/run-behind-a-load-balancer.md'), 'utf8');
+    const blocks = [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
+    const { code, output } = await runAsPerson(blocks.join('\n'));
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/"client":"198\.51\.100\.7".*"host":"hello\.localhost"/);
+  });
+
   it('make run prints URLs that answer, one of them by a ClusterIP through the kernel', async () => {
     const script = `
 cd ${ROOT}

@@ -15,7 +15,8 @@ import { configArguments, putSkeleton } from '../../src/planes/l7/process.ts';
 import { RuntimeCli } from '../../src/planes/l7/runtime-cli.ts';
 import { PATIENCE, type EnginePatience } from '../../src/planes/l7/silence.ts';
 import { selfSignedPem } from '../../src/planes/l7/self-signed.ts';
-import { FILES, renderSkeleton } from '../../src/planes/l7/skeleton.ts';
+import { FILES } from '../../src/planes/l7/files.ts';
+import { renderSkeleton } from '../../src/planes/l7/skeleton.ts';
 import { freePort } from './lab.ts';
 
 /** An L7 plane with a HAProxy of its own, and without the rest of Sluice. */
@@ -69,6 +70,7 @@ export class EngineWorld {
         publicHttpsPort: ports.https,
         isHttp3: false,
         trustedProxies: [],
+        proxyProtocolSources: [],
         hasAccessLog: false,
         threads: 1,
         maxConnections: 200,

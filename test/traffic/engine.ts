@@ -28,6 +28,7 @@ export function engineSettings(ports: EnginePorts): EngineSettings {
     publicHttpsPort: 443,
     isHttp3: false,
     trustedProxies: [],
+    proxyProtocolSources: [],
     hasAccessLog: false,
     threads: undefined,
     maxConnections: 1000,

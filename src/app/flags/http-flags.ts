@@ -77,6 +77,12 @@ export const ENGINE_FLAGS = {
     read: read.cidrTextsOf,
     default: [],
   }),
+  proxyProtocolSources: option({
+    flag: '--proxy-protocol <cidr,...>',
+    help: 'balancers that begin every connection with a PROXY protocol header',
+    read: read.cidrTextsOf,
+    default: [],
+  }),
   isHttp3: switchOn({ flag: '--http3', help: 'also serve HTTP/3 on the HTTPS port' }),
   threads: optional({
     flag: '--haproxy-threads <n>',

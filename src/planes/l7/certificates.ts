@@ -3,7 +3,7 @@ import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { Hostname } from '../../model/grammar.ts';
 import type { CertificatePlan, L7Plan } from '../../compile/plan.ts';
 import { certificateFile, sniFilter } from './encode.ts';
-import { FILES } from './skeleton.ts';
+import { FILES } from './files.ts';
 import { MAX_PAYLOAD_BYTES, type Rendered, type Step } from './step.ts';
 
 /** A line of the crt-list: some of the names that a certificate is served for, with a copy of it of their own. */

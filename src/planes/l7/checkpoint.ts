@@ -3,7 +3,8 @@ import { weightOf } from './backends.ts';
 import { crtListLine, defaultCertificatePem, partsOf, pemLines } from './certificates.ts';
 import { backendName, serverAddress, serverName } from './encode.ts';
 import { hostEntries, regexLines } from './routes.ts';
-import { BACKEND_CLASS, FILES } from './skeleton.ts';
+import { FILES } from './files.ts';
+import { BACKEND_CLASS } from './skeleton.ts';
 
 /**
  * All of a plan that HAProxy needs to serve it from a bare start: files with their contents, in pieces that are

@@ -9,6 +9,8 @@ export interface EngineSettings {
   readonly isHttp3: boolean;
   /** CIDRs whose X-Forwarded-* headers are believed. */
   readonly trustedProxies: readonly string[];
+  /** CIDRs whose connections begin with a header of the PROXY protocol, and say there who the client is. */
+  readonly proxyProtocolSources: readonly string[];
   readonly hasAccessLog: boolean;
   readonly threads: number | undefined;
   readonly maxConnections: number;

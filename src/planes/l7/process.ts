@@ -5,7 +5,7 @@ import { Fault } from '../../lib/fault.ts';
 import { sleep } from '../../lib/sleep.ts';
 import { RuntimeCli, SILENT } from './runtime-cli.ts';
 import { PATIENCE, type EnginePatience } from './silence.ts';
-import { FILES } from './skeleton.ts';
+import { FILES } from './files.ts';
 
 /** Where the engine of one state directory lives. */
 export interface EnginePaths {

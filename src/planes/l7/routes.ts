@@ -3,7 +3,7 @@ import type { PathMatch } from '../../model/http/match.ts';
 import { pathRegexOf, type PathRegex } from '../../model/path-regex.ts';
 import type { HostPlan, RoutePlan } from '../../compile/plan.ts';
 import { keyHost, regexKey, routeKey, routeValue } from './encode.ts';
-import { FILES } from './skeleton.ts';
+import { FILES } from './files.ts';
 import { MAX_PAYLOAD_BYTES, type Rendered, type Step } from './step.ts';
 
 /** A line of the map of regular expressions, less its key. */

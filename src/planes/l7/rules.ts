@@ -14,6 +14,7 @@ export function rulesDigest(): string {
       publicHttpsPort: 443,
       isHttp3: true,
       trustedProxies: ['::/0'],
+      proxyProtocolSources: ['::/0'],
       hasAccessLog: true,
       threads: 1,
       maxConnections: 1,

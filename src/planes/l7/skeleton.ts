@@ -1,18 +1,10 @@
 import { invariant } from '../../lib/invariant.ts';
-import { FILTER_FLAG } from './filters.ts';
-import { FLAG, REFUSAL_BACKEND } from './encode.ts';
+import { accessLogDirectives, accessLogRing } from './access-log/format.ts';
+import { clientHeaderRules } from './client-headers.ts';
+import { REFUSAL_BACKEND } from './encode.ts';
 import type { EngineSettings } from './engine-settings.ts';
-
-/** Names of files inside a checkpoint; on the runtime CLI they name the same maps and lists. */
-export const FILES = {
-  /** What {@link renderSkeleton} gives. */
-  skeleton: 'haproxy.cfg',
-  backends: 'backends.cfg',
-  routes: 'routes.map',
-  regexes: 'regexes.map',
-  certificates: 'crt-list.txt',
-  selfSigned: 'certs/self-signed.pem',
-} as const;
+import { FILES } from './files.ts';
+import { lookUpRules, refusalBackends, routingRules } from './routing-rules.ts';
 
 /** Name of the `defaults` that every backend comes from. */
 export const BACKEND_CLASS = 'sluice-backend';
@@ -35,8 +27,7 @@ export function renderSkeleton(
     backendDefaults(),
     frontend('http', settings, false),
     frontend('https', settings, true),
-    refusal(REFUSAL_BACKEND[404], 404, 'no route for this host and path'),
-    refusal(REFUSAL_BACKEND[503], 503, 'the backend of this route is not usable'),
+    refusalBackends(BACKEND_CLASS),
   ].join('\n');
 }
 
@@ -71,19 +62,6 @@ ${settings.threads === undefined ? '' : `    nbthread ${String(settings.threads)
 `;
 }
 
-/** A line that is cut is lost. HAProxy keeps 1023 bytes of a path, of which each may take three in the line, and 255 of a host. */
-const MAX_LOG_LINE_BYTES = 8192;
-
-function accessLogRing(socket: string): string {
-  return `# Keeps the latest lines while Sluice is away and hands them over when it is back.
-ring access
-    format raw
-    maxlen ${String(MAX_LOG_LINE_BYTES)}
-    size 4194304
-    server sluice abnsz@${word(socket)} log-proto legacy
-`;
-}
-
 /** What both frontends have in common besides their rules. */
 function frontDefaults(settings: EngineSettings): string {
   return `defaults sluice-front
@@ -93,80 +71,13 @@ function frontDefaults(settings: EngineSettings): string {
     timeout client-fin 10s
     timeout http-request 10s
     timeout http-keep-alive 75s
-    option http-restrict-req-hdr-names delete
     # Probes of balancers and connections that browsers open ahead of need are no requests.
     option dontlognull
     option http-ignore-probes
     # When another process takes over, an idle connection may get a request at that very moment: it is answered, then closed.
     option idle-close-on-response
     unique-id-format %[uuid]
-${settings.hasAccessLog ? accessLog(settings) : ''}`;
-}
-
-/**
- * Finds the route of a request. One that is written as usual and needs nothing more ends at `allow`, after one look-up:
- * `base` is Host and path together, and the sign for no flags stands between two bars. Every rule after that is for the
- * others. Only when the look-up misses is the host folded to lower case without its port, then the wildcard above it tried,
- * then the entry for any host. A regular expression belongs to the host that was found, so that it is matched with the key that
- * found it.
- */
-function routing(isTls: boolean, settings: EngineSettings): string {
-  const lookUp = `map_beg(${FILES.routes})`;
-  const missed = 'if !{ var(txn.route) -m found }';
-  return `    http-request set-var(txn.route) "base,concat('/#'),${lookUp}"
-    http-request allow if { var(txn.route) -m sub |${FLAG.none}| }
-    http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.) ${missed}
-    http-request deny deny_status 400 ${missed} !{ var(txn.host) -m len gt 0 }
-    http-request set-var-fmt(txn.key) "%[var(txn.host)]%[path]/#" ${missed}
-    http-request set-var(txn.route) var(txn.key),${lookUp} ${missed}
-    http-request set-var-fmt(txn.key) "*%[var(txn.host),regsub('^[^.]*','')]%[path]/#" ${missed}
-    http-request set-var(txn.route) var(txn.key),${lookUp} ${missed}
-    http-request set-var-fmt(txn.key) "*%[path]/#" ${missed}
-    http-request set-var(txn.route) var(txn.key),${lookUp} ${missed}
-    http-request set-var(txn.route) str(${REFUSAL_BACKEND[404]}|${FLAG.none}||no-route) ${missed}
-    http-request set-var-fmt(txn.key) "%[req.hdr(host),host_only,lower]%[path]/#" if !{ var(txn.key) -m found } { var(txn.route),field(2,|) -m sub ${FLAG.hostHasRegex} }
-    http-request set-var(txn.regex) "var(txn.key),regsub('/#',),map_reg(${FILES.regexes})" if { var(txn.route),field(2,|) -m sub ${FLAG.hostHasRegex} }
-    http-request set-var(txn.route) var(txn.regex) if { var(txn.regex) -m found }
-${isTls ? '' : redirect(settings)}`;
-}
-
-/**
- * One line of JSON per request, which observe/access-log relays as it is: written by hand, because HAProxy's own encoder
- * (`%{+json}o`) takes twice the time. What clients choose is `host`, which is encoded, and `path`, in which HAProxy writes
- * what is not printable, `"` and `#` as `#` and two digits; a backslash in it is left to the relay.
- */
-function accessLog(settings: EngineSettings): string {
-  const id = settings.trustedProxies.length === 0 ? 'ID' : '[capture.req.hdr(1),json(utf8s)]';
-  const text = (name: string, value: string): string => String.raw`\"${name}\":\"${value}\"`;
-  // With the flag Q, HAProxy writes the quotes, and also where there is no value, in place of which it writes a dash without.
-  const maybe = (name: string, value: string): string => String.raw`\"${name}\":%{+Q}${value}`;
-  const number = (name: string, value: string): string => String.raw`\"${name}\":${value}`;
-  const fields = [
-    // These five come first, because every line is searched for them.
-    text('time', '%tr'),
-    text('log', 'access'),
-    text('ends', '%tsc'),
-    number('status', '%ST'),
-    number('totalMs', '%Ta'),
-    maybe('route', '[var(txn.route),field(3,|)]'),
-    text('client', '%ci'),
-    text('method', '%HM'),
-    maybe('host', '[capture.req.hdr(0),json(utf8s)]'),
-    text('path', '%HPO'),
-    text('version', '%HV'),
-    number('bytes', '%B'),
-    number('waitMs', '%Tw'),
-    number('connectMs', '%Tc'),
-    number('responseMs', '%Tr'),
-    number('retries', '%rc'),
-    maybe('requestId', id),
-    // These two come last, because they are what has to be changed in a line.
-    text('endpoint', '%s'),
-    maybe('reason', '[var(txn.route),field(4,|)]'),
-  ];
-  return `    log ring@access len ${String(MAX_LOG_LINE_BYTES)} format raw local0
-    log-format "{${fields.join(',')}}"
-`;
+${settings.hasAccessLog ? accessLogDirectives(settings) : ''}`;
 }
 
 /** What every backend inherits by reference, those added at run time too. */
@@ -208,11 +119,27 @@ function frontend(name: string, settings: EngineSettings, isTls: boolean): strin
     : '';
   return `frontend ${name} from sluice-front
 ${binds.join('\n')}
-${forwardedHeaders(settings, isTls)}${captures}${isTls ? altSvc(settings) : ''}${routing(isTls, settings)}    use_backend %[var(txn.route),field(1,|)]
+${proxyProtocol(settings)}${lookUpRules()}${clientHeaderRules(settings, isTls)}${captures}${isTls ? altSvc(settings) : ''}${routingRules(settings, isTls)}    use_backend %[var(txn.route),field(1,|)]
     # A backend that went away between look-up and use.
     default_backend ${REFUSAL_BACKEND[503]}
 `;
 }
+
+/**
+ * Balancers that say in front of each connection who the client is. A connection from one of them that does not begin so is closed:
+ * otherwise the one that can reach both ports could choose who it is.
+ */
+function proxyProtocol(settings: EngineSettings): string {
+  const lines: string[] = [];
+  for (let start = 0; start < settings.proxyProtocolSources.length; start += ADDRESSES_PER_LINE) {
+    const some = settings.proxyProtocolSources.slice(start, start + ADDRESSES_PER_LINE).map(word);
+    lines.push(`    tcp-request connection expect-proxy layer4 if { src ${some.join(' ')} }\n`);
+  }
+  return lines.join('');
+}
+
+/** HAProxy does not start with a line of more than 64 words. */
+const ADDRESSES_PER_LINE = 50;
 
 function bindAddress(address: string, port: number): string {
   // IPv6 alone: otherwise "::" would take the IPv4 port as well, which "0.0.0.0" has.
@@ -223,61 +150,4 @@ function altSvc(settings: EngineSettings): string {
   if (!settings.isHttp3) return '';
   const value = `h3=\\":${String(settings.publicHttpsPort)}\\"; ma=86400`;
   return `    http-after-response set-header alt-svc "${value}"\n`;
-}
-
-/** Hosts with TLS redirect plain HTTP, but never what a trusted balancer already took over HTTPS. */
-function redirect(settings: EngineSettings): string {
-  const port = settings.publicHttpsPort === 443 ? '' : `:${String(settings.publicHttpsPort)}`;
-  const wanted = `{ var(txn.route),field(2,|) -m sub ${FILTER_FLAG.HttpsRedirect} }`;
-  // What an untrusted client says in this header has been replaced by now.
-  const condition =
-    settings.trustedProxies.length === 0 ? wanted : `${wanted} !{ req.hdr(x-forwarded-proto) -m str -i https }`;
-  return `    http-request redirect code 308 location "https://%[req.hdr(host),host_only]${port}%[pathq]" if ${condition}\n`;
-}
-
-/**
- * X-Forwarded-* and friends: what a client says of itself is removed, in one search through the headers; what a trusted
- * proxy says is kept and, for X-Forwarded-For, appended to.
- */
-function forwardedHeaders(settings: EngineSettings, isTls: boolean): string {
-  const values: readonly (readonly [string, string])[] = [
-    ['x-forwarded-proto', isTls ? 'https' : 'http'],
-    ['x-forwarded-host', '%[req.hdr(host)]'],
-    ['x-forwarded-port', String(isTls ? settings.publicHttpsPort : settings.httpPort)],
-  ];
-  if (settings.trustedProxies.length === 0) {
-    return `    http-request del-header x-forwarded- -m beg
-    http-request add-header x-forwarded-for %[src]
-${values.map(([name, value]) => `    http-request add-header ${name} ${value}`).join('\n')}
-    http-request set-header x-real-ip %[src]
-    http-request set-header x-request-id %[unique-id]
-`;
-  }
-  const isTrusted = '{ var(txn.trusted) -m bool }';
-  const keep = [...values, ['x-real-ip', '%[src]'] as const, ['x-request-id', '%[unique-id]'] as const].map(
-    ([name, value]) =>
-      `    http-request set-header ${name} ${value} if !${isTrusted} || !{ req.hdr(${name}) -m found }\n`,
-  );
-  return `${trust(settings.trustedProxies)}    http-request del-header x-forwarded- -m beg if !${isTrusted}
-    http-request set-header x-real-ip %[req.hdr(x-forwarded-for,-1)] if ${isTrusted} { req.hdr(x-forwarded-for) -m found }
-    http-request add-header x-forwarded-for %[src]
-${keep.join('')}`;
-}
-
-/** HAProxy does not start with a line of more than 64 words. */
-const PROXIES_PER_LINE = 50;
-
-function trust(proxies: readonly string[]): string {
-  const lines: string[] = [];
-  for (let start = 0; start < proxies.length; start += PROXIES_PER_LINE) {
-    const some = proxies.slice(start, start + PROXIES_PER_LINE).map(word);
-    lines.push(`    http-request set-var(txn.trusted) bool(true) if { src ${some.join(' ')} }\n`);
-  }
-  return lines.join('');
-}
-
-function refusal(name: string, status: 404 | 503, text: string): string {
-  return `backend ${name} from ${BACKEND_CLASS}
-    http-request return status ${String(status)} content-type text/plain string "${String(status)}: ${text}\\n"
-`;
 }

@@ -1,5 +1,6 @@
 import { keyArgument } from './encode.ts';
-import { BACKEND_CLASS, FILES } from './skeleton.ts';
+import { FILES } from './files.ts';
+import { BACKEND_CLASS } from './skeleton.ts';
 
 /**
  * One change of a running HAProxy. Names, keys and values come from the encoders (encode.ts); {@link printStep} is the only place

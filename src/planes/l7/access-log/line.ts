@@ -1,9 +1,12 @@
+import { ENDS_LENGTH, ERROR_TRAIL, LEAD, TIME_LENGTH, TRAIL } from './format.ts';
+import { reasonOfEnd, reasonOfHandshake } from './reasons.ts';
+
 /**
- * One line of HAProxy's access log, in the format that planes/l7/skeleton.ts asks for: JSON, of which the first fields
- * stand in a fixed order, so that they are read without parsing the rest. At tens of thousands of lines a second that
- * decides how much of the machine is left to the requests.
+ * One line of HAProxy's access log: of the JSON, the first fields, which stand in a fixed order, so that they are read without parsing
+ * the rest. At tens of thousands of lines a second that decides how much of the machine is left to the requests.
  */
 export interface AccessLine {
+  /** 0 when there was no answer. */
   readonly status: number;
   /** Milliseconds from the first byte of the request to the last of its answer; -1 when it never began. */
   readonly totalMs: number;
@@ -13,11 +16,11 @@ export interface AccessLine {
   readonly isOrdinary: boolean;
 }
 
-const TIME_AT = '{"time":"'.length;
-const ENDS_AT = '{"time":"dd/Mon/yyyy:hh:mm:ss.mmm","log":"access","ends":"'.length;
-const STATUS_AT = ENDS_AT + '----","status":'.length;
-const TO_TOTAL = ',"totalMs":'.length;
-const TO_ROUTE = ',"route":"'.length;
+const TIME_AT = LEAD.time.length;
+const ENDS_AT = TIME_AT + TIME_LENGTH + LEAD.ends.length;
+const STATUS_AT = ENDS_AT + ENDS_LENGTH + LEAD.status.length;
+const TO_TOTAL = LEAD.totalMs.length;
+const TO_ROUTE = LEAD.route.length;
 
 const BRACE = '{'.charCodeAt(0);
 const END_BRACE = '}'.charCodeAt(0);
@@ -36,7 +39,7 @@ export function readAccessLine(bytes: Buffer, start: number, end: number): Acces
   const routeEnd = bytes.indexOf(QUOTE, routeAt);
   if (bytes[routeAt - 1] !== QUOTE || routeEnd === -1 || routeEnd >= end) return undefined;
   return {
-    status: numberAt(bytes, start + STATUS_AT, statusEnd),
+    status: Math.max(numberAt(bytes, start + STATUS_AT, statusEnd), 0),
     totalMs: numberAt(bytes, totalAt, totalEnd),
     route: bytes.toString('latin1', routeAt, routeEnd),
     isOrdinary: bytes[start + ENDS_AT] === MINUS && bytes[start + ENDS_AT + 1] === MINUS,
@@ -96,33 +99,48 @@ export function rewriteTime(bytes: Buffer, start: number): void {
 /** What HAProxy writes in place of a server when there was none (configuration manual §8.2.3). */
 const NO_SERVER = /^<.*>$/;
 
-const TAIL = /^(.*),"endpoint":"([^"]*)","reason":"([^"]*)"\}$/s;
+const TAIL = new RegExp(`^(.*)${TRAIL.endpoint}([^"]*)${TRAIL.reason}([^"]*)"\\}$`, 's');
+const ERROR_TAIL = new RegExp(
+  `^(.*)${TRAIL.endpoint}[^"]*${ERROR_TRAIL.error}([^"]*)${ERROR_TRAIL.detail}([^"]*)"\\}$`,
+  's',
+);
+
+/** What HAProxy writes in place of a request that it could not read. */
+const UNREAD = '<BADREQ>';
 
 /**
  * A line that did not end as usual, or has a backslash in its path, as valid JSON with the reason in words.
  * Undefined when it is no line of ours.
  */
 export function completeLine(line: string): string | undefined {
-  const escaped = line.replace(/(?<=","path":")[^"]*/, (path) => path.replaceAll('\\', String.raw`\\`));
-  const [, head, server = '', refusal = ''] = TAIL.exec(escaped) ?? [];
-  if (head === undefined) return undefined;
-  const endpoint = NO_SERVER.test(server) ? '' : server;
-  const ends = line.slice(ENDS_AT, ENDS_AT + 2);
-  const status = Number.parseInt(line.slice(STATUS_AT), 10);
-  const reason = refusal === '' ? reasonOf(ends, status, endpoint) : refusal;
-  return `${head},"endpoint":"${endpoint}","reason":"${reason}"}`;
+  const escaped = line
+    .replace(/(?<=","path":")[^"]*/, (path) => path.replaceAll('\\', String.raw`\\`))
+    .replace(`${LEAD.status}-1`, `${LEAD.status}0`)
+    .replaceAll(`"${UNREAD}"`, '""');
+  return completeRequest(escaped) ?? completeConnection(escaped);
 }
 
-/** The termination state in words (configuration manual §8.5): who ended the session, and in which phase. */
-function reasonOf(ends: string, status: number, endpoint: string): string {
-  const cause = ends.charAt(0);
-  const phase = ends.charAt(1);
-  if (cause === 'C' || cause === 'c') return phase === 'R' && status === 408 ? 'request-timeout' : 'client-abort';
-  if (cause === 'S' && phase === 'C') return endpoint === '' ? 'no-endpoints' : 'connect-failed';
-  if (cause === 's' && phase === 'C') return 'connect-timeout';
-  if (cause === 's' || cause === 'S') return cause === 's' ? 'response-timeout' : 'endpoint-abort';
-  if (cause === 'P' && phase === 'R' && status >= 400) return 'bad-request';
-  return '';
+function completeRequest(line: string): string | undefined {
+  const [, head, server = '', refusal = ''] = TAIL.exec(line) ?? [];
+  if (head === undefined) return undefined;
+  const endpoint = NO_SERVER.test(server) ? '' : server;
+  const reason = refusal === '' ? endOf(line, endpoint) : refusal;
+  return `${head}${TRAIL.endpoint}${endpoint}${TRAIL.reason}${reason}"}`;
+}
+
+function endOf(line: string, endpoint: string): string {
+  return reasonOfEnd(line.slice(ENDS_AT, ENDS_AT + 2), Number.parseInt(line.slice(STATUS_AT), 10), endpoint);
+}
+
+/** The name of the error where HAProxy could not read a request, on a connection that is in order. */
+const NO_ERROR = '-';
+
+function completeConnection(line: string): string | undefined {
+  const [, head, error = '', detail = ''] = ERROR_TAIL.exec(line) ?? [];
+  if (head === undefined) return undefined;
+  const reason = reasonOfHandshake(error) ?? endOf(line, '');
+  const known = error === NO_ERROR ? '' : detail.replace(/ ?-$/, '');
+  return `${head}${TRAIL.endpoint}${TRAIL.reason}${reason}","detail":"${known}"}`;
 }
 
 /** A line as a person reads it. */
@@ -138,6 +156,7 @@ export function textLine(json: string): string {
     orDash(field('endpoint')),
     `${field('totalMs')}ms`,
     field('reason'),
+    field('detail').replaceAll(String.raw`\x20`, ' '),
   ];
   return words.join(' ').trimEnd();
 }

@@ -3,9 +3,8 @@ import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { AccessLogServer } from './access-log.ts';
-import type { AccessLine } from './access-line.ts';
-import type { LogFormat } from './logger.ts';
+import { AccessLogServer } from './server.ts';
+import type { AccessLine } from './line.ts';
 
 interface Parts {
   readonly ends?: string;
@@ -35,7 +34,7 @@ function haproxyLine(parts: Parts = {}): string {
 let names = 0;
 
 /** What comes out of the log when HAProxy sends these chunks. */
-async function relay(chunks: readonly (string | Buffer)[], format: LogFormat = 'json') {
+async function relay(chunks: readonly (string | Buffer)[], format: 'json' | 'text' = 'json') {
   const output = new PassThrough();
   const requests: AccessLine[] = [];
   let dropped = 0;
@@ -95,12 +94,49 @@ describe('AccessLogServer', () => {
     ['client that leaves', { ends: 'CD--' }, 'client-abort'],
     ['slow client', { ends: 'cR--', status: 408, endpoint: '<NOSRV>' }, 'request-timeout'],
     ['malformed request', { ends: 'PR--', status: 400, endpoint: '<NOSRV>', route: '' }, 'bad-request'],
+    ['request line without end', { ends: 'PR--', status: 414, endpoint: '<NOSRV>', route: '' }, 'uri-too-long'],
+    ['headers without end', { ends: 'PR--', status: 431, endpoint: '<NOSRV>', route: '' }, 'headers-too-large'],
+    ['malformed answer', { ends: 'PH--', status: 502 }, 'bad-response'],
+    ['answer that breaks off badly', { ends: 'PD--' }, 'bad-response'],
+    ['malformed body of a request', { ends: 'PH--', status: 400 }, 'bad-request'],
+    ['no room for headers', { ends: 'PR--', status: 500, endpoint: '<NOSRV>' }, 'internal-error'],
+    ['client that does not read', { ends: 'cD--' }, 'client-timeout'],
+    ['upload that stops', { ends: 'cH--', status: 408 }, 'request-timeout'],
+    ['busy endpoints', { ends: 'sQ--', status: 503, endpoint: '<NOSRV>' }, 'queue-timeout'],
+    ['no memory', { ends: 'RC--', status: 500 }, 'out-of-resources'],
     ['redirect', { ends: 'LR--', status: 308, endpoint: '<NOSRV>' }, ''],
   ] as const)('gives the reason: %s', async (_, parts, reason) => {
     const { lines } = await relay([haproxyLine(), haproxyLine(parts), haproxyLine()]);
     expect(lines).toHaveLength(3);
     const endpoint = 'endpoint' in parts ? '' : '10.0.0.1:80';
     expect(parsed(lines[1])).toMatchObject({ time: '2026-11-24T20:42:10.191Z', endpoint, reason });
+  });
+
+  it.each([
+    ['TLS that fails', 'SSL_HANDSHAKE', 'tls-handshake-failed', 'failed'],
+    ['a missing PROXY protocol header', 'PRX_NOT_HDR', 'proxy-protocol-failed', 'failed'],
+    ['a request that breaks off', 'ERESET', 'protocol-error', 'failed'],
+    ['broken HTTP/2', '-', 'protocol-error', ''],
+  ])('gives the reason of a connection without a request: %s', async (_, error, reason, detail) => {
+    const lead = '{"time":"24/Nov/2026:20:42:10.191","log":"access","ends":"PR--","status":0,"totalMs":-1,"route":""';
+    const { lines, dropped } = await relay([
+      `${lead},"client":"192.0.2.1","host":"shop.test","endpoint":"<NOSRV>","error":"${error}","detail":"failed -"}\n`,
+    ]);
+    const time = '2026-11-24T20:42:10.191Z';
+    expect(parsed(lines[0])).toMatchObject({ time, client: '192.0.2.1', host: 'shop.test', reason, detail });
+    expect(dropped).toBe(0);
+  });
+
+  it('leaves out what HAProxy writes in place of a request that it could not read', async () => {
+    const line = haproxyLine({ ends: 'PR--', status: 400, endpoint: '<NOSRV>', path: '<BADREQ>' });
+    const { lines } = await relay([line]);
+    expect(parsed(lines[0])).toMatchObject({ path: '', endpoint: '', reason: 'bad-request' });
+  });
+
+  it('counts what had no answer as status 0', async () => {
+    const { lines, requests } = await relay([haproxyLine({ ends: 'CR--', status: -1 })]);
+    expect(requests).toMatchObject([{ status: 0 }]);
+    expect(parsed(lines[0])).toMatchObject({ status: 0, reason: 'client-abort' });
   });
 
   it('makes a path with backslashes valid JSON', async () => {

@@ -1,9 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { Fault, messageOf } from '../lib/fault.ts';
-import { sleep } from '../lib/sleep.ts';
-import { completeLine, readAccessLine, rewriteTime, textLine, type AccessLine } from './access-line.ts';
-import type { LogOutput } from './log-output.ts';
-import type { LogFormat } from './logger.ts';
+import { Fault, messageOf } from '../../../lib/fault.ts';
+import { sleep } from '../../../lib/sleep.ts';
+import { completeLine, readAccessLine, rewriteTime, textLine, type AccessLine } from './line.ts';
 
 /**
  * HAProxy sends every line by itself, and to be woken for one costs more than to read it. So after each read a little time
@@ -23,9 +21,9 @@ const BACKSLASH = 0x5c;
 export interface AccessLogOptions {
   /** Name of the abstract Unix socket that HAProxy connects to. */
   readonly name: string;
-  readonly format: LogFormat;
+  readonly format: 'json' | 'text';
   /** Where the lines go; undefined to only count requests. */
-  readonly output: Pick<LogOutput, 'write'> | undefined;
+  readonly output: { write(bytes: Buffer, lines: number): void } | undefined;
   readonly onRequest: (line: AccessLine) => void;
   /** Called with how many lines could not be read. */
   readonly onUnreadable: (lines: number) => void;

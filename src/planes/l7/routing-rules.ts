@@ -1,0 +1,98 @@
+import { LOOP_HEADER, portOfHostRule } from './client-headers.ts';
+import { FLAG, REFUSAL_BACKEND } from './encode.ts';
+import type { EngineSettings } from './engine-settings.ts';
+import { FILES } from './files.ts';
+import { FILTER_FLAG } from './filters.ts';
+
+/**
+ * How often a request may pass before it is taken for one that goes round for ever. More than once is usual: a service that asks
+ * another one through the gateway passes its headers on.
+ */
+const MAX_PASSES = 10;
+
+const LOOK_UP = `map_beg(${FILES.routes})`;
+
+/** What HAProxy refuses by itself whatever the route, with the reason that the access log gives. */
+const REFUSALS = [
+  { status: 400, reason: 'host-missing', text: 'the request names no host' },
+  { status: 405, reason: 'method-not-allowed', text: 'CONNECT and TRACE are not for a gateway' },
+  { status: 508, reason: 'loop-detected', text: 'the request came back too often' },
+] as const;
+
+/** Name of the backend that answers a refusal. A `-` right after `sluice` and no `_`: no BackendId can be equal. */
+function refusalName(status: number): string {
+  return `sluice-${String(status)}`;
+}
+
+/**
+ * Looks the route up; before anything is added to the request, so that what a rule asks of its headers is soon answered. The two
+ * refusals replace what was found:
+ *
+ * CONNECT would open a tunnel to an endpoint that answers it, past all other rules. TRACE sends back what proxies have added
+ * (nginx refuses both). A loop, such as an ExternalName that leads back here, would use up all connections.
+ */
+export function lookUpRules(): string {
+  return `    http-request set-var(txn.route) "base,concat('/#'),${LOOK_UP}"
+${refuse('method-not-allowed', 'if { method CONNECT TRACE }')}${refuse('loop-detected', `if { req.hdr_cnt(${LOOP_HEADER.name}) ge ${String(MAX_PASSES)} }`)}`;
+}
+
+function refuse(reason: (typeof REFUSALS)[number]['reason'], condition: string): string {
+  const refusal = REFUSALS.find((one) => one.reason === reason);
+  return refusal === undefined
+    ? ''
+    : `    http-request set-var(txn.route) str(${refusalName(refusal.status)}|${FLAG.none}||${reason}) ${condition}\n`;
+}
+
+/**
+ * Finds the route of a request whose look-up missed. One that is written as usual and needs nothing more ends at `allow`: `base` is
+ * Host and path together, and the sign for no flags stands between two bars. Every rule after that is for the others. The host is
+ * folded to lower case without its port, then the wildcard above it is tried, then the entry for any host. A regular expression
+ * belongs to the host that was found, so that it is matched with the key that found it.
+ *
+ * Without a Host, HTTP/1.0 gets the entry for any host; HTTP/1.1 is refused (RFC 9112 §3.2).
+ */
+export function routingRules(settings: EngineSettings, isTls: boolean): string {
+  const missed = 'if !{ var(txn.route) -m found }';
+  const noHost = '!{ var(txn.host) -m len gt 0 }';
+  return `    http-request allow if { var(txn.route) -m sub |${FLAG.none}| }
+${portOfHostRule(settings, missed)}    http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.) ${missed}
+    http-request del-header x-forwarded-host ${missed} ${noHost} !{ req.hdr(x-forwarded-host) -m len gt 0 }
+${refuse('host-missing', `${missed} ${noHost} !{ req.ver 1.0 }`)}    http-request set-var-fmt(txn.key) "%[var(txn.host)]%[path]/#" ${missed}
+    http-request set-var(txn.route) var(txn.key),${LOOK_UP} ${missed}
+    http-request set-var-fmt(txn.key) "*%[var(txn.host),regsub('^[^.]*','')]%[path]/#" ${missed}
+    http-request set-var(txn.route) var(txn.key),${LOOK_UP} ${missed}
+    http-request set-var-fmt(txn.key) "*%[path]/#" ${missed}
+    http-request set-var(txn.route) var(txn.key),${LOOK_UP} ${missed}
+    http-request set-var(txn.route) str(${REFUSAL_BACKEND[404]}|${FLAG.none}||no-route) ${missed}
+    http-request set-var-fmt(txn.key) "%[req.hdr(host),host_only,lower]%[path]/#" if !{ var(txn.key) -m found } { var(txn.route),field(2,|) -m sub ${FLAG.hostHasRegex} }
+    http-request set-var(txn.regex) "var(txn.key),regsub('/#',),map_reg(${FILES.regexes})" if { var(txn.route),field(2,|) -m sub ${FLAG.hostHasRegex} }
+    http-request set-var(txn.route) var(txn.regex) if { var(txn.regex) -m found }
+${isTls ? '' : redirectRule(settings)}`;
+}
+
+/** Hosts with TLS redirect plain HTTP, but never what a trusted balancer already took over HTTPS. */
+function redirectRule(settings: EngineSettings): string {
+  const port = settings.publicHttpsPort === 443 ? '' : `:${String(settings.publicHttpsPort)}`;
+  const wanted = `{ var(txn.route),field(2,|) -m sub ${FILTER_FLAG.HttpsRedirect} }`;
+  // By now the header has one of two spellings, whatever a trusted proxy wrote, and none of a stranger's.
+  const condition =
+    settings.trustedProxies.length === 0 ? wanted : `${wanted} !{ req.hdr(x-forwarded-proto) -m str https }`;
+  return `    http-request redirect code 308 location "https://%[req.hdr(host),host_only]${port}%[pathq]" if ${condition}\n`;
+}
+
+/** The backends that answer what is refused. `backendClass` is the `defaults` that they come from. */
+export function refusalBackends(backendClass: string): string {
+  return [
+    { status: 404, text: 'no route for this host and path' },
+    { status: 503, text: 'the backend of this route is not usable' },
+    ...REFUSALS,
+  ]
+    .map(({ status, text }) => {
+      // A 405 has to say what is allowed (RFC 9110 §15.5.6).
+      const allow = status === 405 ? ' hdr allow "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"' : '';
+      return `backend ${refusalName(status)} from ${backendClass}
+    http-request return status ${String(status)} content-type text/plain string "${String(status)}: ${text}\\n"${allow}
+`;
+    })
+    .join('\n');
+}
