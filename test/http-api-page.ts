@@ -272,4 +272,8 @@ The same, and 503 as well when the node is to leave: it is being deleted, or has
 \`GET /healthz\` on a node that leaves${nodeExample('/healthz', false)}
 
 A Service with \`healthCheckNodePort\` has a server of its own on that port of the addresses of \`--nodeport-addresses\`, which says whether this node has ready endpoints of it.
+
+## On \`--proxy-mode-address\` (127.0.0.1:10249), with the role node
+
+What others ask of kube-proxy at its metrics address, such as network plugins: \`GET /proxyMode\` answers \`nftables\`, and \`GET /healthz\` answers \`ok\`.
 `;

@@ -1,3 +1,4 @@
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import type { L4Plan, NodePlan, ServicePlan } from '../compile/l4/l4-plan.ts';
 import { whatNodeLacks } from '../compile/l4/node-plan.ts';
@@ -8,7 +9,7 @@ import type { Metrics } from '../observe/metrics.ts';
 import { Conntrack } from '../planes/l4/kernel/conntrack.ts';
 import { probeKernel } from '../planes/l4/kernel/features.ts';
 import { hasInterface } from '../planes/l4/kernel/interfaces.ts';
-import { applyKernelSettings } from '../planes/l4/kernel/settings.ts';
+import { applyKernelSettings, kernelSettings } from '../planes/l4/kernel/settings.ts';
 import { KubeProxyWatch } from '../planes/l4/kube-proxy/kube-proxy-watch.ts';
 import { findKubeProxy, removeKubeProxy } from '../planes/l4/kube-proxy/kube-proxy.ts';
 import { LocalhostNodePorts } from '../planes/l4/localhost-node-ports.ts';
@@ -20,6 +21,7 @@ import { Runner } from '../planes/runner.ts';
 import { NodeHealth } from './node-health.ts';
 import { NodeLock } from './node-possible.ts';
 import type { NodeOptions } from './options.ts';
+import { ProxyMode } from './proxy-mode.ts';
 import { notApplied, type Role } from './role.ts';
 
 /** What the node role reports on the objects of a cluster. */
@@ -54,6 +56,7 @@ export class NodeRole implements Role {
   readonly #monitor: NftMonitor;
   readonly #kubeProxyWatch: KubeProxyWatch;
   readonly #health: NodeHealth | undefined;
+  readonly #proxyMode: ProxyMode | undefined;
   readonly #localhost: LocalhostNodePorts | undefined;
   readonly #lock: NodeLock;
   readonly #logger: Logger;
@@ -110,6 +113,8 @@ export class NodeRole implements Role {
     });
     this.#health =
       options.healthzAddress === undefined ? undefined : new NodeHealth(options.healthzAddress, this.#runner, logger);
+    this.#proxyMode =
+      options.proxyModeAddress === undefined ? undefined : new ProxyMode(options.proxyModeAddress, logger);
     this.#localhost = options.servesLocalhostNodePorts ? new LocalhostNodePorts(logger) : undefined;
   }
 
@@ -121,10 +126,12 @@ export class NodeRole implements Role {
       nft = await Nft.open(join(parts.stateDirectory, 'bin'));
       await probeKernel(nft);
       await refuseBesideKubeProxy(parts.options);
-      await applyKernelSettings(parts.options.changesKernelSettings, parts.logger);
+      const settings = kernelSettings(parts.options.conntrack, cpus().length);
+      await applyKernelSettings(settings, parts.options.changesKernelSettings, parts.logger);
       await tellMissingBridge(parts.options.podBridge, parts.logger);
       const role = new NodeRole(parts, nft, lock);
       await role.#health?.listen(parts.options.takesOver);
+      await role.#proxyMode?.listen();
       return role;
     } catch (thrown) {
       nft?.close();
@@ -171,6 +178,7 @@ export class NodeRole implements Role {
 
   async release(): Promise<void> {
     await this.#health?.close();
+    await this.#proxyMode?.close();
     await this.#localhost?.close();
     await this.#plane.release();
     await this.#lock.release();

@@ -39,4 +39,6 @@ export interface RunOptions extends Omit<ProgramFlags, 'roles' | 'stateDirectory
 export interface NodeOptions extends NodeFlags {
   /** The bridge that pods are recognized by; undefined: they are recognized otherwise. */
   readonly podBridge: string | undefined;
+  /** What the kernel is told of conntrack. */
+  readonly conntrack: RunFlags['conntrack'];
 }

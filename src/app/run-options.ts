@@ -31,7 +31,7 @@ export function runOptionsOf(flags: RunFlags): RunOptions {
     source,
     roles,
     areRolesExplicit: program.roles !== undefined,
-    node: { ...flags.node, podBridge: flags.detection.podBridge },
+    node: { ...flags.node, podBridge: flags.detection.podBridge, conntrack: flags.conntrack },
     compile: { ...compileSettingsOf(flags, source.kind), l4: roles.has('node') ? l4SettingsOf(flags) : undefined },
     engine: engineSettingsOf(engine, source.kind),
     stateDirectory: stateDirectoryOf(program.stateDirectory),

@@ -25,7 +25,7 @@ const BACKENDS = [
 /** What `sluice run` is given for a demonstration. */
 const FLAGS =
   // The ClusterIPs are loopback addresses, which cannot leave the machine.
-  '--service-cluster-ip-range 127.96.0.0/16 --bind-address 127.0.0.1 --healthz-address none --log-format text --drain-timeout 5';
+  '--service-cluster-ip-range 127.96.0.0/16 --bind-address 127.0.0.1 --healthz-address none --proxy-mode-address none --log-format text --drain-timeout 5';
 
 const DEMO_FLAGS = {
   manifests: optional({

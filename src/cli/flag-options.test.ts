@@ -27,6 +27,7 @@ const EXAMPLES = [
   'debug',
   'NodeCIDR',
   'a.test',
+  '7m',
 ];
 
 function exampleOf(row: Flag<unknown>): string {

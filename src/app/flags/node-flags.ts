@@ -1,4 +1,5 @@
 import { DEFAULT_L4, type L4Settings, type LocalDetection } from '../../compile/l4/l4-settings.ts';
+import type { ConntrackSettings } from '../../planes/l4/kernel/settings.ts';
 import { option, optional, switchOff, switchOn, type FlagsFor } from './flag.ts';
 import * as read from './readers.ts';
 
@@ -95,7 +96,14 @@ export const NODE_FLAGS = {
   }),
   changesKernelSettings: switchOff({
     flag: '--no-kernel-settings',
-    help: 'leave nf_conntrack_tcp_be_liberal as it is',
+    help: 'leave what the kernel has of nf_conntrack settings as it is',
+    role: 'node',
+  }),
+  proxyModeAddress: option({
+    flag: '--proxy-mode-address <host:port|none>',
+    help: 'where /proxyMode and /healthz answer as at the metrics address of kube-proxy',
+    read: read.listenOnOrNone,
+    default: '127.0.0.1:10249',
     role: 'node',
   }),
   takesOver: switchOn({
@@ -104,3 +112,53 @@ export const NODE_FLAGS = {
     role: 'node',
   }),
 };
+
+/** What the kernel is told of conntrack: flags, defaults and meaning as kube-proxy has them; 0 leaves a setting as it is. */
+export const CONNTRACK_FLAGS = {
+  maxPerCore: option({
+    flag: '--conntrack-max-per-core <count>',
+    help: 'flows that the kernel tracks at least, for each processor',
+    read: read.countOrNone,
+    default: 32_768,
+    role: 'node',
+  }),
+  min: option({
+    flag: '--conntrack-min <count>',
+    help: 'flows that the kernel tracks at least, however few processors there are',
+    read: read.countOrNone,
+    default: 131_072,
+    role: 'node',
+  }),
+  tcpEstablishedS: option({
+    flag: '--conntrack-tcp-timeout-established <duration>',
+    help: 'after how long without a packet a TCP connection is forgotten',
+    read: read.durationAsS,
+    default: 86_400,
+    defaultText: '24h',
+    role: 'node',
+  }),
+  tcpCloseWaitS: option({
+    flag: '--conntrack-tcp-timeout-close-wait <duration>',
+    help: 'the same for one that its client has closed and its endpoint has not',
+    read: read.durationAsS,
+    default: 3_600,
+    defaultText: '1h',
+    role: 'node',
+  }),
+  udpS: option({
+    flag: '--conntrack-udp-timeout <duration>',
+    help: 'the same for a UDP flow that nobody has answered',
+    read: read.durationAsS,
+    default: 0,
+    defaultText: 'what the kernel has',
+    role: 'node',
+  }),
+  udpStreamS: option({
+    flag: '--conntrack-udp-timeout-stream <duration>',
+    help: 'the same for a UDP flow that goes both ways',
+    read: read.durationAsS,
+    default: 0,
+    defaultText: 'what the kernel has',
+    role: 'node',
+  }),
+} satisfies FlagsFor<ConntrackSettings>;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hostPortOf, listenOn, oneOf, secondsAsMs } from './readers.ts';
+import { durationAsS, hostPortOf, listenOn, oneOf, secondsAsMs } from './readers.ts';
 
 describe('HOST:PORT', () => {
   it.each(['127.0.0.1:9901', '0.0.0.0:10256', '[::1]:9901', 'localhost:65535'])('is taken: %s', (text) => {
@@ -37,4 +37,19 @@ it('reads seconds as milliseconds', () => {
 it('names the words that there are', () => {
   expect(oneOf('json', 'text')('text')).toBe('text');
   expect(() => oneOf('json', 'text')('TEXT')).toThrow('Give one of: json, text.');
+});
+
+it.each([
+  ['24h0m0s', 86_400],
+  ['1h', 3_600],
+  ['90s', 90],
+  ['1m30s', 90],
+  ['0', 0],
+  ['0s', 0],
+])('reads the duration %s as kube-proxy does', (text, seconds) => {
+  expect(durationAsS(text)).toBe(seconds);
+});
+
+it.each(['', '5', '1d', '-1h', '1h 30m', '1.5h'])('refuses the duration "%s"', (text) => {
+  expect(() => durationAsS(text)).toThrow('Give a duration');
 });

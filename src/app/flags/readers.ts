@@ -69,6 +69,23 @@ export function secondsAsMs(text: string): number {
   return seconds * 1_000;
 }
 
+const UNIT_SECONDS = { h: 3600, m: 60, s: 1 } as const;
+
+/** A duration as kube-proxy takes it, such as 24h0m0s, in whole seconds. */
+export function durationAsS(text: string): number {
+  const parts = [...text.matchAll(/(\d+)([hms])/g)];
+  const isWhole = text === '0' || (parts.length > 0 && parts.map(([part]) => part).join('') === text);
+  if (!isWhole) throw new UsageMistake('Give a duration such as 24h, 1h30m or 90s; 0 leaves the kernel its own.');
+  return parts.reduce(
+    (sum, [, digits, unit]) => sum + Number(digits) * UNIT_SECONDS[unit as keyof typeof UNIT_SECONDS],
+    0,
+  );
+}
+
+export function countOrNone(text: string): number {
+  return text === '0' ? 0 : countOf(text);
+}
+
 export function addressesOf(text: string): readonly string[] {
   return text.split(',').map((item) => {
     const address = ipAddressOf(item.trim());
