@@ -67,6 +67,7 @@ export class Program {
   async run(signal: AbortSignal, cut: AbortSignal, onReady: () => void): Promise<void> {
     const { stateDirectory } = this.#options;
     await prepareStateDirectory(stateDirectory);
+    await this.#addresses.look();
     this.#compiler = new Compiler(this.#options.compile, await this.#allocations.read());
     const api = await this.#startApi();
     let running: readonly Promise<void>[] = [];
