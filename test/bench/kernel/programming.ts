@@ -14,6 +14,7 @@ import {
   addressSpace,
   NODE_NAME,
   nodeObject,
+  serviceCidrObject,
   serviceObject,
   serviceOfChange,
   sliceObject,
@@ -72,7 +73,7 @@ async function measure({
   };
   const space = addressSpace(0);
   const sliceOf = (n: number, version: number): Change => admitted(sliceObject(space, n, version));
-  store.commit([admitted(nodeObject())]);
+  store.commit([admitted(nodeObject()), admitted(serviceCidrObject(space))]);
   for (let n = 0; n < services; n += 1) store.commit([admitted(serviceObject(space, n)), sliceOf(n, 0)]);
   const compileStartMs = performance.now();
   const plan = compile();

@@ -8,7 +8,14 @@ import { CommitTimes } from './commit-times.ts';
 import { usageOf } from './process-usage.ts';
 import { Proxy, type ProxyChoice } from './proxy.ts';
 import { answerAll } from './remote.ts';
-import { nodeObject, serviceObject, serviceOfChange, sliceObject, type AddressSpace } from './synthetic-cluster.ts';
+import {
+  nodeObject,
+  serviceCidrObject,
+  serviceObject,
+  serviceOfChange,
+  sliceObject,
+  type AddressSpace,
+} from './synthetic-cluster.ts';
 
 /** A node with an API server of its own, and Sluice or kube-proxy, which know no better. */
 export interface NodeCalls {
@@ -67,6 +74,7 @@ async function seed({ space, services, trafficProgram, folder }: NodeCalls['seed
   // kube-proxy shows its credentials to nobody without TLS, whose cost has no part in this.
   server.access.allow('system:anonymous', everything);
   server.seed('nodes', [nodeObject()]);
+  server.seed('servicecidrs', [serviceCidrObject(space)]);
   for (let n = 0; n < services; n += 1) {
     server.seed('services', [serviceObject(space, n)]);
     server.seed('endpointslices', [sliceObject(space, n, 0)]);

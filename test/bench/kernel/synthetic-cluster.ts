@@ -95,6 +95,16 @@ export function nodeObject(): Json {
   };
 }
 
+/** Where the ClusterIPs of a lane come from. */
+export function serviceCidrObject({ services }: AddressSpace): Json {
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'ServiceCIDR',
+    metadata: { name: 'kubernetes' },
+    spec: { cidrs: [`${addressText(services)}/16`] },
+  };
+}
+
 /** The Service that the change `n` is about: far from the one before. */
 export function serviceOfChange(change: number, services: number): number {
   return (change * 7919) % services;
