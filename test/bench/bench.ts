@@ -3,8 +3,10 @@
  *
  *     make bench
  *     node test/bench/bench.ts proxy                HAProxy and what drives it: performance.md
+ *     node test/bench/bench.ts folder               a folder of manifests up to the Store: performance.md
  *     node test/bench/bench.ts kernel [1000,10000]  Service traffic in the kernel: kernel-performance.md; as root
  */
+import { FOLDER_HEADINGS, folderRows } from './folder.ts';
 import { benchKernel } from './kernel/kernel.ts';
 import { formatMarkdown } from './report.ts';
 import { PROGRAM_HEADINGS, programRows } from './program.ts';
@@ -28,7 +30,14 @@ async function benchProxy(): Promise<void> {
   print(formatMarkdown(THROUGHPUT_HEADINGS, await throughputRows(progress)));
 }
 
+async function benchFolder(): Promise<void> {
+  print('\n## From a file to the Store\n\n');
+  print(formatMarkdown(FOLDER_HEADINGS, await folderRows(progress)));
+}
+
 const [part, sizes] = process.argv.slice(2);
-if (part !== undefined && part !== 'proxy' && part !== 'kernel') throw new Error(`there is no benchmark "${part}"`);
-if (part !== 'kernel') await benchProxy();
-if (part !== 'proxy') await benchKernel(progress, print, sizes?.split(',').map(Number));
+const PARTS: readonly (string | undefined)[] = ['proxy', 'folder', 'kernel', undefined];
+if (!PARTS.includes(part)) throw new Error(`there is no benchmark "${String(part)}"`);
+if (part === undefined || part === 'proxy') await benchProxy();
+if (part === undefined || part === 'folder') await benchFolder();
+if (part === undefined || part === 'kernel') await benchKernel(progress, print, sizes?.split(',').map(Number));

@@ -13,7 +13,6 @@ import { formatDuration, percentile, residentMegabytes, type Row } from './repor
 
 const ENDPOINTS = 10;
 const FLIPS = 200;
-const SERVICES_PER_FILE = 100;
 
 /** How big the synthetic cluster is; the API server holds a certificate per ten Ingresses. */
 interface Size {
@@ -152,13 +151,13 @@ async function fromApiServer(size: Size, port: number): Promise<Origin> {
   return { lab, startMs, settled, point, close };
 }
 
-/** From a folder, with a file per hundred Services; without certificates. */
-async function fromFolder(size: Size, port: number): Promise<Origin> {
+/** From a folder, with so many Services in a file; without certificates. */
+async function fromFolder(size: Size, port: number, servicesPerFile: number): Promise<Origin> {
   const lab = await Lab.forFolder(['--ssl-redirect', 'false']);
   const perIngress = size.services / size.ingresses;
-  for (let first = 0; first < size.services; first += SERVICES_PER_FILE) {
+  for (let first = 0; first < size.services; first += servicesPerFile) {
     let text = '';
-    for (let n = first; n < first + SERVICES_PER_FILE; n += 1) {
+    for (let n = first; n < first + servicesPerFile; n += 1) {
       const subset = `{ addresses: [${addresses(n)
         .map((ip) => `{ ip: ${ip} }`)
         .join(', ')}], ports: [{ port: 8080 }] }`;
@@ -272,7 +271,8 @@ export async function programRows(progress: (text: string) => void): Promise<rea
   try {
     for (const [from, open] of [
       ['API server', fromApiServer],
-      ['folder', fromFolder],
+      ['folder, 100 to a file', (size: Size, port: number) => fromFolder(size, port, 100)],
+      ['folder, a file each', (size: Size, port: number) => fromFolder(size, port, 1)],
     ] as const) {
       for (const size of SIZES) {
         progress(`${String(size.services)} services from the ${from}`);

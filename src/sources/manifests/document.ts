@@ -108,7 +108,7 @@ function parseYaml(text: string): ParsedFile {
       const node = document.getIn(['items', item], true);
       return isNode(node) && node.range ? lineCounter.linePos(node.range[0]).line : line;
     };
-    const content = contentOf(document);
+    const content = contentOf(document, text.includes('*'));
     if (typeof content === 'string') return { kind: 'broken', message: content, line };
     documents.push(...objectsOf(content.value, index, line, end - start, lineOfItem));
   }
@@ -137,20 +137,18 @@ const OCTAL: ScalarTag = {
 };
 
 /** The value of a document, or what is wrong with it: aliases that expand without end are refused here. */
-function contentOf(document: Document.Parsed): { readonly value: unknown } | string {
-  const anchors = new Map<string, number>();
-  if (lengthOf(document.contents, anchors) - lengthWithoutAliases(document) > MAX_EXPANSION)
+function contentOf(document: Document.Parsed, mayHaveAliases: boolean): { readonly value: unknown } | string {
+  if (mayHaveAliases && lengthOf(document.contents, new Map()) - lengthWithoutAliases(document) > MAX_EXPANSION)
     return 'the aliases of the document expand to far more than an object may have';
   try {
     // The count says nothing: a flat anchor may well be used a thousand times.
     const value: unknown = document.toJS({ maxAliasCount: -1 });
     // Of anchors inside of themselves no JSON can be made.
-    JSON.stringify(value);
+    if (mayHaveAliases) JSON.stringify(value);
     return { value };
   } catch (thrown) {
-    return messageOf(thrown).startsWith('Converting circular')
-      ? 'an alias stands inside of its own anchor'
-      : messageOf(thrown);
+    const message = messageOf(thrown);
+    return message.startsWith('Converting circular') ? 'an alias stands inside of its own anchor' : message;
   }
 }
 

@@ -177,15 +177,25 @@ describe('ManifestSource', () => {
     expect(source.state.kind).toBe('synced');
   });
 
+  it('believes after a while that a folder was emptied', async () => {
+    source = new ManifestSource({ directory: folder, store, logger: silentLogger, emptyConfirmMs: 100 });
+    await writeFile(join(folder, 'a.yaml'), service('a'));
+    await start();
+    await rm(join(folder, 'a.yaml'));
+    await until('stale', () => source.state.kind === 'stale' || !has('a'));
+    await until('gone', () => !has('a') && source.state.kind === 'synced');
+  });
+
   it('does not believe an empty folder at a start that held something in the run before', async () => {
     const memoryFile = join(root, 'manifests.json');
-    const run = (): void => {
+    const run = (emptyConfirmMs?: number): void => {
       stop = new AbortController();
       source = new ManifestSource({
         directory: folder,
         store: (store = new Store()),
         logger: silentLogger,
         memoryFile,
+        ...(emptyConfirmMs !== undefined && { emptyConfirmMs }),
       });
       running = source.run(stop.signal, () => {});
     };
@@ -215,8 +225,16 @@ describe('ManifestSource', () => {
     await until('synced', () => source.state.kind === 'synced');
     expect(has('a')).toBe(true);
     await end();
-    await writeFile(memoryFile, 'damaged');
     await rm(join(folder, 'a.yaml'));
+    run(100);
+    await until('believed after a while', () => source.state.kind === 'synced');
+    expect(has('a')).toBe(false);
+    await until('noted', () => readFileSync(memoryFile, 'utf8').includes('false'));
+    await end();
+    run();
+    await until('believed at once', () => source.state.kind === 'synced');
+    await end();
+    await writeFile(memoryFile, 'damaged');
     run();
     await until('synced with nothing', () => source.state.kind === 'synced');
   });

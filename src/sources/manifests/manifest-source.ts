@@ -10,13 +10,16 @@ import type { FileNews } from './file-reading.ts';
 import { FolderReader, SETTLE_MS, type LookReport } from './folder-reader.ts';
 import { Folder } from './folder.ts';
 import { FolderWatches } from './folder-watches.ts';
-import { EMPTY_CONFIRM_MS, Patience, type Scene } from './patience.ts';
+import { Patience, type Scene } from './patience.ts';
 import { ManifestPlaces } from './places.ts';
 import { RememberedFolder, type FolderMemory } from './remembered-folder.ts';
 import { FolderFault, ThreadReader } from './thread-reader.ts';
 
 /** Work on objects is interrupted for everything else after so long, in milliseconds. */
 const SLICE_MS = 8;
+
+/** How long a folder must have been without a manifest until that is believed, as with an empty list of an API server, in milliseconds. */
+const EMPTY_CONFIRM_MS = 10_000;
 
 /** Events come in bursts; a look waits so long after one, in milliseconds. */
 const BURST_MS = 2;
@@ -28,6 +31,8 @@ export interface ManifestSourceOptions {
   readonly logger: Logger;
   /** Where it is kept from one run to the next whether the folder held something; undefined for nowhere. */
   readonly memoryFile?: string;
+  /** In place of {@link EMPTY_CONFIRM_MS}. */
+  readonly emptyConfirmMs?: number;
 }
 
 /** Desired state from a folder of YAML and JSON files, followed as they change. */
@@ -35,7 +40,7 @@ export class ManifestSource implements Source {
   readonly name = 'manifests';
   readonly #options: ManifestSourceOptions;
   readonly #folder = new Folder();
-  readonly #patience = new Patience();
+  readonly #patience: Patience;
   readonly #watches: FolderWatches;
   readonly #memory: RememberedFolder | undefined;
   /** What was so at the end of the run before. */
@@ -49,12 +54,16 @@ export class ManifestSource implements Source {
   #names = new Set<string>();
   #last: LookReport | undefined;
   #hasCommitted = false;
+  /** Whether the folder holds nothing and used to hold something; and whether that has been so for long. */
+  #isEmptied = false;
+  #isEmptyForLong = false;
   #wake = new AbortController();
   #breathMs = 0;
 
   constructor(options: ManifestSourceOptions) {
     const { logger, memoryFile } = options;
     this.#options = options;
+    this.#patience = new Patience(options.emptyConfirmMs ?? EMPTY_CONFIRM_MS);
     this.#memory = memoryFile === undefined ? undefined : new RememberedFolder(memoryFile, logger);
     this.#watches = new FolderWatches(logger, (name) => {
       this.#names.add(name);
@@ -103,12 +112,14 @@ export class ManifestSource implements Source {
     const { emptied } = this.#last ?? {};
     const isAll =
       this.#names.has('') || patience.isPollDue(beganMs) || patience.goneSince(this.#scene, beganMs) !== undefined;
-    const isEmptyLongEnough = patience.believesEmpty(emptied !== undefined, beganMs) && emptied?.isSame === true;
-    const names = isAll || isEmptyLongEnough ? 'all' : [...this.#names];
+    this.#isEmptyForLong = patience.believesEmpty(this.#isEmptied, beganMs);
+    const believesEmpty = this.#isEmptyForLong && emptied?.isSame === true;
+    const names = isAll || believesEmpty ? 'all' : [...this.#names];
     this.#names = new Set();
     try {
-      const report = await reader.look({ names, believesEmpty: isEmptyLongEnough }, (news) => this.#take(news));
+      const report = await reader.look({ names, believesEmpty }, (news) => this.#take(news));
       this.#last = report;
+      this.#isEmptied = report.emptied !== undefined || this.#isSuspect(report);
       const nowMs = performance.now();
       if (report.isFull) patience.lookedAtAll(nowMs, nowMs - beganMs);
       if (report.unsettled > 0) patience.active(nowMs);
@@ -132,7 +143,7 @@ export class ManifestSource implements Source {
     const goneSinceMs = this.#patience.goneSince(this.#scene, nowMs);
     if (goneSinceMs !== undefined) this.#folder.expire(goneSinceMs);
     if (!this.#hasCommitted) {
-      const reason = this.#whyNotEmpty(report, nowMs);
+      const reason = this.#whyNotEmpty(report);
       if (reason !== undefined) return this.#stale(reason);
       if (!this.#patience.mayStart(this.#scene, nowMs)) return this.#state.kind === 'stale' ? SYNCING : this.#state;
       await this.#commit(report);
@@ -141,15 +152,20 @@ export class ManifestSource implements Source {
     return this.#stale(report.emptied.isSame ? `${directory} ${WAITS_EMPTY}` : `${directory} ${IS_ANOTHER}`);
   }
 
-  /** Why the folder is not believed to hold nothing at a start; undefined where it is. */
-  #whyNotEmpty({ manifests, identity }: LookReport, nowMs: number): string | undefined {
-    const { directory } = this.#options;
+  /** Whether a folder that holds nothing at a start held something in the run before. */
+  #isSuspect({ manifests }: LookReport): boolean {
     const before = this.#remembered;
-    const isSuspect = manifests === 0 && before?.holdsObjects === true && before.directory === directory;
-    const isLongEnough = this.#patience.believesEmpty(isSuspect, nowMs);
-    if (!isSuspect) return undefined;
-    if (before.identity !== identity) return `${directory} ${IS_ANOTHER}`;
-    return isLongEnough ? undefined : `${directory} ${WAITS_EMPTY}`;
+    return (
+      !this.#hasCommitted && manifests === 0 && before?.directory === this.#options.directory && before.holdsObjects
+    );
+  }
+
+  /** Why the folder is not believed to hold nothing at a start; undefined where it is. */
+  #whyNotEmpty(report: LookReport): string | undefined {
+    const { directory } = this.#options;
+    if (!this.#isSuspect(report)) return undefined;
+    if (this.#remembered?.identity !== report.identity) return `${directory} ${IS_ANOTHER}`;
+    return this.#isEmptyForLong ? undefined : `${directory} ${WAITS_EMPTY}`;
   }
 
   async #commit({ identity, emptied }: LookReport): Promise<void> {

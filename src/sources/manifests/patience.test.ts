@@ -18,18 +18,18 @@ describe('Patience', () => {
       5000,
     ],
   ])('believes that something is gone when %s', (_, { lastMs, activeMs, nowMs }, expected) => {
-    const patience = new Patience();
+    const patience = new Patience(10_000);
     patience.active(activeMs);
     expect(patience.goneSince({ ...AT_REST, missing: { firstMs: 5000, lastMs } }, nowMs)).toBe(expected);
   });
 
   it('believes nothing to be gone while a large file is read, which may hold it', () => {
     const scene = { ...AT_REST, missing: { firstMs: 0, lastMs: 0 }, isReadingLarge: true };
-    expect(new Patience().goneSince(scene, 60_000)).toBeUndefined();
+    expect(new Patience(10_000).goneSince(scene, 60_000)).toBeUndefined();
   });
 
   it('holds changes while other files are being written, for a quarter of a second', () => {
-    const patience = new Patience();
+    const patience = new Patience(10_000);
     const scene = { ...AT_REST, hasChanges: true, unsettled: 1 };
     expect([0, 100, 249, 250].map((ms) => patience.mayCommit(scene, ms))).toEqual([false, false, false, true]);
     patience.committed();
@@ -39,15 +39,15 @@ describe('Patience', () => {
   });
 
   it('starts when no file is being written or read any more, or a second has passed', () => {
-    const patience = new Patience();
+    const patience = new Patience(10_000);
     const times = [0, 999, 1000];
     expect(times.map((ms) => patience.mayStart({ ...AT_REST, unsettled: 1 }, ms))).toEqual([false, false, true]);
     expect(patience.mayStart({ ...AT_REST, isReadingLarge: true }, 5000)).toBe(false);
-    expect(new Patience().mayStart(AT_REST, 0)).toBe(true);
+    expect(new Patience(10_000).mayStart(AT_REST, 0)).toBe(true);
   });
 
   it('believes an empty folder after ten seconds without a break', () => {
-    const patience = new Patience();
+    const patience = new Patience(10_000);
     const seen: readonly (readonly [boolean, number])[] = [
       [true, 0],
       [true, 9999],
@@ -67,13 +67,13 @@ describe('Patience', () => {
   });
 
   it('looks at the whole folder every two seconds, less often where that takes long, and soon where it failed', () => {
-    const patience = new Patience();
+    const patience = new Patience(10_000);
     expect(patience.isPollDue(0)).toBe(true);
-    patience.lookedAtAll(0, 10);
+    patience.lookedAtAll(0, 1);
     expect(patience.nextLookMs(AT_REST, 15, 1)).toBe(2000);
     expect(patience.nextLookMs({ ...AT_REST, unsettled: 1 }, 15, 1)).toBe(16);
-    patience.lookedAtAll(0, 100);
-    expect(patience.nextLookMs(AT_REST, 15, 1)).toBe(5000);
+    patience.lookedAtAll(0, 20);
+    expect(patience.nextLookMs(AT_REST, 15, 1)).toBe(10_000);
     patience.lookedAtAll(0, 1e6);
     expect(patience.nextLookMs(AT_REST, 15, 1)).toBe(60_000);
     patience.failed(0);

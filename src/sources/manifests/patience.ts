@@ -10,9 +10,6 @@ const HOLD_MS = 250;
 /** The same at a start. */
 const START_HOLD_MS = 1_000;
 
-/** How long a folder must have been without a manifest until that is believed, as an empty list of an API server is not at once, in milliseconds. */
-export const EMPTY_CONFIRM_MS = 10_000;
-
 /** A folder is looked at this often whatever the kernel tells, since watches miss network file systems, in milliseconds. */
 const POLL_MS = 2_000;
 const MOST_POLL_MS = 60_000;
@@ -20,8 +17,8 @@ const MOST_POLL_MS = 60_000;
 /** One that cannot be read is tried more often: it costs nothing. In milliseconds. */
 const RETRY_MS = 500;
 
-/** Of what is done now and then no more than this share of the time. */
-const POLL_SHARE = 1 / 50;
+/** A look at everything takes no more than this share of the time: a change that comes meanwhile waits for its end. */
+const POLL_SHARE = 1 / 500;
 
 /** What there is to be patient about. */
 export interface Scene {
@@ -39,7 +36,13 @@ export class Patience {
   #activeMs = -Infinity;
   #heldSinceMs: number | undefined;
   #emptySinceMs: number | undefined;
+  readonly #emptyConfirmMs: number;
   #nextFullMs = -Infinity;
+
+  /** @param emptyConfirmMs is how long a folder must have been without a manifest until that is believed */
+  constructor(emptyConfirmMs: number) {
+    this.#emptyConfirmMs = emptyConfirmMs;
+  }
 
   /** Something has changed in the folder, or is being written. */
   active(nowMs: number): void {
@@ -63,7 +66,7 @@ export class Patience {
   /** Whether a folder without manifests has been so for long enough. */
   believesEmpty(isEmpty: boolean, nowMs: number): boolean {
     this.#emptySinceMs = isEmpty ? (this.#emptySinceMs ?? nowMs) : undefined;
-    return this.#emptySinceMs !== undefined && nowMs - this.#emptySinceMs >= EMPTY_CONFIRM_MS;
+    return this.#emptySinceMs !== undefined && nowMs - this.#emptySinceMs >= this.#emptyConfirmMs;
   }
 
   /** Whether changes may go to the Store, or have to wait for others. */
@@ -96,7 +99,7 @@ export class Patience {
     if (scene.unsettled > 0) times.push(nowMs + settleMs);
     const goneMs = this.#goneDueMs(scene);
     if (goneMs !== undefined) times.push(goneMs);
-    if (this.#emptySinceMs !== undefined) times.push(this.#emptySinceMs + EMPTY_CONFIRM_MS);
+    if (this.#emptySinceMs !== undefined) times.push(this.#emptySinceMs + this.#emptyConfirmMs);
     return Math.min(...times.filter((time) => time > nowMs || time === this.#nextFullMs));
   }
 
