@@ -9,12 +9,13 @@ import type { Certificate, Secret } from '../model/secret.ts';
 import { DEFAULT_TRAFFIC, NO_PLACE, type EndpointSlice, type Service } from '../model/service.ts';
 import { Compiler } from './compiler.ts';
 import type { Plan } from './plan.ts';
-import { CONTROLLER_NAME, NO_NODE_FACTS, type CompileSettings, type NodeFacts } from './settings.ts';
+import { DEFAULT_CONTROLLER_CLASS, NO_NODE_FACTS, type CompileSettings, type NodeFacts } from './settings.ts';
 
 const SETTINGS: CompileSettings = {
   mode: 'cluster',
   ingressClass: 'sluice',
   isIngressClassExplicit: false,
+  controllerClass: DEFAULT_CONTROLLER_CLASS,
   watchIngressWithoutClass: false,
   defaultBackendService: 'ns/a',
   defaultCertificateSecret: 'ns/s1',
@@ -139,7 +140,7 @@ const ingressClass = fc
   .record({ name: fc.constantFrom('other', 'main'), ours: fc.boolean(), isDefault: fc.boolean() })
   .map(({ name, ours, isDefault }): IngressClass => ({
     meta: { ...meta(name), namespace: '' },
-    controller: ours ? CONTROLLER_NAME : 'example.com/other',
+    controller: ours ? DEFAULT_CONTROLLER_CLASS : 'example.com/other',
     isDefault,
   }));
 

@@ -3,8 +3,8 @@ import type { PublishedAddress } from '../model/service.ts';
 import type { AddressSettings } from './addresses/address-plan.ts';
 import type { AllocationSettings, L4Settings } from './l4/l4-settings.ts';
 
-/** The IngressClass controller name that is ours. */
-export const CONTROLLER_NAME = 'sluice.dev/ingress';
+/** `spec.controller` of the IngressClasses that are ours, unless `--controller-class` names another. */
+export const DEFAULT_CONTROLLER_CLASS = 'sluice.dev/ingress';
 
 /** The class that is served unless `--ingress-class` names another. */
 export const DEFAULT_INGRESS_CLASS = 'sluice';
@@ -17,6 +17,8 @@ export interface CompileSettings {
   readonly ingressClass: string;
   /** Whether `--ingress-class` was given: then it overrules a foreign IngressClass of that name. */
   readonly isIngressClassExplicit: boolean;
+  /** `--controller-class`: an Ingress is ours when its IngressClass has this controller. */
+  readonly controllerClass: string;
   readonly watchIngressWithoutClass: boolean;
   /** `namespace/name` of a Service whose first port gets what no Ingress wants. */
   readonly defaultBackendService: string | undefined;

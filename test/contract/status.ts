@@ -76,10 +76,10 @@ export class StatusScene {
     await this.admin.request({ method: 'POST', path, body: { ...identity, spec } });
   }
 
-  async createClass(name: string): Promise<void> {
+  async createClass(name: string, controller = 'sluice.dev/ingress'): Promise<void> {
     const body = { apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { name } };
-    const spec = { controller: 'sluice.dev/ingress' };
-    await this.admin.request({ method: 'POST', path: collectionPath(CLASSES), body: { ...body, spec } });
+    const path = collectionPath(CLASSES);
+    await this.admin.request({ method: 'POST', path, body: { ...body, spec: { controller } } });
   }
 
   async delete(kind: 'Ingress' | 'IngressClass', name: string): Promise<void> {
@@ -206,11 +206,14 @@ const cases: Readonly<Record<string, Case>> = {
     scene.replica(ONE);
     await scene.expectAddresses('web');
   },
-  'leaves an Ingress to the other class that it moves to': async (scene) => {
+  'leaves an Ingress to the other Sluice that its class is of': async (scene) => {
     const other = `${scene.namespace}-other`;
+    const controllers = [`${scene.namespace}.test/one`, `${scene.namespace}.test/two`] as const;
+    await scene.createClass(scene.className, controllers[0]);
+    await scene.createClass(other, controllers[1]);
     await scene.createIngress('web');
-    scene.replica(ONE);
-    scene.replica(TWO, { ingressClass: other });
+    scene.replica(ONE, { controllerClass: controllers[0] });
+    scene.replica(TWO, { controllerClass: controllers[1], ingressClass: other });
     await scene.expectAddresses('web', ONE);
     await scene.changeClass('web', other);
     await scene.expectAddresses('web', TWO);

@@ -1,4 +1,4 @@
-import type { CompileSettings } from '../../compile/settings.ts';
+import { DEFAULT_CONTROLLER_CLASS, type CompileSettings } from '../../compile/settings.ts';
 import type { EngineSettings } from '../../planes/l7/engine-settings.ts';
 import { booleanOf, option, optional, switchOff, switchOn, type FlagsFor } from './flag.ts';
 import * as read from './readers.ts';
@@ -10,6 +10,13 @@ export const COMPILE_FLAGS = {
     help: 'class that is served in any case',
     read: read.textOf,
     defaultText: 'sluice',
+    isChecked: true,
+  }),
+  controllerClass: option({
+    flag: '--controller-class <name>',
+    help: 'controller of the IngressClasses that are served; give another one to a second Sluice in one cluster',
+    read: read.textOf,
+    default: DEFAULT_CONTROLLER_CLASS,
     isChecked: true,
   }),
   watchIngressWithoutClass: switchOn({

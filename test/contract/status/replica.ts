@@ -5,7 +5,7 @@ import { installationOf } from '../../../src/app/installation.ts';
 import { STANDALONE_SETTINGS } from '../../../src/app/check.ts';
 import { ROLE_INTERESTS } from '../../../src/app/role.ts';
 import { Compiler } from '../../../src/compile/compiler.ts';
-import { NO_NODE_FACTS } from '../../../src/compile/settings.ts';
+import { DEFAULT_CONTROLLER_CLASS, NO_NODE_FACTS } from '../../../src/compile/settings.ts';
 import { KubeClient } from '../../../src/kube/client.ts';
 import type { KubeConfig } from '../../../src/kube/config.ts';
 import type { LogFields, Logger } from '../../../src/lib/logger.ts';
@@ -21,6 +21,7 @@ export interface ReplicaOptions {
   /** Under which it is reached. */
   readonly address: string;
   readonly ingressClass?: string;
+  readonly controllerClass?: string;
   readonly hasEvents?: boolean;
 }
 
@@ -52,7 +53,8 @@ export class Replica {
   /** How often a plan was compiled. */
   compiles = 0;
 
-  constructor({ config, namespace, address, ingressClass = 'sluice', hasEvents = true }: ReplicaOptions) {
+  constructor({ config, namespace, address, hasEvents = true, ...classes }: ReplicaOptions) {
+    const { ingressClass = 'sluice', controllerClass = DEFAULT_CONTROLLER_CLASS } = classes;
     const logger = this.log;
     const ip = ipAddressOf(address);
     const client = new KubeClient({ config, logger, userAgent: 'replica/1' });
@@ -60,7 +62,7 @@ export class Replica {
     const timings = { settleMs: 30, backoff: { minMs: 5, maxMs: 200 } };
     const interests = ROLE_INTERESTS.controller(undefined);
     this.#source = new ClusterSource({ client, store: this.#store, interests, timings, forbiddenConfirmMs: 100 });
-    const settings = { ingressClass, isIngressClassExplicit: ingressClass !== 'sluice' };
+    const settings = { ingressClass, isIngressClassExplicit: ingressClass !== 'sluice', controllerClass };
     const publishAddresses = ip === undefined ? [] : [{ ip }];
     this.#compiler = new Compiler({ ...STANDALONE_SETTINGS, ...settings, mode: 'cluster', publishAddresses });
     const installation = installationOf(ingressClass, undefined);

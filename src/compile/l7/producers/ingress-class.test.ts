@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { PersistentMap } from '../../../lib/persistent-map.ts';
 import { DEFAULT_POLICY, type Ingress, type IngressClass } from '../../../model/ingress.ts';
 import { claimIngress } from './ingress-class.ts';
-import { CONTROLLER_NAME, type CompileSettings } from '../../settings.ts';
+import { DEFAULT_CONTROLLER_CLASS, type CompileSettings } from '../../settings.ts';
 
 function meta(name: string) {
   return { namespace: '', name, uid: '', createdMs: 0 };
@@ -10,7 +10,8 @@ function meta(name: string) {
 
 function isOurs(
   controller: string | undefined,
-  settings: Pick<CompileSettings, 'mode' | 'isIngressClassExplicit'>,
+  settings: Pick<CompileSettings, 'mode' | 'isIngressClassExplicit'> &
+    Partial<Pick<CompileSettings, 'controllerClass'>>,
   isClassAnnotated: boolean,
 ): boolean {
   const ingress: Ingress = {
@@ -27,6 +28,7 @@ function isOurs(
     controller === undefined ? none : none.set('sluice', { meta: meta('sluice'), controller, isDefault: false });
   return claimIngress(ingress, classes, {
     ingressClass: 'sluice',
+    controllerClass: DEFAULT_CONTROLLER_CLASS,
     watchIngressWithoutClass: false,
     ...settings,
   }).isOurs;
@@ -39,7 +41,7 @@ describe.each(['cluster', 'standalone'] as const)(
       ['no IngressClass', undefined, false, true],
       ['no IngressClass, but the flag', undefined, true, true],
       ['an IngressClass without a controller', '', false, true],
-      ['an IngressClass of ours', CONTROLLER_NAME, false, true],
+      ['an IngressClass of ours', DEFAULT_CONTROLLER_CLASS, false, true],
       ['an IngressClass of another controller', 'x.test/other', false, false],
       ['an IngressClass of another controller, and the flag', 'x.test/other', true, true],
     ])('%s', (_, controller, isIngressClassExplicit, expected) => {
@@ -48,3 +50,9 @@ describe.each(['cluster', 'standalone'] as const)(
     });
   },
 );
+
+it('claimIngress goes by the controller that --controller-class names, and leaves the one by default to another Sluice', () => {
+  const settings = { mode: 'cluster', isIngressClassExplicit: false, controllerClass: 'sluice.dev/internal' } as const;
+  expect(isOurs('sluice.dev/internal', settings, false)).toBe(true);
+  expect(isOurs(DEFAULT_CONTROLLER_CLASS, settings, false)).toBe(false);
+});

@@ -2,7 +2,7 @@ import type { PersistentMap } from '../../../lib/persistent-map.ts';
 import { finding, type Finding } from '../../../model/finding.ts';
 import type { Ingress, IngressClass } from '../../../model/ingress.ts';
 import type { ObjectRef } from '../../../model/object.ts';
-import { CONTROLLER_NAME, type CompileSettings } from '../../settings.ts';
+import type { CompileSettings } from '../../settings.ts';
 
 /** Whether an Ingress is ours to serve; when it is not, perhaps a Finding why. */
 export type Claim =
@@ -14,7 +14,7 @@ const NOT_OURS: Claim = { isOurs: false, finding: undefined };
 
 type ClassSettings = Pick<
   CompileSettings,
-  'mode' | 'ingressClass' | 'isIngressClassExplicit' | 'watchIngressWithoutClass'
+  'mode' | 'ingressClass' | 'isIngressClassExplicit' | 'controllerClass' | 'watchIngressWithoutClass'
 >;
 
 const CLASS_ANNOTATION = 'metadata.annotations["kubernetes.io/ingress.class"]';
@@ -32,7 +32,7 @@ export function claimIngress(ingress: Ingress, classes: PersistentMap<IngressCla
   const found = classes.get(className);
   // One without a controller is nobody's, and takes nothing from anybody.
   const ingressClass = found?.controller === '' ? undefined : found;
-  if (ingressClass?.controller === CONTROLLER_NAME) return OURS;
+  if (ingressClass?.controller === settings.controllerClass) return OURS;
   const isNamed = className === settings.ingressClass;
   const field = ingress.isClassAnnotated ? CLASS_ANNOTATION : 'spec.ingressClassName';
   if (isNamed && settings.isIngressClassExplicit) return OURS;
@@ -52,7 +52,7 @@ export function claimIngress(ingress: Ingress, classes: PersistentMap<IngressCla
 function claimWithoutClass(classes: PersistentMap<IngressClass>, settings: ClassSettings): Claim {
   if (settings.mode === 'standalone' || settings.watchIngressWithoutClass) return OURS;
   for (const ingressClass of classes.values()) {
-    if (ingressClass.isDefault && ingressClass.controller === CONTROLLER_NAME) return OURS;
+    if (ingressClass.isDefault && ingressClass.controller === settings.controllerClass) return OURS;
   }
   return NOT_OURS;
 }
