@@ -142,6 +142,18 @@ describe('GatewayLeases', { timeout: 60_000 }, () => {
     expect(seen).toEqual(['192.0.2.1 192.0.2.2']);
   });
 
+  it('leaves out none because this process stood still', async () => {
+    gateway('a', '192.0.2.1');
+    gateway('b', '192.0.2.2');
+    await until(() => expect(leaseNames()).toHaveLength(2));
+    follow();
+    await until(() => expect(seen).toEqual(['192.0.2.1 192.0.2.2']));
+    // As when it is suspended: nothing runs, and time passes.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LEASE_MS * 1.5);
+    await sleep(LEASE_MS);
+    expect(seen).toEqual(['192.0.2.1 192.0.2.2']);
+  });
+
   it('reads past what is no address', async () => {
     killed('a', '192.0.2.1,,lb.example.com,not an address');
     follow();

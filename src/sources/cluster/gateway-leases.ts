@@ -34,7 +34,15 @@ interface Gateway {
   readonly lease: GatewayLease;
   /** When its last sign of life was seen, on the clock of `performance.now()`; undefined: too long ago, until the next one. */
   readonly aliveAtMs: number | undefined;
+  /** When it was noticed that the next sign of life is overdue. */
+  readonly overdueAtMs: number | undefined;
 }
+
+/**
+ * How long after that a gateway is left out, in milliseconds: a process that stood still, or was busy, has signs of life waiting that it
+ * has yet to read.
+ */
+const GRACE_MS = 1_000;
 
 export interface GatewayLeasesOptions {
   readonly client: KubeClient;
@@ -104,7 +112,7 @@ export class GatewayLeases implements ReflectionConsumer<GatewayLease> {
     if (this.#isHeard && !wasHeard) {
       const nowMs = performance.now();
       for (const [name, { lease, aliveAtMs }] of this.#gateways)
-        if (aliveAtMs !== undefined) this.#gateways.set(name, { lease, aliveAtMs: nowMs });
+        if (aliveAtMs !== undefined) this.#gateways.set(name, { lease, aliveAtMs: nowMs, overdueAtMs: undefined });
     }
     this.#update();
   }
@@ -112,13 +120,15 @@ export class GatewayLeases implements ReflectionConsumer<GatewayLease> {
   #see(lease: GatewayLease): void {
     const before = this.#gateways.get(lease.name);
     const isAlive = before?.lease.renewTime !== lease.renewTime;
-    this.#gateways.set(lease.name, { lease, aliveAtMs: isAlive ? performance.now() : before.aliveAtMs });
+    const signs = isAlive ? { aliveAtMs: performance.now(), overdueAtMs: undefined } : before;
+    this.#gateways.set(lease.name, { ...signs, lease });
   }
 
   #update(): void {
     clearTimeout(this.#timer);
     if (!this.#isHeard || this.#signal?.aborted === true) return;
     const nowMs = performance.now();
+    this.#noteOverdue(nowMs);
     const known = [...this.#gateways.values()].filter(({ aliveAtMs }) => aliveAtMs !== undefined);
     const alive = known.filter((gateway) => endMs(gateway) > nowMs);
     // Without a single sign of life, what is broken is the way by which they come.
@@ -133,8 +143,14 @@ export class GatewayLeases implements ReflectionConsumer<GatewayLease> {
     this.#options.onAddresses(addresses);
   }
 
+  #noteOverdue(nowMs: number): void {
+    for (const [name, gateway] of this.#gateways)
+      if (gateway.overdueAtMs === undefined && endMs(gateway) <= nowMs)
+        this.#gateways.set(name, { ...gateway, overdueAtMs: nowMs });
+  }
+
   #runOut(lease: GatewayLease): void {
-    this.#gateways.set(lease.name, { lease, aliveAtMs: undefined });
+    this.#gateways.set(lease.name, { lease, aliveAtMs: undefined, overdueAtMs: undefined });
     this.#logger.info('a gateway gives no sign of life any more; its addresses are published no longer', {
       lease: lease.name,
       addresses: lease.addresses.map(addressText),
@@ -158,8 +174,10 @@ export class GatewayLeases implements ReflectionConsumer<GatewayLease> {
   }
 }
 
-function endMs({ lease, aliveAtMs }: Gateway): number {
-  return (aliveAtMs ?? -Infinity) + lease.durationMs;
+/** Until when it counts as far as is known now. */
+function endMs({ lease, aliveAtMs, overdueAtMs }: Gateway): number {
+  if (overdueAtMs !== undefined) return overdueAtMs + GRACE_MS;
+  return (aliveAtMs ?? Infinity) + lease.durationMs;
 }
 
 function decodeLease(raw: RawObject): GatewayLease {
