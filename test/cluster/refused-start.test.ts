@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { defaultTimings } from '../../src/kube/reflection.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { DEPLOY, Shop } from './shop.ts';
+
+/** After which a watch has proven itself, and somewhat more. */
+const SETTLED_MS = defaultTimings.settleMs + 1_000;
 
 /** A refused start once took the world for empty after ten seconds. In milliseconds. */
 const LONG_MS = 13_000;
@@ -73,6 +77,8 @@ describe('a gateway whose API server refuses it', { timeout: 120_000 }, () => {
   ])('goes on with what it has when $what, says that it may be old, and follows again', async ({ begin, end }) => {
     const failures = await shop.failuresDuring(async () => {
       await shop.expectSynced();
+      // A watch that is cut before it has proven itself says that it was cut, whatever comes after.
+      await sleep(SETTLED_MS);
       const output = shop.lab.output.length;
       await begin();
       shop.proxy.cut();

@@ -5,6 +5,7 @@ import type { ReflectionTimings } from '../../../src/kube/reflection.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
 import { PersistentMap } from '../../../src/lib/persistent-map.ts';
 import type { SourceState } from '../../../src/sources/source.ts';
+import { resourceOf } from '../../../src/model/kinds.ts';
 import { idOf } from '../../../src/model/object.ts';
 import type { Want, Wants } from '../../../src/model/want.ts';
 import { ClusterSource } from '../../../src/sources/cluster/cluster-source.ts';
@@ -392,6 +393,46 @@ it('a process none of whose roles reads Secrets reads none, whatever is wanted',
   source.want(secrets('good'));
   await vi.waitFor(() => expect(source.state.kind).toBe('synced'), { timeout: 10_000 });
   expect(server.requests.filter(({ plural }) => plural === 'secrets')).toEqual([]);
+  stop.abort();
+  await running;
+  client.close();
+  await server.close();
+});
+
+it('a kind of a CRD is done without until that is installed, and taken up then without a restart', async () => {
+  const server = await FakeApiServer.start({ bookmarkIntervalMs: 50 });
+  const client = new KubeClient({ config: server.config(), logger: silentLogger, userAgent: 'contract/1' });
+  const store = new Store();
+  const timings = { settleMs: 30, absentBackoff: { minMs: 5, maxMs: 40 } };
+  const source = new ClusterSource({ client, store, timings, interests: [{ kind: 'IPAddressPool', objects: 'all' }] });
+  source.want(NOTHING);
+  const stop = new AbortController();
+  const running = source.run(stop.signal, () => {});
+  await vi.waitFor(() => expect(source.state.kind).toBe('synced'), { timeout: 10_000 });
+  const { group, version, plural } = resourceOf('IPAddressPool');
+  const definition = {
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: { plural, kind: 'IPAddressPool' },
+      versions: [{ name: version, served: true, storage: true }],
+    },
+  };
+  const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+  await client.request({ method: 'POST', path: definitions, body: definition });
+  await client.request({
+    method: 'POST',
+    path: `/apis/${group}/${version}/namespaces/default/${plural}`,
+    body: {
+      apiVersion: `${group}/${version}`,
+      kind: 'IPAddressPool',
+      metadata: { name: 'pool' },
+      spec: { addresses: ['192.0.2.0/28'] },
+    },
+  });
+  const pools = (): readonly string[] => [...store.snapshot.addressPools.keys()];
+  await vi.waitFor(() => expect(pools()).toEqual(['default/pool']), { timeout: 10_000 });
   stop.abort();
   await running;
   client.close();
