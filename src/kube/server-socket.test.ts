@@ -1,72 +1,26 @@
 import { once } from 'node:events';
 import http from 'node:http';
-import https from 'node:https';
-import { connect as connectTcp, type AddressInfo, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeApiServer } from '../../test/fakes/apiserver/apiserver.ts';
+import { HttpProxy } from '../../test/fakes/http-proxy.ts';
 import { until } from '../../test/fakes/reflection-lab.ts';
 import { Authority } from '../../test/fakes/apiserver/certificates.ts';
 import { Transport } from './transport.ts';
 
 const path = '/api/v1/namespaces/default/configmaps';
 
-/** An HTTP proxy that opens tunnels (CONNECT), to the user `ann` alone where it is told so. */
-class Proxy {
-  readonly url: URL;
-  /** The server that each tunnel was asked for. */
-  readonly targets: string[] = [];
-  readonly #server: http.Server;
-  readonly #sockets = new Set<Socket>();
-
-  private constructor(server: http.Server, password: string | undefined) {
-    this.#server = server;
-    const scheme = server instanceof https.Server ? 'https' : 'http';
-    // The address of a listening TCP server is never a string or null.
-    this.url = new URL(`${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`);
-    server.on('connection', (socket: Socket) => this.#sockets.add(socket));
-    server.on('connect', ({ url = '', headers }: http.IncomingMessage, near: Socket) => {
-      this.targets.push(url);
-      const wanted = password === undefined ? undefined : `Basic ${Buffer.from(`ann:${password}`).toString('base64')}`;
-      if (headers['proxy-authorization'] !== wanted) {
-        near.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
-        return;
-      }
-      const far = connectTcp(Number(url.split(':')[1]), '127.0.0.1');
-      this.#sockets.add(far);
-      far.on('connect', () => near.write('HTTP/1.1 200 Connection established\r\n\r\n'));
-      for (const socket of [near, far]) socket.on('error', () => {});
-      near.pipe(far).pipe(near);
-    });
-  }
-
-  static async start({
-    password,
-    tls,
-  }: { readonly password?: string; readonly tls?: https.ServerOptions } = {}): Promise<Proxy> {
-    const server = tls === undefined ? http.createServer() : https.createServer(tls);
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return new Proxy(server, password);
-  }
-
-  async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    this.#server.close();
-    await once(this.#server, 'close');
-  }
-}
-
 describe.each([
   ['HTTP/1.1', {}],
   ['HTTP/2', { http2: { maxStreams: 100 } }],
 ])('the API server through a proxy, over %s', { timeout: 30_000 }, (_version, options) => {
   let server: FakeApiServer;
-  let proxy: Proxy;
+  let proxy: HttpProxy;
   const opened: Transport[] = [];
 
   beforeEach(async () => {
     server = await FakeApiServer.start({ isTls: true, ...options });
-    proxy = await Proxy.start({ password: 'a:b/c' });
+    proxy = await HttpProxy.start({ password: 'a:b/c' });
   });
   afterEach(async () => {
     for (const transport of opened.splice(0)) transport.close();
@@ -108,7 +62,7 @@ describe.each([
   });
 
   it('is not reached past a proxy that is gone', async () => {
-    const gone = await Proxy.start();
+    const gone = await HttpProxy.start();
     await gone.close();
     await expect(through(gone.url).request({ method: 'GET', path })).rejects.toMatchObject({
       code: 'kube-unreachable',
@@ -119,7 +73,7 @@ describe.each([
 
   it('is not reached through a proxy over TLS that nobody vouches for', async () => {
     const { certificate, key } = new Authority('proxy-ca').issue('proxy', ['127.0.0.1']);
-    const secure = await Proxy.start({ tls: { cert: certificate, key } });
+    const secure = await HttpProxy.start({ tls: { cert: certificate, key } });
     await expect(through(secure.url).request({ method: 'GET', path })).rejects.toMatchObject({
       code: 'kube-unreachable',
     });

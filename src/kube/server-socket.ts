@@ -39,7 +39,7 @@ async function secured(socket: TLSSocket, signal: AbortSignal): Promise<TLSSocke
   const onAbort = (): void => void socket.destroy(asError(signal.reason));
   signal.addEventListener('abort', onAbort, { once: true });
   socket.once('secureConnect', resolve);
-  // Stays: what goes wrong later is told by whoever uses the socket.
+  // Stays: what goes wrong later is reported by whoever uses the socket.
   socket.on('error', reject);
   socket.setKeepAlive(true, KEEP_ALIVE_MS);
   try {

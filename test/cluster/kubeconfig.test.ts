@@ -1,14 +1,17 @@
-/** Kubeconfig files mean to Sluice what they mean to kubectl, however they are put together. */
+/** Kubeconfig files mean to Sluice what they mean to kubectl, however they are put together, and a real API server is reached by them. */
 import fc from 'fast-check';
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { loadKubeconfig } from '../../src/kube/kubeconfig.ts';
+import { HttpProxy } from '../fakes/http-proxy.ts';
+import { SLUICE } from '../traffic/lab.ts';
 import { clusterAssets } from './assets.ts';
+import { startControlPlane, type ControlPlane } from './control-plane.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -121,5 +124,38 @@ describe('kubeconfig files', () => {
     const context = fc.option(name, { nil: undefined });
     await fc.assert(fc.asyncProperty(files, context, check), { numRuns: 150 });
     expect(compared).toBeGreaterThan(10);
+  });
+});
+
+describe('sluice check of a real API server', () => {
+  let cluster: ControlPlane;
+  let proxy: HttpProxy;
+  let folder: string;
+
+  beforeAll(async () => {
+    [cluster, proxy] = await Promise.all([startControlPlane({}), HttpProxy.start()]);
+    folder = await mkdtemp(join(tmpdir(), 'sluice-check-proxy-'));
+  });
+
+  afterAll(async () => {
+    await proxy.close();
+    await cluster.stop();
+    await rm(folder, { recursive: true });
+  });
+
+  it('goes through the proxy of the kubeconfig, by a context of the second file of KUBECONFIG', async () => {
+    const original = parse(await readFile(cluster.kubeconfig(), 'utf8')) as {
+      readonly clusters: readonly [{ readonly name: string; readonly cluster: Json }];
+      readonly users: readonly [{ readonly name: string }];
+    };
+    const [{ name: clusterName, cluster: reached }] = original.clusters;
+    const behind = { ...reached, 'proxy-url': proxy.url.href };
+    const chosen = { name: 'behind', context: { cluster: clusterName, user: original.users[0].name } };
+    const first = join(folder, 'first');
+    await writeFile(first, stringify({ clusters: [{ name: clusterName, cluster: behind }], contexts: [chosen] }));
+    const env = { ...process.env, KUBECONFIG: [first, cluster.kubeconfig()].join(delimiter) };
+    const { stdout } = await promisify(execFile)(SLUICE, ['check', '--context', 'behind'], { env });
+    expect(stdout).toContain(': nothing wrong');
+    expect(new Set(proxy.targets)).toEqual(new Set([new URL(String(reached['server'])).host]));
   });
 });

@@ -50,7 +50,7 @@ export const L4_FLAGS = {
   }),
 } satisfies FlagsFor<{ readonly [Key in keyof L4Settings]: L4Settings[Key] | undefined }>;
 
-/** How pods of this node are told from others. */
+/** How pods of this node are recognized. */
 export const DETECTION_FLAGS = {
   mode: option({
     flag: '--detect-local-mode <mode>',

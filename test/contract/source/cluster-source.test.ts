@@ -265,7 +265,8 @@ describe('ClusterSource at the start', () => {
 });
 
 describe('objects that a plan wants from an API server', { timeout: 30_000 }, () => {
-  const PATIENCE_MS = 200;
+  /** Not so short that a busy machine needs it for an answer that comes. */
+  const PATIENCE_MS = 1_500;
   const hasRefusals = (query: URLSearchParams): boolean => query.get('fieldSelector') === 'metadata.name=broken';
 
   let server: FakeApiServer;
