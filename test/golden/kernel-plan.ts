@@ -6,6 +6,7 @@ import type { L4Plan } from '../../src/compile/l4/l4-plan.ts';
 import type { Plan } from '../../src/compile/plan.ts';
 import type { CompileSettings } from '../../src/compile/settings.ts';
 import { invariant } from '../../src/lib/invariant.ts';
+import { printCommand } from '../../src/planes/l4/rules/command.ts';
 import { renderAll } from '../../src/planes/l4/rules/transaction.ts';
 import { Store } from '../../src/sources/store.ts';
 import { FakeNft } from '../fakes/nft/fake-nft.ts';
@@ -32,7 +33,7 @@ export function printKernelPlan(text: string): string {
   const plan = compileForNode(text, addresses);
   invariant(plan.l4 !== undefined, 'the settings ask for a kernel plan');
   const nft = new FakeNft();
-  nft.apply(renderAll(plan.l4, 'forget').commands);
+  nft.apply(renderAll(plan.l4, 'forget').commands.map(printCommand));
   const machine: Machine = { addresses: new Set([...addresses, '127.0.0.1', '::1']) };
   const parts = [
     ...printAllocations(plan),

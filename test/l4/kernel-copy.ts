@@ -10,6 +10,7 @@ import {
   staleClients,
   strayDeclarations,
 } from '../../src/planes/l4/memory/stale-clients.ts';
+import { printCommand } from '../../src/planes/l4/rules/command.ts';
 import { renderAll, renderChange, type Present } from '../../src/planes/l4/rules/transaction.ts';
 import {
   changedState,
@@ -37,7 +38,8 @@ export class KernelCopy {
     const before = this.#state;
     const change = before === undefined ? undefined : renderChange(before.plan, plan, before.objects);
     const transaction = change ?? renderAll(plan, 'keep');
-    this.nft.apply(transaction.commands);
+    const commands = transaction.commands.map(printCommand);
+    this.nft.apply(commands);
     const isChange = before !== undefined && change !== undefined;
     this.#state = isChange ? changedState(before, plan, transaction) : replacedState(plan, transaction, 1);
     const stale = before === undefined ? this.#allStale(plan) : this.#stale(before.plan, plan);
@@ -45,7 +47,7 @@ export class KernelCopy {
     if (before === undefined) this.#state = withStrays(this.#state, this.#strays(plan));
     // Chains before the maps that their rules hold on to.
     const deletions = this.#state.unneeded.sorted().flatMap(([id]) => this.#deleted(id));
-    return [transaction.commands, stale, ...deletions].filter((commands) => commands.length > 0);
+    return [commands, stale, ...deletions].filter((lines) => lines.length > 0);
   }
 
   /** The next plan comes from a process that knows nothing of this one. */
@@ -74,7 +76,7 @@ export class KernelCopy {
   #allStale(plan: L4Plan): readonly string[] {
     return FAMILIES.flatMap((family) => {
       const maps = [...plan.services.values()].flatMap(clientsMapsOf).filter((map) => map.family === family);
-      return staleClients(decodeClients(this.#list(family)), maps).map((client) => forget(client, family));
+      return forget(staleClients(decodeClients(this.#list(family)), maps), family).map(printCommand);
     });
   }
 
@@ -83,7 +85,7 @@ export class KernelCopy {
     PersistentMap.diff(before.services, after.services, (_, left: ServicePlan | undefined, right) => {
       for (const map of disturbedMaps({ before: left, after: right })) {
         const held = decodeClients(this.#list(map.family)).filter((client) => client.map === map.name);
-        commands.push(...staleClients(held, [map]).map((client) => forget(client, map.family)));
+        commands.push(...forget(staleClients(held, [map]), map.family).map(printCommand));
       }
     });
     return commands;

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import type { Logger } from '../../src/lib/logger.ts';
 import { NftMonitor, type Anchor } from '../../src/planes/l4/kernel/nft-monitor.ts';
 import { Nft } from '../../src/planes/l4/kernel/nft.ts';
+import { printCommands } from '../../src/planes/l4/rules/command.ts';
 import { ANCHORS } from '../../src/planes/l4/rules/ruleset.ts';
 import { renderAll } from '../../src/planes/l4/rules/transaction.ts';
 import { kernelPlanOf } from '../golden/kernel-plan.ts';
@@ -264,7 +265,7 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
     );
 
     test.for(['text', 'JSON'] as const)('%s', async (form) => {
-      const replace = (): Promise<void> => nft.apply(renderAll(plan, 'keep').commands.join('\n'));
+      const replace = (): Promise<void> => nft.apply(printCommands(renderAll(plan, 'keep').commands));
       await replace();
       elements = 20_001;
       start(ANCHORS);

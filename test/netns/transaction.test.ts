@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FAMILIES, AFFINITY_TABLE, TABLE, WORDS } from '../../src/planes/l4/rules/names.ts';
+import { printCommand } from '../../src/planes/l4/rules/command.ts';
 import { renderAll } from '../../src/planes/l4/rules/transaction.ts';
 import { KernelCopy } from '../l4/kernel-copy.ts';
 import { listingOf, type Listing } from '../l4/listing.ts';
@@ -54,7 +55,7 @@ describe.for(NFT_PROGRAMS)('$name', (nft) => {
         run('nft', ['flush', 'ruleset']);
         const copy = new KernelCopy();
         for (const plan of sequence) {
-          apply(program, renderAll(plan, affinity).commands);
+          apply(program, renderAll(plan, affinity).commands.map(printCommand));
           copy.restart();
           copy.apply(plan);
           const { sets } = listingOf(copy.nft);

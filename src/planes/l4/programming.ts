@@ -6,6 +6,7 @@ import { NftRefusedFault } from './kernel/nft-refusal.ts';
 import { changedState, replacedState, type KernelState } from './kernel-state.ts';
 import { transitionsOf, type ServiceTransition } from './memory/transition.ts';
 import type { Refused } from './refused-services.ts';
+import { printCommands } from './rules/command.ts';
 import { renderAll, renderChange, renderServiceChange, type Transaction } from './rules/transaction.ts';
 
 /** What became of a plan. */
@@ -103,7 +104,7 @@ export class Programming {
 
   async #takes(plan: L4Plan, affinity: Affinity, signal: AbortSignal): Promise<boolean> {
     try {
-      await this.#nft.check(renderAll(plan, affinity).commands.join('\n'), signal);
+      await this.#nft.check(printCommands(renderAll(plan, affinity).commands), signal);
       return true;
     } catch (thrown) {
       if (!(thrown instanceof NftRefusedFault)) throw thrown;
@@ -150,7 +151,7 @@ export class Programming {
   }
 
   async #send({ commands }: Transaction, signal: AbortSignal): Promise<void> {
-    if (commands.length > 0) await this.#nft.apply(commands.join('\n'), signal);
+    if (commands.length > 0) await this.#nft.apply(printCommands(commands), signal);
   }
 }
 

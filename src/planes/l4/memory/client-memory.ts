@@ -4,6 +4,7 @@ import type { L4Plan } from '../../../compile/l4/l4-plan.ts';
 import { NftRefusedFault } from '../kernel/nft-refusal.ts';
 import type { NftDriver } from '../kernel/nft.ts';
 import { affinityTable } from '../rules/affinity.ts';
+import { printCommands, type Command, type ObjectId } from '../rules/command.ts';
 import { FAMILIES, type Family } from '../rules/names.ts';
 import {
   chainsArguments,
@@ -101,7 +102,8 @@ export class ClientMemory {
 
   /** A client that is forgotten chooses anew; one that is kept might be held to an endpoint that is gone. */
   async #forgetAll(maps: readonly ClientsMap[], signal: AbortSignal): Promise<void> {
-    if (maps.length > 0) await this.#nft.apply(maps.map((map) => `flush ${idOf(map)}`).join('\n'), signal);
+    const flushes = maps.map((map): Command => ({ do: 'flush', id: idOf(map) }));
+    if (flushes.length > 0) await this.#nft.apply(printCommands(flushes), signal);
   }
 
   /** Many at once, since the change of the rules waits for it; where one has timed out since it was listed, half by half. */
@@ -112,7 +114,7 @@ export class ClientMemory {
 
   async #forgetTogether(clients: readonly HeldClient[], family: Family, signal: AbortSignal): Promise<void> {
     try {
-      await this.#nft.apply(clients.map((client) => forget(client, family)).join('\n'), signal);
+      await this.#nft.apply(printCommands(forget(clients, family)), signal);
     } catch (thrown) {
       if (!(thrown instanceof NftRefusedFault)) throw thrown;
       if (clients.length === 1) return;
@@ -123,7 +125,7 @@ export class ClientMemory {
   }
 }
 
-function idOf({ family, name }: ClientsMap): string {
+function idOf({ family, name }: ClientsMap): ObjectId {
   return `map ${affinityTable(family)} ${name}`;
 }
 

@@ -1,3 +1,4 @@
+import { printCommand } from '../rules/command.ts';
 import { describe, expect, it } from 'vitest';
 import { BALANCE, frontendOf, planOf, target } from '../../../../test/l4/objects.ts';
 import type { ServicePlan } from '../../../compile/l4/l4-plan.ts';
@@ -62,7 +63,7 @@ it('a client is forgotten where its endpoint is not there any more, and in no ot
     { map: 'clients-ns/other/tcp/8080', client: '10.244.1.2', endpoint: '10.244.0.9' },
   ];
   const stale = staleClients(found, clientsMapsOf(sticky([A, B])));
-  expect(stale.map((client) => forget(client, 4))).toEqual([`delete element ip sluice-affinity ${MAP} { 10.244.1.2 }`]);
+  expect(forget(stale, 4).map(printCommand)).toEqual([`delete element ip sluice-affinity ${MAP} { 10.244.1.2 }`]);
 });
 
 it('frontends under another policy have clients of their own', () => {

@@ -8,6 +8,7 @@ import {
   recallChain,
   rememberChain,
 } from '../rules/affinity.ts';
+import type { Command } from '../rules/command.ts';
 import { AFFINITY_TABLE, WORDS, type Family } from '../rules/names.ts';
 import type { ServiceTransition } from './transition.ts';
 
@@ -113,7 +114,11 @@ function decodeElement(map: string, element: unknown): readonly HeldClient[] {
   return typeof client === 'string' && typeof endpoint === 'string' ? [{ map, client, endpoint }] : [];
 }
 
-/** The command that forgets a client. It fails where the kernel has forgotten it already. */
-export function forget({ map, client }: HeldClient, family: Family): string {
-  return `delete element ${affinityTable(family)} ${map} { ${client} }`;
+/** The commands that forget clients, one for each map. They fail where the kernel has forgotten one already. */
+export function forget(clients: readonly HeldClient[], family: Family): readonly Command[] {
+  return [...Map.groupBy(clients, ({ map }) => map)].map(([map, held]) => ({
+    do: 'delete-elements',
+    set: `${affinityTable(family)} ${map}`,
+    elements: held.map(({ client }) => ({ key: client, value: undefined })),
+  }));
 }

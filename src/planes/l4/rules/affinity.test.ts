@@ -6,6 +6,7 @@ import { BALANCE, frontendOf, NODE_PLAN, planOf, target } from '../../../../test
 import { ip } from '../../../../test/l4/snapshot-steps.ts';
 import type { LocalPods } from '../../../compile/l4/l4-plan.ts';
 import { PersistentMap } from '../../../lib/persistent-map.ts';
+import { printCommand } from './command.ts';
 import { renderAll } from './transaction.ts';
 
 const HERE = '10.244.0.1:8080';
@@ -38,7 +39,7 @@ function tables(localPods: LocalPods): FakeNft {
         node: { ...NODE_PLAN, localPods, ownPods: localPods },
       },
       'forget',
-    ).commands,
+    ).commands.map(printCommand),
   );
   return nft;
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { invariant } from '../../../lib/invariant.ts';
 import type { EndpointAddress, Frontend, ServicePlan } from '../../../compile/l4/l4-plan.ts';
-import { baseChainCommands, chainCommands, declaredChain, setCommand, type Declaration } from './declaration.ts';
+import type { Command, TableName } from './command.ts';
+import { chainCommands, declaredChain, type Declaration } from './declaration.ts';
 import type { SourceMatches } from './local-sources.ts';
 import { AFFINITY_SETS, AFFINITY_TABLE, PROTOCOL_WORDS, PROTOCOLS, WORDS, type Family } from './names.ts';
 
@@ -74,7 +75,7 @@ export function endpointPorts({ endpoints }: AffinityGroup): readonly number[] {
 }
 
 /** The table of a family. */
-export function affinityTable(family: Family): string {
+export function affinityTable(family: Family): TableName {
   return `${WORDS[family].family} ${AFFINITY_TABLE}`;
 }
 
@@ -156,13 +157,13 @@ function clientsMaps(group: AffinityGroup): readonly Declaration[] {
   return endpointPorts(group).map((port) => {
     const name = clientsMap(group, port);
     const more = `flags dynamic,timeout; size ${String(MAX_CLIENTS)};`;
-    const command = setCommand(table, { name, typeOf: `${ip} saddr`, data: `${ip} daddr`, more });
-    return { id: `map ${table} ${name}`, commands: [command] };
+    const set = { name, typeOf: `${ip} saddr`, data: `${ip} daddr`, more };
+    return { id: `map ${table} ${name}`, commands: [{ do: 'add-set', table, set }] };
   });
 }
 
 /** The fixed part of the table of a family. What clients had stays in it; the rest is told anew. */
-export function renderAffinityBase(family: Family): readonly string[] {
+export function renderAffinityBase(family: Family): readonly Command[] {
   const ip = WORDS[family].family;
   const table = affinityTable(family);
   const vip = `${ip} daddr . meta l4proto . th dport`;
@@ -179,11 +180,11 @@ export function renderAffinityBase(family: Family): readonly string[] {
     { name: ownPodCidrs, typeOf: `${ip} saddr`, more: 'flags interval;' },
   ];
   return [
-    `add table ${table}`,
-    ...[...maps, ...sets].map((set) => setCommand(table, set)),
-    ...maps.map(({ name }) => `flush map ${table} ${name}`),
-    ...sets.map(({ name }) => `flush set ${table} ${name}`),
-    ...rememberChains(family).flatMap(([name, rules]) => chainCommands(table, name, rules)),
+    { do: 'add-table', table },
+    ...[...maps, ...sets].map((set): Command => ({ do: 'add-set', table, set })),
+    ...maps.map(({ name }): Command => ({ do: 'flush', id: `map ${table} ${name}` })),
+    ...sets.map(({ name }): Command => ({ do: 'flush', id: `set ${table} ${name}` })),
+    ...rememberChains(family).flatMap(([name, rules]) => chainCommands(table, { name, rules })),
   ];
 }
 
@@ -198,20 +199,18 @@ function hookDeclarations(family: Family): readonly Declaration[] {
     `${ip} daddr @${nodePortIps} ${port} vmap @${recalledNodePorts}`,
   ];
   const chains = [
-    { name: 'prerouting', hook: 'prerouting', priority: -102, rules: recall, comment: 'clients that are known' },
-    { name: 'output', hook: 'output', priority: -102, rules: recall, comment: 'the same, on the node itself' },
-    ...(['input', 'postrouting'] as const).map((hook) => ({
-      name: hook,
-      hook,
+    { name: 'prerouting', priority: -102, rules: recall, comment: 'clients that are known' },
+    { name: 'output', priority: -102, rules: recall, comment: 'the same, on the node itself' },
+    ...(['input', 'postrouting'] as const).map((name) => ({
+      name,
       priority: 90,
       rules: ['ct status dnat jump remember'],
       comment: 'before sources are replaced',
     })),
   ] as const;
-  return chains.map((chain) => ({
-    id: `chain ${table} ${chain.name}`,
-    commands: baseChainCommands(table, chain),
-  }));
+  return chains.map(({ name, priority, rules, comment }) =>
+    declaredChain(table, { name, rules, hook: { hook: name, priority, comment } }),
+  );
 }
 
 /** `ct original proto-dst` has no type before the protocol is known, hence a rule for each (nft(8), CONNTRACK EXPRESSIONS). */

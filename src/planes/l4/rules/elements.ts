@@ -11,6 +11,8 @@ import {
 } from './affinity.ts';
 import { balanceChain, endpointMap, externalLocalChain, type BalanceChain, type KeySpace } from './balance-chain.ts';
 import { declaredChain, type Declaration } from './declaration.ts';
+import type { TableName } from './command.ts';
+import type { Element } from './element.ts';
 import { fromOwnPod, lookedUpRanges, rangesOf, sourceMatches, sourceMatchesPastRouting } from './local-sources.ts';
 import {
   addressText,
@@ -28,19 +30,6 @@ import {
   type ProtocolWord,
 } from './names.ts';
 import { sourcesDeclarations } from './ruleset.ts';
-
-/** One element of a set or map. */
-export interface Element {
-  /** The set or map it is in, as nft names it: `ip sluice services`. */
-  readonly set: string;
-  readonly key: string;
-  /** Undefined in a set. */
-  readonly value: string | undefined;
-  /** For people who list the table. */
-  readonly comment?: string;
-  /** What must be there before, in this order: the chain that the value goes to, and what that one needs. */
-  readonly needs?: readonly Declaration[];
-}
 
 /** The elements that stand for one Service. No two Services share one, since compile has settled who has what. */
 export function serviceElements(service: ServicePlan, node: NodePlan): readonly Element[] {
@@ -163,7 +152,7 @@ function verdict(
   family: Family,
   comment?: string,
 ): Element {
-  const table = `${WORDS[family].family} ${TABLE}`;
+  const table: TableName = `${WORDS[family].family} ${TABLE}`;
   const noted = comment === undefined ? {} : { comment };
   if (target === 'drop') return { set: `${table} ${set}`, key, value: 'drop', ...noted };
   if (target === REFUSE) return { set: `${table} ${set}`, key, value: `goto ${REFUSE}`, ...noted };
@@ -171,7 +160,7 @@ function verdict(
 }
 
 /** A chain and those that it goes to, which come first. Services share them. */
-function declarationsOf(table: string, chain: BalanceChain): readonly Declaration[] {
+function declarationsOf(table: TableName, chain: BalanceChain): readonly Declaration[] {
   return [...(chain.needs ?? []), chain].map((needed) => declaredChain(table, needed));
 }
 

@@ -1,13 +1,7 @@
 import type { NodePlan } from '../../../compile/l4/l4-plan.ts';
 import { renderAffinityBase } from './affinity.ts';
-import {
-  baseChainCommands,
-  chainCommands,
-  setCommand,
-  type BaseChain,
-  type Declaration,
-  type SetDeclaration,
-} from './declaration.ts';
+import type { Command, SetDeclaration, TableName } from './command.ts';
+import { chainCommands, declaredChain, type Chain, type Declaration } from './declaration.ts';
 import { FROM_NODE, fromInside, fromOwnPod, not, passedOn } from './local-sources.ts';
 import {
   AFFINITY_TABLE,
@@ -29,15 +23,12 @@ const SLOT = 'numgen random mod 65536';
  * The fixed part of a family's tables, as commands that each make one thing. All base chains are of
  * type nat, which only the first packet of a connection visits: what is established costs nothing.
  */
-export function renderBase(family: Family, node: NodePlan): readonly string[] {
-  const table = `${WORDS[family].family} ${TABLE}`;
+export function renderBase(family: Family, node: NodePlan): readonly Command[] {
+  const table: TableName = `${WORDS[family].family} ${TABLE}`;
   return [
-    `add table ${table}`,
-    ...mainSets(family).map((set) => setCommand(table, set)),
-    ...chainCommands(table, REFUSE, ['meta l4proto tcp reject with tcp reset', 'reject']),
-    ...chainCommands(table, 'services', serviceRules(family, node)),
-    ...masqueradingChains(family, node).flatMap(([name, rules]) => chainCommands(table, name, rules)),
-    ...mainChains(family).flatMap((chain) => baseChainCommands(table, chain)),
+    { do: 'add-table', table },
+    ...mainSets(family).map((set): Command => ({ do: 'add-set', table, set })),
+    ...mainChains(family, node).flatMap((chain) => chainCommands(table, chain)),
     ...renderAffinityBase(family),
   ];
 }
@@ -99,33 +90,52 @@ function loopRule(family: Family): string {
   return `${WORDS[family].family} daddr @${SETS.balancerIps} fib daddr . iif oif exists goto ${REFUSE}`;
 }
 
-function mainChains(family: Family): readonly BaseChain[] {
+/** Each after those that it goes to. */
+function mainChains(family: Family, node: NodePlan): readonly Chain[] {
   const services = ['jump services'];
   const comingIn = [...services, loopRule(family)];
   const masquerading = ['ct status dnat jump masquerading'];
   return [
-    { name: 'prerouting', hook: 'prerouting', priority: -101, rules: comingIn, comment: 'packets that come in' },
-    { name: 'output', hook: 'output', priority: -101, rules: services, comment: 'packets of the node itself' },
-    { name: 'postrouting', hook: 'postrouting', priority: 100, rules: masquerading, comment: 'sources to replace' },
+    { name: REFUSE, rules: ['meta l4proto tcp reject with tcp reset', 'reject'] },
+    { name: 'services', rules: serviceRules(family, node) },
+    ...masqueradingChains(family, node).map(([name, rules]) => ({ name, rules })),
+    {
+      name: 'prerouting',
+      rules: comingIn,
+      hook: { hook: 'prerouting', priority: -101, comment: 'packets that come in' },
+    },
+    {
+      name: 'output',
+      rules: services,
+      hook: { hook: 'output', priority: -101, comment: 'packets of the node itself' },
+    },
+    {
+      name: 'postrouting',
+      rules: masquerading,
+      hook: { hook: 'postrouting', priority: 100, comment: 'sources to replace' },
+    },
   ];
 }
 
 /** Where loadBalancerSourceRanges is looked at: only once a Service has it, since every new connection comes by. */
 export function sourcesDeclarations(family: Family): readonly Declaration[] {
   const ip = WORDS[family].family;
-  const table = `${ip} ${TABLE}`;
+  const table: TableName = `${ip} ${TABLE}`;
   const vip = `${ip} daddr . meta l4proto . th dport`;
   const outside = `${vip} @${SETS.restricted} ${vip} . ${ip} saddr != @${SETS.allowedSources}`;
-  const rules = [`${outside} drop`];
-  const ownRules = [`${outside} ${vip} . ${ip} saddr != @${SETS.allowedOwnSources} drop`];
-  const chains = [
-    { name: 'sources', hook: 'prerouting', priority: -110, rules, comment: 'loadBalancerSourceRanges' },
-    { name: 'own-sources', hook: 'output', priority: -110, rules: ownRules, comment: 'the same, from the node itself' },
-  ] as const;
-  return chains.map((chain) => ({
-    id: `chain ${table} ${chain.name}`,
-    commands: baseChainCommands(table, chain),
-  }));
+  const own = `${outside} ${vip} . ${ip} saddr != @${SETS.allowedOwnSources}`;
+  return [
+    declaredChain(table, {
+      name: 'sources',
+      rules: [`${outside} drop`],
+      hook: { hook: 'prerouting', priority: -110, comment: 'loadBalancerSourceRanges' },
+    }),
+    declaredChain(table, {
+      name: 'own-sources',
+      rules: [`${own} drop`],
+      hook: { hook: 'output', priority: -110, comment: 'the same, from the node itself' },
+    }),
+  ];
 }
 
 function serviceRules(family: Family, node: NodePlan): readonly string[] {

@@ -8,13 +8,14 @@ import { MACHINE, packetOf, question } from '../../../../test/l4/packets.ts';
 import { plans } from '../../../../test/l4/plans.ts';
 import type { L4Plan } from '../../../compile/l4/l4-plan.ts';
 import { KernelCopy } from '../../../../test/l4/kernel-copy.ts';
+import { printCommand } from './command.ts';
 import { WORDS } from './names.ts';
 import { ANCHORS } from './ruleset.ts';
 import { renderAll, renderChange } from './transaction.ts';
 
 function fresh(plan: L4Plan): FakeNft {
   const nft = new FakeNft();
-  nft.apply(renderAll(plan, 'forget').commands);
+  nft.apply(renderAll(plan, 'forget').commands.map(printCommand));
   return nft;
 }
 
@@ -48,7 +49,7 @@ describe('what is sent to the kernel', () => {
       fc.property(plans, fc.constantFrom('keep' as const, 'forget' as const), (sequence, affinity) => {
         const nft = new FakeNft();
         for (const plan of sequence) {
-          nft.apply(renderAll(plan, affinity).commands);
+          nft.apply(renderAll(plan, affinity).commands.map(printCommand));
           expect(listingOf(nft)).toEqual(listingOf(fresh(plan)));
         }
       }),

@@ -1,13 +1,14 @@
 import { PersistentMap } from '../../../lib/persistent-map.ts';
-import { invariant } from '../../../lib/invariant.ts';
 import type { L4Plan, NodePlan, ServicePlan } from '../../../compile/l4/l4-plan.ts';
-import { balancerElement, hairpinElement, nodeElements, serviceElements, type Element } from './elements.ts';
+import { balancerElement, hairpinElement, nodeElements, serviceElements } from './elements.ts';
+import type { Element } from './element.ts';
+import type { Command, TableName } from './command.ts';
 import { AFFINITY_TABLE, FAMILIES, TABLE, WORDS, type Family } from './names.ts';
 import { renderBase, ruleInputs } from './ruleset.ts';
 
 /** Commands that the kernel takes all together or not at all. */
 export interface Transaction {
-  readonly commands: readonly string[];
+  readonly commands: readonly Command[];
   readonly added: number;
   readonly removed: number;
   /** By how many more elements a chain, set or map is needed than before, or by how many less: `chain ip sluice cluster-3`. */
@@ -44,10 +45,13 @@ export function renderAll(plan: L4Plan, affinity: 'keep' | 'forget'): Transactio
 }
 
 /** A table that is not there cannot be deleted, and `destroy` is too new for nft 1.0.6: added first, it always is. */
-function replaceTables(family: Family, affinity: 'keep' | 'forget'): readonly string[] {
-  return [TABLE, ...(affinity === 'keep' ? [] : [AFFINITY_TABLE])].flatMap((name) => {
-    const table = `${WORDS[family].family} ${name}`;
-    return [`add table ${table}`, `delete table ${table}`];
+function replaceTables(family: Family, affinity: 'keep' | 'forget'): readonly Command[] {
+  return [TABLE, ...(affinity === 'keep' ? [] : [AFFINITY_TABLE])].flatMap((name): readonly Command[] => {
+    const table: TableName = `${WORDS[family].family} ${name}`;
+    return [
+      { do: 'add-table', table },
+      { do: 'delete-table', table },
+    ];
   });
 }
 
@@ -113,7 +117,7 @@ class ElementChange {
   transaction(present: Present, verb: 'add' | 'create' = 'add'): Transaction {
     const declared = declarations(this.#added, present);
     return {
-      commands: [...declared, ...commandsOf('delete', this.#removed), ...commandsOf(verb, this.#added)],
+      commands: [...declared, ...commandsOf('delete-elements', this.#removed), ...commandsOf(verb, this.#added)],
       added: this.#added.length,
       removed: this.#removed.length,
       needs: needsOf(this.#added, this.#removed),
@@ -128,8 +132,8 @@ function identityOf({ set, key }: Element): string {
 const NOTHING: Present = { has: () => false };
 
 /** The commands for what elements need and what is not there yet, each after what it needs itself. */
-function declarations(elements: readonly Element[], present: Present): readonly string[] {
-  const needed = new Map<string, readonly string[]>();
+function declarations(elements: readonly Element[], present: Present): readonly Command[] {
+  const needed = new Map<string, readonly Command[]>();
   for (const { id, commands } of elements.flatMap(({ needs = [] }) => needs))
     if (!needed.has(id)) needed.set(id, present.has(id) ? [] : commands);
   return [...needed.values()].flat();
@@ -145,10 +149,10 @@ function needsOf(added: readonly Element[], removed: readonly Element[]): Readon
   return needs;
 }
 
-function commandsOf(verb: 'add' | 'create' | 'delete', elements: readonly Element[]): readonly string[] {
-  const bySet = Map.groupBy(elements, (item) => item.set);
+function commandsOf(what: 'add' | 'create' | 'delete-elements', all: readonly Element[]): readonly Command[] {
+  const bySet = Map.groupBy(all, (item) => item.set);
   return [...bySet].flatMap(([set, items]) =>
-    chunksOf(items).map((chunk) => `${verb} element ${set} { ${chunk.map((item) => written(item, verb)).join(', ')} }`),
+    chunksOf(items).map((elements): Command => ({ do: what, set, elements })),
   );
 }
 
@@ -157,15 +161,4 @@ function chunksOf(items: readonly Element[]): readonly (readonly Element[])[] {
   for (let start = 0; start < items.length; start += ELEMENTS_PER_COMMAND)
     chunks.push(items.slice(start, start + ELEMENTS_PER_COMMAND));
   return chunks;
-}
-
-function written({ key, value, comment }: Element, verb: 'add' | 'create' | 'delete'): string {
-  const noted = comment === undefined || verb === 'delete' ? '' : ` comment "${checkedComment(comment)}"`;
-  return value === undefined ? `${key}${noted}` : `${key}${noted} : ${value}`;
-}
-
-/** A comment is quoted, and cannot be longer than 128 bytes (nft(8)). */
-function checkedComment(comment: string): string {
-  invariant(/^[A-Za-z0-9./:-]*$/.test(comment), `${JSON.stringify(comment)} is a name`);
-  return comment.slice(0, 127);
 }
