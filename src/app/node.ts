@@ -1,7 +1,7 @@
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import type { L4Plan, NodePlan, ServicePlan } from '../compile/l4/l4-plan.ts';
-import { whatNodeLacks } from '../compile/l4/node-plan.ts';
+import { whatIsMisplaced, whatNodeLacks } from '../compile/l4/node-plan.ts';
 import type { Plan } from '../compile/plan.ts';
 import { Fault } from '../lib/fault.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -63,6 +63,7 @@ export class NodeRole implements Role {
   readonly #hasApiServer: boolean;
   readonly #events: NodeEvents | undefined;
   #toldLack: NodePlan['lacks'];
+  #reportedMisplaced: string | undefined;
   readonly #programmed = Promise.withResolvers<void>();
 
   private constructor(parts: NodeParts, nft: Nft, lock: NodeLock) {
@@ -144,6 +145,7 @@ export class NodeRole implements Role {
     if (plan.l4 === undefined) return;
     this.#runner.want(plan.l4);
     this.#tellLack(plan.l4);
+    this.#reportMisplaced(plan.l4);
     this.#health?.update(plan.l4.node);
     this.#localhost?.update(plan.l4.services);
   }
@@ -154,6 +156,14 @@ export class NodeRole implements Role {
     this.#toldLack = node.lacks;
     const lack = whatNodeLacks(node, this.#hasApiServer);
     if (lack !== undefined) this.#logger.warn(lack.message, { remedy: lack.remedy });
+  }
+
+  /** Once, until it is another or comes again. */
+  #reportMisplaced({ node }: L4Plan): void {
+    const misplaced = whatIsMisplaced(node);
+    if (misplaced !== undefined && misplaced.message !== this.#reportedMisplaced)
+      this.#logger.warn(misplaced.message, { remedy: misplaced.remedy });
+    this.#reportedMisplaced = misplaced?.message;
   }
 
   notReady(): readonly string[] {

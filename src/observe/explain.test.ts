@@ -77,6 +77,7 @@ function plan(...frontends: readonly Frontend[]): L4Plan {
       localPods: { kind: 'cidrs', cidrs: [cidr('10.244.1.0/24')] },
       ownPods: { kind: 'cidrs', cidrs: [cidr('10.244.1.0/24')] },
       clusterIpRanges: [],
+      misplacedRanges: [],
       ownsClusterIpRanges: false,
       masqueradesAll: false,
       lacks: undefined,

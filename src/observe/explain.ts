@@ -190,7 +190,7 @@ function withoutFrontend(
     return { outcome: 'refused', because };
   }
   const range = plan.node.clusterIpRanges.find((cidr) => cidrHas(cidr, destination));
-  if (range !== undefined && plan.node.ownsClusterIpRanges)
+  if (range !== undefined && plan.node.ownsClusterIpRanges && !plan.node.addresses.includes(destination))
     return {
       outcome: 'dropped',
       because: [`no Service has ${destination}, which is in the range of ClusterIPs, ${range.text}`],

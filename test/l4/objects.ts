@@ -86,6 +86,7 @@ export const NODE_PLAN: NodePlan = {
   localPods: { kind: 'unknown' },
   ownPods: { kind: 'unknown' },
   clusterIpRanges: [],
+  misplacedRanges: [],
   ownsClusterIpRanges: false,
   masqueradesAll: false,
   lacks: undefined,

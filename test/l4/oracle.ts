@@ -26,7 +26,11 @@ export function fatesByPlan(plan: L4Plan, machine: Machine, packet: Packet): rea
     const isUnusedPort = [...plan.services.values()].some((service) => hasClusterIp(service, packet.destination));
     if (isUnusedPort) return ['refused'];
     const { clusterIpRanges, ownsClusterIpRanges } = plan.node;
-    if (ownsClusterIpRanges && clusterIpRanges.some((range) => cidrHas(range, ip(packet.destination))))
+    if (
+      ownsClusterIpRanges &&
+      !machine.addresses.has(packet.destination) &&
+      clusterIpRanges.some((range) => cidrHas(range, ip(packet.destination)))
+    )
       return ['dropped'];
     // It would go back to where it came from, and come again.
     const isLoop = packet.interface === 'eth0' && !machine.addresses.has(packet.destination);

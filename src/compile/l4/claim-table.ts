@@ -17,6 +17,10 @@ export class ClaimTable {
     return touched;
   }
 
+  isClaimed(claim: Claim): boolean {
+    return this.#claims.ownersOf(claim).size > 0;
+  }
+
   /** The Service with an older right to `claim` than `service`; undefined where there is none. */
   holder(claim: Claim, service: Service, find: (key: string) => Service | undefined): Service | undefined {
     let oldest: Service = service;

@@ -6,12 +6,12 @@ import type { Snapshot } from '../../model/snapshot.ts';
 import type { NodeFacts } from '../settings.ts';
 import { NOTHING_ALLOCATED, type Held } from './allocation.ts';
 import { ClaimTable } from './claim-table.ts';
-import { isServed, refOf, wishOf, type ServiceWish } from './frontends.ts';
+import { clusterIpClaim, isServed, refOf, wishOf, type ServiceWish } from './frontends.ts';
 import type { L4Plan, NodePlan, ServicePlan } from './l4-plan.ts';
 import type { AllocationSettings, L4Settings } from './l4-settings.ts';
 import { nodePlanOf, sameNodePlan, tellSameFamilies, tellsLocalPods, type ClusterIpRanges } from './node-plan.ts';
-import { OwnPods } from './own-pods.ts';
 import { compileService } from './service-plan.ts';
+import { SettledNode } from './settled-node.ts';
 import { SharedAddresses } from './shared-addresses.ts';
 
 /** What has changed since the last compile, and how to look up the rest. */
@@ -40,7 +40,7 @@ export class L4Compiler {
   readonly #balancerIps = new SharedAddresses();
   /** Addresses of endpoints that are certain to be on this node. */
   readonly #ownEndpoints = new SharedAddresses();
-  readonly #ownPods = new OwnPods();
+  readonly #settledNode = new SettledNode();
   readonly #wishes = new Map<string, ServiceWish>();
   #services = PersistentMap.empty<ServicePlan>();
   #node: NodePlan | undefined;
@@ -81,7 +81,10 @@ export class L4Compiler {
       services: this.#services,
       hairpins: this.#hairpins.all,
       balancerIps: this.#balancerIps.all,
-      node: this.#ownPods.settle(node, this.#ownEndpoints.all),
+      node: this.#settledNode.settle(node, {
+        ownEndpoints: this.#ownEndpoints.all,
+        isClusterIp: (address) => this.#claims.isClaimed(clusterIpClaim(address)),
+      }),
     };
     const isSame =
       before?.services === next.services &&

@@ -29,8 +29,10 @@ export interface NodePlan {
   readonly localPods: LocalPods;
   /** How pods of this very node are told, whom policy Local leaves the endpoints elsewhere. */
   readonly ownPods: LocalPods;
-  /** Where ClusterIPs are taken from, as far as it is known; no range that holds an address of the node. */
+  /** Where ClusterIPs are taken from, as far as it is known, none nested in another. */
   readonly clusterIpRanges: readonly Cidr[];
+  /** Ranges that are said to be so, and cannot: the node has an address there that is no ClusterIP. To believe them would cut it off. */
+  readonly misplacedRanges: readonly Cidr[];
   /** Whether these ranges are nobody else's: what goes to an address in them that no Service has is dropped. */
   readonly ownsClusterIpRanges: boolean;
   /** What is not there of this node's object: all of it (and pods would be told by it, or not), or the podCIDRs that pods are told by. */

@@ -165,9 +165,3 @@ it.each<readonly [string, LocalDetection, Node | undefined, boolean, string | un
   if (remedy === undefined) expect(lack).toBeUndefined();
   else expect(lack?.remedy).toContain(remedy);
 });
-
-it('ClusterIPs are in no range that holds an address of the node', () => {
-  const cidrs = [cidr('10.96.0.0/16'), cidr('192.0.2.0/24'), cidr('2001:db8::/64')];
-  const { clusterIpRanges } = nodePlanOf(NODE, { addresses: [] }, BASE_L4, { cidrs, areOwn: true });
-  expect(clusterIpRanges).toEqual([cidr('10.96.0.0/16')]);
-});

@@ -32,10 +32,8 @@ export function nodePlanOf(
     healthCheckAddresses: healthCheckAddresses(answering, settings.nodePortAddresses),
     localPods: clients,
     ownPods: ownPods(clients, node),
-    // One that holds the node cannot be right, and would cut it off.
-    clusterIpRanges: withoutNested(
-      ranges.cidrs.filter((range) => !addresses.some((address) => cidrHas(range, address))),
-    ),
+    clusterIpRanges: withoutNested(ranges.cidrs),
+    misplacedRanges: [],
     ownsClusterIpRanges: ranges.areOwn,
     lacks: lackOf(settings.localDetection, node),
     masqueradesAll: settings.masqueradesAll,
@@ -137,6 +135,19 @@ export function whatNodeLacks(
     case undefined:
       return undefined;
   }
+}
+
+/** Ranges of ClusterIPs that cannot be right, and what helps; undefined where all may be. */
+export function whatIsMisplaced({
+  name,
+  misplacedRanges,
+}: NodePlan): { readonly message: string; readonly remedy: string } | undefined {
+  if (misplacedRanges.length === 0) return undefined;
+  const ranges = misplacedRanges.map(({ text }) => text).join(', ');
+  return {
+    message: `the node ${name} has an address in ${ranges}, where ClusterIPs are said to come from: what goes to unused ones is not dropped`,
+    remedy: 'correct --service-cluster-ip-range or the ServiceCIDR, or give the node another address',
+  };
 }
 
 function fromCidrs(cidrs: readonly Cidr[]): LocalPods {

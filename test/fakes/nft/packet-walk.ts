@@ -151,6 +151,8 @@ class PacketWalk {
         return matched(this.#isTranslated);
       case 'is-from-node':
         return matched(this.#machine.addresses.has(this.#packet.source) !== statement.isNot);
+      case 'is-for-node':
+        return matched(this.#isForNode() !== statement.isNot);
       case 'interface':
         return matched(covered(statement.pattern, this.#interface(statement.way)) !== statement.isNot);
       case 'goes-back':

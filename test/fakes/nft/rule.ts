@@ -12,6 +12,7 @@ export type Statement =
   | { readonly kind: 'masquerade' }
   | { readonly kind: 'is-translated' }
   | { readonly kind: 'is-from-node'; readonly isNot: boolean }
+  | { readonly kind: 'is-for-node'; readonly isNot: boolean }
   | { readonly kind: 'protocol'; readonly protocol: string }
   | { readonly kind: 'interface'; readonly way: 'in' | 'out'; readonly isNot: boolean; readonly pattern: string }
   | { readonly kind: 'range'; readonly key: readonly Part[]; readonly isNot: boolean; readonly range: Cidr }
@@ -54,6 +55,7 @@ const STATEMENTS: readonly (readonly [pattern: RegExp, reading: Reading])[] = [
   [/^masquerade fully-random/, () => ({ kind: 'masquerade' })],
   [/^ct status dnat/, () => ({ kind: 'is-translated' })],
   [/^fib saddr type (!= )?local/, ([, not]) => ({ kind: 'is-from-node', isNot: not !== undefined })],
+  [/^fib daddr type (!= )?local/, ([, not]) => ({ kind: 'is-for-node', isNot: not !== undefined })],
   // No interface.
   [/^iif (!= )?0/, ([, not]) => ({ kind: 'interface', way: 'in', isNot: not !== undefined, pattern: '' })],
   [/^fib daddr \. iif oif exists/, () => ({ kind: 'goes-back' })],

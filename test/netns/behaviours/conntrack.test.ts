@@ -160,22 +160,22 @@ const MANGLE =
   'add table inet mangle; add chain inet mangle output { type filter hook output priority 300; };' +
   'add rule inet mangle output tcp sport 8080 tcp flags & psh == psh counter tcp sequence set 1;';
 
-test('54 (beyond) a connect that began before the address of its LoadBalancer was served comes through', async () => {
-  const { lab } = file;
-  const web = file.service({ type: 'LoadBalancer', endpoints: ['b1'] });
-  const targets = web.loadBalancerTargets().filter(({ protocol }) => protocol === 'TCP');
-  const connects = Promise.all(targets.map((target) => lab.ask('a2', target, { patienceMs: 15_000 })));
-  await sleep(1500);
-  await lab.apply(web);
-  expect((await connects).flat().map((reply) => (reply.kind === 'answered' ? reply.by : reply.kind))).toEqual([
-    'b1',
-    'b1',
-  ]);
-});
-
 /** What kube-proxy leaves as it is. */
 describe.skipIf(chosenDriver() === 'kube-proxy')('beyond kube-proxy', () => {
   const other = useLab({ flags: ['--nodeport-addresses=10.90.0.0/24'] });
+
+  test('54 (beyond) a connect that began before the address of its LoadBalancer was served comes through', async () => {
+    const { lab } = file;
+    const web = file.service({ type: 'LoadBalancer', endpoints: ['b1'] });
+    const targets = web.loadBalancerTargets().filter(({ protocol }) => protocol === 'TCP');
+    const connects = Promise.all(targets.map((target) => lab.ask('a2', target, { patienceMs: 15_000 })));
+    await sleep(1500);
+    await lab.apply(web);
+    expect((await connects).flat().map((reply) => (reply.kind === 'answered' ? reply.by : reply.kind))).toEqual([
+      'b1',
+      'b1',
+    ]);
+  });
 
   test('44 (beyond) a UDP flow of a Service that was deleted while nobody looked ends', async () => {
     const { lab } = file;

@@ -146,8 +146,10 @@ function serviceRules(family: Family, node: NodePlan): readonly string[] {
     // Ports that a Service does not have (KEP-3866): refused here, or the packet would look for the address elsewhere.
     `${ip} daddr @${SETS.clusterIps} goto ${REFUSE}`,
     // Dropped before conntrack confirms the connection: it would keep it untranslated, and a client that tries again as it was until after
-    // its Service came.
-    ...(node.ownsClusterIpRanges ? clusterIpRanges(node, family).map((range) => `${ip} daddr ${range} drop`) : []),
+    // its Service came. Not what the node itself has bound.
+    ...(node.ownsClusterIpRanges
+      ? clusterIpRanges(node, family).map((range) => `${ip} daddr ${range} fib daddr type != local drop`)
+      : []),
   ];
 }
 
