@@ -97,7 +97,7 @@ describe('faults and changes under load', () => {
     await lab.write('late.yaml', ingress('late', 'late.test', { '/': 'steady' }));
     process.kill(engine, 'SIGCONT');
     await lab.until('ready', async () => (await lab.api('/readyz')).status === 200);
-    expect((await lab.get('http://late.test/')).status).toBe(200);
+    await lab.until('the change', async () => (await lab.get('http://late.test/')).status === 200);
     expect(await lab.metric('sluice_haproxy_reloads_total{reason="out-of-step"}')).toBe(1);
     expect(await lab.reloads()).toBe(1);
   });
