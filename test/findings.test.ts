@@ -72,6 +72,16 @@ function only(spec: string, metadata?: string): Case {
   return { files: { 'a.yaml': service() + ingress(spec, metadata) } };
 }
 
+/** Two Ingresses that want a host with TLS from a Secret each. */
+function twoCertificates(...pairs: readonly (typeof good)[]): Record<string, string> {
+  const objects = pairs.map((item, index) => {
+    const name = `tls-${String(index)}`;
+    const spec = `tls: [{ secretName: ${name}, hosts: [a.test] }], ${rules(`path: /${name}, ${WEB}`)}`;
+    return secret(pair(item), name) + ingress(spec, `name: ${name}`);
+  });
+  return { 'a.yaml': service() + objects.join('') };
+}
+
 const use = rules(`path: /, ${WEB}`);
 
 /** A node that programs its kernel, with ranges that are soon used up. */
@@ -157,22 +167,7 @@ const cases: Readonly<Record<FindingReason, Case>> = {
   CertificateExpired: { files: tls(pair(good)), nowMs: Date.UTC(2100, 0) },
   CertificateHostMismatch: { files: tls(pair(authority.issue('b.test', ['b.test']))) },
   CertificateCommonNameOnly: { files: tls(pair(authority.issue('a.test'))) },
-  CertificateConflict: {
-    files: {
-      'a.yaml':
-        service() +
-        ['one', 'two']
-          .map(
-            (name) =>
-              secret(pair(good), name) +
-              ingress(
-                `tls: [{ secretName: ${name}, hosts: [a.test] }], ${rules(`path: /${name}, ${WEB}`)}`,
-                `name: ${name}`,
-              ),
-          )
-          .join(''),
-    },
-  },
+  CertificateConflict: { files: twoCertificates(good, authority.issue('a.test', ['a.test'])) },
   CertificateTooWeak: {
     files: tls(pair(authority.issueFor('a.test', generateKeyPairSync('rsa', { modulusLength: 1024 }), ['a.test']))),
   },
@@ -280,6 +275,15 @@ describe('Findings', () => {
       expect(found[0]?.remedy).not.toBe('');
     },
   );
+
+  it('are none where two Ingresses have copies of one certificate', async () => {
+    const folder = mkdtempSync(join(root, 'case-'));
+    for (const [name, text] of Object.entries(twoCertificates(good, good))) writeFileSync(join(folder, name), text);
+    const store = new Store();
+    await readManifests(folder, store);
+    const plan = new Compiler(STANDALONE_SETTINGS).compile(store.snapshot, { nowMs: Date.now(), node: NO_NODE_FACTS });
+    expect(findingsOf(plan)).toEqual([]);
+  });
 
   it('have codes of their own, which fit the reason of an Event', () => {
     const codes = Object.values(FINDING_CODES).map(({ code }) => code);

@@ -181,7 +181,8 @@ export const FINDING_CODES = {
     severity: 'error',
     title:
       'tls.crt or tls.key of a Secret is not readable PEM; its hosts keep the one that it held before, or get the default one.',
-    remedy: 'Put the certificate chain in tls.crt and an unencrypted private key in tls.key, both as PEM.',
+    remedy:
+      'Put the certificate chain in tls.crt and an unencrypted private key in tls.key, both as PEM: under stringData as they are, or under data in base64.',
   },
   CertificateKeyMismatch: {
     code: 'SLU304',

@@ -13,6 +13,12 @@ export function certificateId(secretKey: string): CertificateId {
   return secretKey.replace('/', '_') as CertificateId;
 }
 
+/** Whether two Secrets, by `namespace/name`, hold one certificate. */
+export function isSameCertificate(a: string, b: string, { secrets }: Snapshot): boolean {
+  const [first, second] = [certificateIn(secrets.get(a)), certificateIn(secrets.get(b))];
+  return first !== undefined && first.fingerprint === second?.fingerprint;
+}
+
 /** What a claim gives a host, and what is wrong with it. */
 export interface ClaimedCertificate {
   /** `namespace/name` of the Secret whose certificate is served; undefined where there is none. */

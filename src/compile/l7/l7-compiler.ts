@@ -12,7 +12,7 @@ import type { CompileSettings } from '../settings.ts';
 import { BackendTable } from './backend-table.ts';
 import { backendId, portOf, protocolOf } from './backend.ts';
 import { CertificateTable } from './certificate-table.ts';
-import { certificateFor, certificateId, defaultCertificateFindings } from './certificate.ts';
+import { certificateFor, certificateId, defaultCertificateFindings, isSameCertificate } from './certificate.ts';
 import { hostPlan, wildcardAbove, type HostTls, type OwnedRule } from './host.ts';
 import type { L7Input } from './l7-input.ts';
 import { ValidityTable } from './validity.ts';
@@ -164,6 +164,8 @@ export class L7Compiler {
     for (const { claim, owner } of claims) {
       if (claim.secret === undefined) continue;
       if (winner !== undefined && winner.claimed !== claim.secret) {
+        // A copy in another namespace, as tools make them, is the same certificate.
+        if (isSameCertificate(winner.claimed, claim.secret, input.snapshot)) continue;
         const message = `${host} already has the certificate in Secret ${winner.claimed}, from ${nameOf(winner.owner)}`;
         findings.push(finding('CertificateConflict', owner, claim.field, message));
         continue;

@@ -84,6 +84,64 @@ describe('admitSecret', () => {
     expect(material).toMatchObject({ kind: 'broken', reason });
   });
 
+  const mistakes: readonly (readonly [string, object, string])[] = [
+    ['an encrypted key', { stringData: { 'tls.crt': pair.certificate, 'tls.key': encrypted() } }, 'is encrypted'],
+    [
+      'an encrypted key of an older kind',
+      {
+        stringData: {
+          'tls.crt': pair.certificate,
+          'tls.key':
+            '-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----',
+        },
+      },
+      'is encrypted',
+    ],
+    [
+      'PEM where base64 is wanted',
+      { data: { 'tls.crt': pair.certificate, 'tls.key': base64(pair.key) } },
+      'tls.crt stands under data as PEM, where values are in base64',
+    ],
+    [
+      'a key as PEM where base64 is wanted',
+      { data: { 'tls.crt': base64(pair.certificate), 'tls.key': pair.key } },
+      'tls.key stands under data as PEM',
+    ],
+    [
+      'no base64',
+      { data: { 'tls.crt': '<redacted>', 'tls.key': base64(pair.key) } },
+      'tls.crt stands under data and is not base64',
+    ],
+    [
+      'base64 where PEM is wanted',
+      { stringData: { 'tls.crt': base64(pair.certificate), 'tls.key': pair.key } },
+      'tls.crt stands under stringData in base64',
+    ],
+    [
+      'base64 of base64',
+      { data: { 'tls.crt': base64(pair.certificate), 'tls.key': base64(base64(pair.key)) } },
+      'tls.key is in base64 twice',
+    ],
+    [
+      'one in the place of the other',
+      { stringData: { 'tls.crt': pair.key, 'tls.key': pair.certificate } },
+      'the key stands in tls.crt',
+    ],
+  ];
+
+  it.each(mistakes)('names %s for what it is', (_, fields, message) => {
+    expect(admit(fields)).toMatchObject({
+      kind: 'broken',
+      reason: 'CertificateUnreadable',
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it('reads base64 that is broken into lines', () => {
+    const lines = base64(pair.certificate).replaceAll(/.{64}/g, '$&\n');
+    expect(admit({ data: { 'tls.crt': lines, 'tls.key': base64(pair.key) } }).kind).toBe('certificate');
+  });
+
   it('says that a key is too short for HAProxy to serve', () => {
     const { certificate, key } = authority.issueFor('weak.test', weak);
     expect(plain(certificate, key)).toMatchObject({

@@ -22,13 +22,17 @@ function admitTls(raw: Field): TlsMaterial {
     const absent = [chain === undefined ? ['tls.crt'] : [], key === undefined ? ['tls.key'] : []].flat();
     return broken('SecretNotTls', `there is no ${absent.join(' and no ')}`);
   }
+  const mistake = mistakeIn(raw, chain, key);
+  if (mistake !== undefined) return broken('CertificateUnreadable', mistake);
   const certificates = chain.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   const [leafPem] = certificates;
-  if (leafPem === undefined) return broken('CertificateUnreadable', 'tls.crt holds no PEM certificate');
+  if (leafPem === undefined) return broken('CertificateUnreadable', 'tls.crt holds no certificate in PEM');
   const parsedChain = parsed(() => certificates.map((pem) => new X509Certificate(pem)));
-  if (typeof parsedChain === 'string') return broken('CertificateUnreadable', `tls.crt: ${parsedChain}`);
+  if (typeof parsedChain === 'string')
+    return broken('CertificateUnreadable', `a certificate in tls.crt cannot be read: ${parsedChain}`);
   const privateKey = parsed(() => createPrivateKey(key));
-  if (typeof privateKey === 'string') return broken('CertificateUnreadable', `tls.key: ${privateKey}`);
+  if (typeof privateKey === 'string')
+    return broken('CertificateUnreadable', `tls.key holds no private key that can be read: ${privateKey}`);
   const [first] = parsedChain;
   if (first === undefined || !first.checkPrivateKey(privateKey)) {
     return broken('CertificateKeyMismatch', 'tls.key is not the key of the first certificate in tls.crt');
@@ -36,6 +40,33 @@ function admitTls(raw: Field): TlsMaterial {
   const weakness = weaknessOf(parsedChain, privateKey);
   if (weakness !== undefined) return broken('CertificateTooWeak', `tls.crt: ${weakness}`);
   return { kind: 'certificate', certificate: certificateOf(first, parsedChain, privateKey) };
+}
+
+/** What people get wrong so often that OpenSSL's own words would lead them astray. */
+function mistakeIn(raw: Field, chain: string, key: string): string | undefined {
+  for (const name of ['tls.crt', 'tls.key']) {
+    const encoding = encodingMistake(raw, name);
+    if (encoding !== undefined) return encoding;
+  }
+  if (/BEGIN [A-Z ]*PRIVATE KEY/.test(chain) && key.includes('BEGIN CERTIFICATE'))
+    return 'the key stands in tls.crt and the certificate in tls.key';
+  if (/BEGIN ENCRYPTED PRIVATE KEY|Proc-Type: 4,ENCRYPTED/.test(key))
+    return 'the key in tls.key is encrypted, and there is nobody to ask for its password';
+  return undefined;
+}
+
+/** How base64 begins of what PEM begins with. */
+const ENCODED_PEM = 'LS0tLS1CRUdJTi';
+
+/** Values under `data` are base64, those under `stringData` are not (core/v1 Secret). */
+function encodingMistake(raw: Field, name: string): string | undefined {
+  const plain = raw.at('stringData').at(name).text();
+  if (plain !== undefined)
+    return plain.trimStart().startsWith(ENCODED_PEM) ? `${name} stands under stringData in base64` : undefined;
+  const encoded = raw.at('data').at(name).text() ?? '';
+  if (encoded.includes('-----BEGIN')) return `${name} stands under data as PEM, where values are in base64`;
+  if (/[^A-Za-z0-9+/=\s]/.test(encoded)) return `${name} stands under data and is not base64`;
+  return dataOf(raw, name)?.trimStart().startsWith(ENCODED_PEM) === true ? `${name} is in base64 twice` : undefined;
 }
 
 /**
