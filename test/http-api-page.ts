@@ -47,7 +47,7 @@ const service: Readonly<Record<keyof ServiceRow, string>> = {
   nodePort: '0 where there is none',
   ready: 'endpoints that get new connections or requests',
   draining: 'endpoints that finish what they have',
-  http: 'how routes speak to it, `http` or `h2c`; empty where no route uses it',
+  http: 'how routes speak to it, `http`, `h2c` or `https`; empty where no route uses it',
   kernel: '`programmed`, `pending`, or `-` where this process does not program the kernel',
 };
 

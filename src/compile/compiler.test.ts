@@ -45,11 +45,11 @@ const service = fc
   .record({
     name: serviceNames,
     port: fc.constantFrom(80, 81),
-    h2c: fc.boolean(),
+    appProtocol: fc.constantFrom(undefined, 'kubernetes.io/h2c', 'https'),
     external: fc.boolean(),
     ip: fc.constantFrom('192.0.2.1', '192.0.2.2'),
   })
-  .map(({ name, port, h2c, external, ip }): Service => ({
+  .map(({ name, port, appProtocol, external, ip }): Service => ({
     meta: meta(name),
     type: external ? 'ExternalName' : 'ClusterIP',
     ports: [
@@ -58,7 +58,7 @@ const service = fc
         port,
         protocol: 'TCP',
         targetPort: undefined,
-        appProtocol: h2c ? 'kubernetes.io/h2c' : undefined,
+        appProtocol,
         nodePort: undefined,
       },
     ],

@@ -47,7 +47,7 @@ export const ANY_HOST = '*';
 
 declare const brand: unique symbol;
 
-/** Names a backend in every sink: `namespace_service_port`, with `_h2c` appended for cleartext HTTP/2. */
+/** Names a backend in every sink: `namespace_service_port`, with `_h2c` or `_https` appended where it is not spoken to in plain HTTP/1.1. */
 export type BackendId = string & { readonly [brand]: 'BackendId' };
 
 /** Names a certificate in every sink: `namespace_secret`. */
@@ -78,8 +78,8 @@ export type RouteAction =
   | { readonly kind: 'forward'; readonly backend: BackendId }
   | { readonly kind: 'refuse'; readonly status: 404 | 503; readonly reason: RefusalReason };
 
-/** How requests are spoken to a backend's servers. */
-export type BackendProtocol = 'http' | 'h2c';
+/** How requests are spoken to a backend's servers: HTTP/1.1, HTTP/2 without TLS, or HTTP/1.1 in TLS. */
+export type BackendProtocol = 'http' | 'h2c' | 'https';
 
 /** One Service port with the endpoints that take its traffic. */
 export interface BackendPlan {

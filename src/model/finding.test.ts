@@ -32,6 +32,11 @@ describe('finding', () => {
     }
   });
 
+  it('shows and cuts the field, in which names of users stand', () => {
+    expect(finding('FieldUnknown', ref, 'spec["a\n"]', '').field).toBe(String.raw`spec["a\u{a}"]`);
+    expect(finding('FieldUnknown', ref, `spec["${'\n'.repeat(70_000)}"]`, '').field.length).toBeLessThanOrEqual(200);
+  });
+
   it('has one order, whatever the order of finding', () => {
     const list = [
       finding('PathConflict', ref, 'b', '1'),

@@ -31,25 +31,30 @@ export function finding(
   remedy: string = FINDING_CODES[reason].remedy,
 ): Finding {
   const { code, severity } = FINDING_CODES[reason];
-  return { reason, code, severity, object, field, message: printable(message), remedy: printable(remedy) };
+  // The names of unknown fields and of annotations are the user's too.
+  const texts = { field: printable(field, MAX_FIELD), message: printable(message), remedy: printable(remedy) };
+  return { reason, code, severity, object, ...texts };
 }
 
 /** The API server takes no longer messages of Events than 1024 bytes; field and remedy go into the same one. */
 const MAX_MESSAGE = 500;
 
+/** Longer ones hold a name that somebody chose to be long. */
+const MAX_FIELD = 200;
+
 /** Messages quote what users wrote, and are read in terminals and logs: what cannot be seen is shown, not sent; much is cut. */
-function printable(text: string): string {
-  const shown = cut(text).replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, (character) => {
+function printable(text: string, most = MAX_MESSAGE): string {
+  const shown = cut(text, most).replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, (character) => {
     const point = character.codePointAt(0) ?? 0;
     return `\\u{${point.toString(16)}}`;
   });
-  return cut(shown);
+  return cut(shown, most);
 }
 
-function cut(text: string): string {
-  if (text.length <= MAX_MESSAGE) return text;
+function cut(text: string, most: number): string {
+  if (text.length <= most) return text;
   // Not in the middle of a character.
-  return `${text.slice(0, MAX_MESSAGE - 1).replace(/[\ud800-\udbff]$/, '')}…`;
+  return `${text.slice(0, most - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
 /** One order for Findings wherever they are shown: by object, then field, then code. */

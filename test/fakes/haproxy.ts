@@ -6,7 +6,8 @@ import { checkCommand, readCli, readCrtList, readMap, readRegexes, readSections 
 
 interface FakeServer {
   readonly address: string;
-  readonly isH2: boolean;
+  /** The words after the weight: how it is spoken to. */
+  readonly protocol: string;
   weight: string;
   isEnabled: boolean;
 }
@@ -38,7 +39,7 @@ export class FakeHaproxy {
     for (const { name, servers } of readSections(text('backends.cfg'))) {
       const known = servers.map((line): [string, FakeServer] => {
         const [server = '', address = '', , weight = '', ...rest] = line.split(' ').slice(0);
-        return [server, { address, weight, isEnabled: true, isH2: rest.includes('h2') }];
+        return [server, { address, weight, isEnabled: true, protocol: rest.join(' ') }];
       });
       if (this.backends.has(name)) throw new Error(`two backends are called ${name}`);
       this.backends.set(name, { servers: new Map(known), isPublished: true });
@@ -110,8 +111,8 @@ export class FakeHaproxy {
     const known = servers.get(server);
     if (verb === 'add') {
       if (known !== undefined) throw new Error(`server ${target} exists`);
-      const [address = '', , weight = ''] = args;
-      servers.set(server, { address, weight, isEnabled: false, isH2: args.includes('h2') });
+      const [address = '', , weight = '', ...rest] = args;
+      servers.set(server, { address, weight, isEnabled: false, protocol: rest.join(' ') });
       return 'New server registered.';
     }
     if (known === undefined) throw new Error(`no server ${target}`);

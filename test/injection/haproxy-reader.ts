@@ -65,12 +65,15 @@ const ROUTE_VALUE = /^[a-z0-9._-]+\|[SR-]*\|(?:[a-z0-9.-]+\/[a-z0-9.-]+)?\|[a-z-
 
 const TARGET = new RegExp(`${NAME.source.slice(0, -1)}/${SERVER.source.slice(1)}`);
 
+/** How servers are spoken to: `proto h2`, `ssl verify none`, or nothing. */
+const SPOKEN = [/^(?:proto|ssl)$/, /^(?:h2|verify)$/, /^none$/];
+
 /** The arguments of the only commands that we have any business sending. */
 const GRAMMAR: Readonly<Record<string, readonly RegExp[]>> = {
   'add backend': [NAME, /^from$/, /^sluice-backend$/],
   'publish backend': [NAME],
   'unpublish backend': [NAME],
-  'add server': [TARGET, ADDRESS, /^weight$/, /^[01]$/, /^proto$/, /^h2$/],
+  'add server': [TARGET, ADDRESS, /^weight$/, /^[01]$/, ...SPOKEN],
   'enable server': [TARGET],
   'disable server': [TARGET],
   'set server': [TARGET, /^weight$/, /^[01]$/],
@@ -88,8 +91,8 @@ const GRAMMAR: Readonly<Record<string, readonly RegExp[]>> = {
   'del ssl crt-list': [/^crt-list\.txt$/, CERTIFICATE],
 };
 
-/** How many arguments may be left out at the end. */
-const OPTIONAL: Readonly<Record<string, number>> = { 'add server': 2 };
+/** How many arguments may be left out at the end: "ssl verify none" is three, "proto h2" two. */
+const OPTIONAL: Readonly<Record<string, readonly number[]>> = { 'add server': [SPOKEN.length, SPOKEN.length - 2] };
 
 /** Checks one command against the grammar, its payload included. */
 export function checkCommand({ words, payload }: ReadCommand): void {
@@ -100,7 +103,8 @@ export function checkCommand({ words, payload }: ReadCommand): void {
   const grammar = GRAMMAR[key] ?? refuse('a command that is not ours', words.join(' '));
   const args = words.slice(length);
   const missing = grammar.length - args.length;
-  if (missing !== 0 && missing !== OPTIONAL[key]) refuse('another number of arguments', words.join(' '));
+  if (missing !== 0 && OPTIONAL[key]?.includes(missing) !== true)
+    refuse('another number of arguments', words.join(' '));
   args.forEach((arg, index) => grammar[index]?.test(arg) === true || refuse(`argument of ${key}`, arg));
   switch (key) {
     case 'add map':
@@ -233,11 +237,7 @@ export function readSections(text: string): readonly ReadSection[] {
       checkArgs(line, words, [/^backend$/, NAME, /^from$/, /^sluice-backend$/]);
       sections.push({ name: words[1] ?? '', servers: [] });
     } else {
-      checkArgs(
-        line,
-        words,
-        [/^server$/, SERVER, ADDRESS, /^weight$/, /^[01]$/, /^proto$/, /^h2$/].slice(0, words.length),
-      );
+      checkArgs(line, words, [/^server$/, SERVER, ADDRESS, /^weight$/, /^[01]$/, ...SPOKEN].slice(0, words.length));
       if (!line.startsWith('    server ') || words.length < 5 || words.length === 6) refuse('not a server', line);
       (sections.at(-1) ?? refuse('a server outside of a backend', line)).servers.push(words.slice(1).join(' '));
     }

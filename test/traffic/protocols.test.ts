@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { createServer as createHttp2Server, connect as connectHttp2, type Http2Server } from 'node:http2';
 import { request } from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeCertificate } from './certificate.ts';
 import { Backend, freePort, Lab } from './lab.ts';
@@ -12,6 +14,7 @@ const manyRanges = Array.from({ length: 120 }, (_, n) => `198.51.${String(n)}.0/
 describe('protocols and proxies in front', () => {
   let backend: Backend;
   let h2c: Http2Server;
+  let secure: HttpsServer;
   let lab: Lab;
 
   beforeAll(async () => {
@@ -23,8 +26,17 @@ describe('protocols and proxies in front', () => {
     const port = await freePort();
     h2c.listen(port, '127.0.0.1');
     await once(h2c, 'listening');
+    const { certificate, key } = makeCertificate('backend', []);
+    secure = createHttpsServer({ cert: certificate, key }, (incoming, outgoing) => {
+      outgoing.end(`${incoming.headers['x-forwarded-proto'] as string} over TLS`);
+    });
+    const securePort = await freePort();
+    secure.listen(securePort, '127.0.0.1');
+    await once(secure, 'listening');
     lab = await Lab.create(
       {
+        'https.yaml':
+          service('secure', [securePort], ', appProtocol: https') + ingress('secure', 'secure.test', { '/': 'secure' }),
         'web.yaml':
           service('web', [backend.port]) +
           tlsSecret('tls', makeCertificate('tls.test', ['tls.test'])) +
@@ -51,6 +63,29 @@ spec:
     await lab.stop();
     await backend.stop();
     h2c.close();
+    secure.closeAllConnections();
+    secure.close();
+  });
+
+  it('speaks TLS to a Service that says https, whatever its certificate, at run time and from a checkpoint', async () => {
+    const answer = async (): Promise<unknown> => {
+      const { status, body } = await lab.get('http://secure.test/');
+      return [status, body];
+    };
+    expect(await answer()).toEqual([200, 'http over TLS']);
+    const { port } = secure.address() as AddressInfo;
+    await lab.write(
+      'later.yaml',
+      service('later', [port], ', appProtocol: kubernetes.io/wss') + ingress('later', 'later.test', { '/': 'later' }),
+    );
+    await lab.until('the later one', async () => (await lab.get('http://later.test/')).status === 200);
+    expect(await lab.reloads()).toBe(0);
+    // A change of the protocol is a change of the backend.
+    await lab.write(
+      'https.yaml',
+      service('secure', [backend.port]) + ingress('secure', 'secure.test', { '/': 'secure' }),
+    );
+    await lab.until('plain HTTP', async () => (await lab.get('http://secure.test/')).body.includes('"web"'));
   });
 
   it('speaks HTTP/2 without TLS to an h2c Service', async () => {

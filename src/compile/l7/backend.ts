@@ -3,8 +3,18 @@ import type { EndpointSlice, Service, ServicePort } from '../../model/service.ts
 import { endpointsOf } from '../endpoints.ts';
 import type { BackendId, BackendPlan, BackendProtocol, ServerPlan } from '../plan.ts';
 
-/** `appProtocol` values that mean HTTP/2 without TLS (KEP-3726; `grpc` is what gRPC users write). */
-const H2C_PROTOCOLS: ReadonlySet<string> = new Set(['kubernetes.io/h2c', 'grpc', 'h2c']);
+/**
+ * Values of `appProtocol` that do not mean plain HTTP/1.1 (KEP-3726, and the service names of IANA): HTTP/2 without TLS, for which gRPC
+ * users write `grpc`; and HTTP in TLS, of which WebSockets are a part.
+ */
+const PROTOCOLS: Readonly<Record<string, BackendProtocol>> = {
+  'kubernetes.io/h2c': 'h2c',
+  h2c: 'h2c',
+  grpc: 'h2c',
+  https: 'https',
+  'kubernetes.io/wss': 'https',
+  wss: 'https',
+};
 
 /** The port of a Service that a route names by its number: what it forwards speaks TCP. */
 export function portOf(service: Service | undefined, number: number): ServicePort | undefined {
@@ -13,7 +23,8 @@ export function portOf(service: Service | undefined, number: number): ServicePor
 
 /** How the servers behind a Service port are spoken to. */
 export function protocolOf(port: ServicePort | undefined): BackendProtocol {
-  return port?.appProtocol !== undefined && H2C_PROTOCOLS.has(port.appProtocol) ? 'h2c' : 'http';
+  const appProtocol = port?.appProtocol ?? '';
+  return Object.hasOwn(PROTOCOLS, appProtocol) ? (PROTOCOLS[appProtocol] ?? 'http') : 'http';
 }
 
 /**
@@ -21,7 +32,7 @@ export function protocolOf(port: ServicePort | undefined): BackendProtocol {
  * never run into each other. The protocol is part of it because an engine cannot change it on a live server.
  */
 export function backendId(namespace: string, service: string, port: number, protocol: BackendProtocol): BackendId {
-  const suffix = protocol === 'h2c' ? '_h2c' : '';
+  const suffix = protocol === 'http' ? '' : `_${protocol}`;
   // The brand is given here, where the parts are known to be names of admitted objects and a number.
   return [namespace, service, `${String(port)}${suffix}`].join('_') as BackendId;
 }

@@ -61,7 +61,7 @@ function renderServers(
   draft: Draft,
 ): void {
   const known = new Map(before.map((server) => [serverName(server), server]));
-  const isH2 = after.protocol === 'h2c';
+  const { protocol } = after;
   for (const server of after.servers) {
     const name = serverName(server);
     const target = `${backend}/${name}`;
@@ -70,7 +70,7 @@ function renderServers(
     known.delete(name);
     if (old === undefined && !leftovers.servers.has(target)) {
       const address = serverAddress(server);
-      draft.comes.push({ kind: 'add-server', target, address, weight, isH2 }, { kind: 'enable-server', target });
+      draft.comes.push({ kind: 'add-server', target, address, weight, protocol }, { kind: 'enable-server', target });
     } else if (old === undefined) {
       draft.comes.push({ kind: 'weigh-server', target, weight }, { kind: 'enable-server', target });
     } else if (old.state !== server.state) {

@@ -1,7 +1,7 @@
 import type { BackendPlan, L7Plan } from '../../compile/plan.ts';
 import { weightOf } from './backends.ts';
 import { crtListLine, defaultCertificatePem, partsOf, pemLines } from './certificates.ts';
-import { backendName, serverAddress, serverName } from './encode.ts';
+import { backendName, SERVER_WORDS, serverAddress, serverName } from './encode.ts';
 import { hostEntries, regexLines } from './routes.ts';
 import { FILES } from './files.ts';
 import { BACKEND_CLASS } from './skeleton.ts';
@@ -33,7 +33,7 @@ function* backendPieces(plan: L7Plan): Iterable<string> {
 }
 
 function backendSection(backend: BackendPlan): string {
-  const protocol = backend.protocol === 'h2c' ? ' proto h2' : '';
+  const protocol = SERVER_WORDS[backend.protocol];
   const servers = backend.servers.map(
     (server) => `    server ${serverName(server)} ${serverAddress(server)} weight ${weightOf(server)}${protocol}\n`,
   );

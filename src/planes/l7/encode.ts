@@ -3,7 +3,14 @@ import { invariant } from '../../lib/invariant.ts';
 import { isIpv6Address, type Hostname } from '../../model/grammar.ts';
 import type { PathMatch } from '../../model/http/match.ts';
 import { pathRegexOf, type PathRegex } from '../../model/path-regex.ts';
-import { ANY_HOST, type BackendId, type CertificateId, type RoutePlan, type ServerPlan } from '../../compile/plan.ts';
+import {
+  ANY_HOST,
+  type BackendId,
+  type BackendProtocol,
+  type CertificateId,
+  type RoutePlan,
+  type ServerPlan,
+} from '../../compile/plan.ts';
 import { FILTER_FLAG } from './filters.ts';
 
 /**
@@ -42,6 +49,16 @@ export function backendName(id: BackendId): string {
 export function serverName(server: ServerPlan): string {
   return checked(WORD, `${server.address}:${String(server.port)}`, 'server name');
 }
+
+/**
+ * The words of a `server` line and of `add server` by which its servers are spoken to. What stands behind a Service is known by its address
+ * alone, so that there is no name that a certificate could be held to: TLS keeps others from reading along, and proves nothing, as with other controllers by default.
+ */
+export const SERVER_WORDS: Readonly<Record<BackendProtocol, string>> = {
+  http: '',
+  h2c: ' proto h2',
+  https: ' ssl verify none',
+};
 
 /** A server's address in `server` lines and `add server`. */
 export function serverAddress(server: ServerPlan): string {

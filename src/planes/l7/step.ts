@@ -1,4 +1,5 @@
-import { keyArgument } from './encode.ts';
+import type { BackendProtocol } from '../../compile/plan.ts';
+import { keyArgument, SERVER_WORDS } from './encode.ts';
 import { FILES } from './files.ts';
 import { BACKEND_CLASS } from './skeleton.ts';
 
@@ -14,7 +15,7 @@ export type Step =
       readonly target: string;
       readonly address: string;
       readonly weight: string;
-      readonly isH2: boolean;
+      readonly protocol: BackendProtocol;
     }
   | { readonly kind: 'enable-server' | 'disable-server' | 'delete-server'; readonly target: string }
   | { readonly kind: 'weigh-server'; readonly target: string; readonly weight: string }
@@ -52,7 +53,7 @@ export function printStep(step: Step, mapVersion: string): string {
     case 'delete-backend':
       return `del backend ${step.name}`;
     case 'add-server':
-      return `add server ${step.target} ${step.address} weight ${step.weight}${step.isH2 ? ' proto h2' : ''}`;
+      return `add server ${step.target} ${step.address} weight ${step.weight}${SERVER_WORDS[step.protocol]}`;
     case 'enable-server':
       return `enable server ${step.target}`;
     case 'disable-server':
