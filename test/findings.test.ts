@@ -276,11 +276,11 @@ describe('Findings', () => {
     },
   );
 
-  it('are none where two Ingresses have copies of one certificate', async () => {
+  it('are none where two Ingresses have copies of one certificate', () => {
     const folder = mkdtempSync(join(root, 'case-'));
     for (const [name, text] of Object.entries(twoCertificates(good, good))) writeFileSync(join(folder, name), text);
     const store = new Store();
-    await readManifests(folder, store);
+    readManifests(folder, store);
     const plan = new Compiler(STANDALONE_SETTINGS).compile(store.snapshot, { nowMs: Date.now(), node: NO_NODE_FACTS });
     expect(findingsOf(plan)).toEqual([]);
   });

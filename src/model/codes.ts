@@ -18,7 +18,7 @@ export const FINDING_CODES = {
     code: 'SLU101',
     severity: 'error',
     title: 'A file or folder among the manifests cannot be read, or holds something else than manifests.',
-    remedy: 'Mend the file. The objects that it held before keep being served until then.',
+    remedy: 'Correct the file. The objects that it held before keep being served until then.',
   },
   ObjectMalformed: {
     code: 'SLU102',
@@ -53,37 +53,37 @@ export const FINDING_CODES = {
   HostInvalid: {
     code: 'SLU201',
     severity: 'error',
-    title: 'A host is not a DNS name, optionally with a leading "*." label.',
+    title: 'A host is not a DNS name, with or without "*." in front; its rule or TLS entry is left out.',
     remedy: 'Write a DNS name such as shop.example.com or *.example.com, without scheme, port or path.',
   },
   PathInvalid: {
     code: 'SLU202',
     severity: 'error',
-    title: 'A path is not absolute or has characters that cannot stand in a URL path.',
+    title: 'A path is not absolute or has characters that cannot stand in a URL path; it is left out.',
     remedy: 'Start the path with "/" and percent-encode what RFC 3986 does not allow in a path.',
   },
   PathTypeUnknown: {
     code: 'SLU203',
     severity: 'error',
-    title: 'pathType is none of Exact, Prefix, ImplementationSpecific.',
+    title: 'pathType is none of Exact, Prefix, ImplementationSpecific; the path is left out.',
     remedy: 'Set pathType to Prefix unless the path must match as a whole.',
   },
   RegexInvalid: {
     code: 'SLU204',
     severity: 'error',
-    title: 'A regular expression does not compile or is too long.',
-    remedy: 'Mend the expression; it is PCRE, anchored at the start of the path, at most 512 characters.',
+    title: 'A regular expression does not compile or is too long; its path is left out.',
+    remedy: 'Correct the expression: PCRE, anchored at the start of the path, at most 512 characters.',
   },
   BackendResourceUnsupported: {
     code: 'SLU205',
     severity: 'error',
-    title: 'A backend names a resource other than a Service.',
+    title: 'A backend names a resource other than a Service; its path answers 503.',
     remedy: 'Name a Service instead of a resource.',
   },
   BackendMissing: {
     code: 'SLU206',
     severity: 'error',
-    title: 'A path has no backend.',
+    title: 'A path has no backend that can be used; it answers 503.',
     remedy: 'Add backend.service.name and backend.service.port.',
   },
   ServiceNotFound: {
@@ -173,14 +173,14 @@ export const FINDING_CODES = {
     code: 'SLU302',
     severity: 'error',
     title:
-      'A Secret used for TLS lacks tls.crt or tls.key; its hosts keep the one that it held before, or get the default one.',
+      'A Secret used for TLS lacks tls.crt or tls.key; its hosts keep the certificate that it held before, or get the default one.',
     remedy: 'Create it with "kubectl create secret tls NAME --cert FILE --key FILE".',
   },
   CertificateUnreadable: {
     code: 'SLU303',
     severity: 'error',
     title:
-      'tls.crt or tls.key of a Secret is not readable PEM; its hosts keep the one that it held before, or get the default one.',
+      'tls.crt or tls.key of a Secret is not readable PEM; its hosts keep the certificate that it held before, or get the default one.',
     remedy:
       'Put the certificate chain in tls.crt and an unencrypted private key in tls.key, both as PEM: under stringData as they are, or under data in base64.',
   },
@@ -188,7 +188,7 @@ export const FINDING_CODES = {
     code: 'SLU304',
     severity: 'error',
     title:
-      'The private key does not belong to the certificate; its hosts keep the one that it held before, or get the default one.',
+      'The private key does not belong to the certificate; its hosts keep the certificate that it held before, or get the default one.',
     remedy: 'Put the leaf certificate first in tls.crt and its own key in tls.key.',
   },
   CertificateExpired: {
@@ -219,7 +219,7 @@ export const FINDING_CODES = {
     code: 'SLU309',
     severity: 'error',
     title:
-      'A certificate has a key that is too short to be served; its hosts keep the one that it held before, or get the default one.',
+      'A certificate has a key that is too short to be served; its hosts keep the certificate that it held before, or get the default one.',
     remedy: 'Issue it with an ECDSA P-256 key, or an RSA key of 2048 bits or more.',
   },
   SecretUnreadable: {
@@ -227,7 +227,7 @@ export const FINDING_CODES = {
     severity: 'error',
     title:
       'A Secret used for TLS cannot be read from the API server; its hosts keep the certificate that they had, or get the default one.',
-    remedy: 'Mend what the API server says. It is read again by itself.',
+    remedy: 'Solve what the API server reports. The Secret is then read by itself.',
   },
   ServicePortUnusable: {
     code: 'SLU401',
@@ -251,7 +251,7 @@ export const FINDING_CODES = {
   PortInvalid: {
     code: 'SLU404',
     severity: 'error',
-    title: 'A port cannot be used, or told from the others of its Service.',
+    title: 'A port is missing or not valid, or has the number or the name of another port of its Service.',
     remedy: 'Write a port number from 1 to 65535; give each of several ports a name of its own.',
   },
   VirtualAddressConflict: {

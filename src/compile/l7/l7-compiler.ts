@@ -122,7 +122,7 @@ export class L7Compiler {
     });
     const isEmpty = all.length === 0;
     this.#hosts = isEmpty && tls.certificate === undefined ? this.#hosts.delete(host) : this.#hosts.set(host, plan);
-    // Conflicts among routes of the host above are told there.
+    // Conflicts among routes of the host above are reported there.
     findings.set(`${HOST_PREFIX}${host}`, [...(isTlsOnly ? [] : conflicts), ...tls.findings]);
     this.#backends.use(
       host,

@@ -6,7 +6,7 @@ import { pathRegexOf } from '../../model/path-regex.ts';
 import { shown, type Field } from './field.ts';
 import { oddCharacterIn } from './odd-characters.ts';
 
-/** One path of a rule, or none where it cannot be told which requests it is for. */
+/** One path of a rule, or none where it is not known which requests it is for. */
 export function admitPath(path: Field, isRegex: boolean): readonly IngressPath[] {
   const match = admitMatch(path, isRegex);
   if (match === undefined) return [];
@@ -18,7 +18,7 @@ export function admitPath(path: Field, isRegex: boolean): readonly IngressPath[]
 function admitMatch(path: Field, isRegex: boolean): PathMatch | undefined {
   const [pathField, typeField] = [path.at('path'), path.at('pathType')];
   const [given, givenType] = [pathField.text(), typeField.text()];
-  // Of the wrong type, and told so: "every path" is not what was meant.
+  // Of the wrong type, and reported as such: "every path" is not what was meant.
   if (given === undefined && !pathField.isAbsent) return undefined;
   if (givenType === undefined && !typeField.isAbsent) return undefined;
   if (given === undefined && path.unknownNames.length > 0) {

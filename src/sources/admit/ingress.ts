@@ -80,7 +80,7 @@ function admitRule(rule: Field, isRegex: boolean): readonly IngressRule[] {
     .at('http')
     .at('paths')
     .flatMap((path) => admitPath(path, isRegex));
-  // Of the wrong type, and told so: "every host" is not what was meant.
+  // Of the wrong type, and reported as such: "every host" is not what was meant.
   if (!rule.isObject || (text === undefined && !field.isAbsent)) return [];
   if (text === undefined && rule.unknownNames.length > 0) {
     const message = `there is no host, but ${rule.unknownNames.map(shown).join(', ')}: the rule is left out, rather than served for every host`;

@@ -9,7 +9,7 @@ import type { Field } from './field.ts';
 
 /**
  * Admits a Secret for TLS, of any type that has `tls.crt` and `tls.key`. What is wrong with it is
- * told on the Ingress that uses it, not here: an unused Secret harms nobody.
+ * reported of the Ingress that uses it, not here: an unused Secret harms nobody.
  */
 export function admitSecret(raw: Field, meta: ObjectMeta): Change {
   return { table: 'secrets', key: keyOf(meta), value: { meta, tls: admitTls(raw) } };

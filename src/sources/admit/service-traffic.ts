@@ -132,7 +132,8 @@ function admitPolicy(field: Field): TrafficPolicy {
 function admitAffinity(spec: Field): number | undefined {
   const affinity = spec.at('sessionAffinity').text() ?? 'None';
   if (affinity !== 'ClientIP') {
-    if (affinity !== 'None') spec.at('sessionAffinity').add('ObjectMalformed', `${shown(affinity)} is no affinity`);
+    if (affinity !== 'None')
+      spec.at('sessionAffinity').add('ObjectMalformed', `${shown(affinity)} is not a sessionAffinity`);
     return undefined;
   }
   const field = spec.at('sessionAffinityConfig').at('clientIP').at('timeoutSeconds');
@@ -147,7 +148,7 @@ function admitDistribution(field: Field): ServiceTraffic['distribution'] {
   // PreferClose is the older name of PreferSameZone (KEP-3015).
   if (text === 'PreferClose' || text === 'PreferSameZone') return 'PreferSameZone';
   if (text === 'PreferSameNode') return 'PreferSameNode';
-  if (text !== undefined && text !== '') field.add('ObjectMalformed', `${shown(text)} is no trafficDistribution`);
+  if (text !== undefined && text !== '') field.add('ObjectMalformed', `${shown(text)} is not a trafficDistribution`);
   return undefined;
 }
 

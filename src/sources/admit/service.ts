@@ -33,11 +33,11 @@ function admitType(field: Field): Service['type'] {
   return 'ClusterIP';
 }
 
-/** Those that can be told apart; an API server refuses the whole Service for the others (ValidateService). */
+/** Those that can be distinguished; an API server refuses the whole Service for the others (ValidateService). */
 function admitPorts(spec: Field): readonly ServicePort[] {
   const field = spec.at('ports');
   if (field.isEmpty && spec.at('clusterIP').text() !== 'None')
-    field.add('PortInvalid', 'there are none: only a headless Service can do without');
+    field.add('PortInvalid', 'there are no ports, which only a headless Service can do without');
   const fields = field.items();
   const numbers = new Set<string>();
   const names = new Set<string>();
@@ -48,10 +48,11 @@ function admitPorts(spec: Field): readonly ServicePort[] {
       const isNewName = !names.has(name);
       numbers.add(number);
       names.add(name);
-      if (!isNewNumber) item.add('PortInvalid', `${number} is there already; this one is left out`);
+      if (!isNewNumber) item.add('PortInvalid', `another port is ${number} already; this one is left out`);
       else if (name === '' && fields.length > 1)
-        item.at('name').add('PortInvalid', `there is none, and the Service has ${String(fields.length)} ports`);
-      else if (!isNewName) item.at('name').add('PortInvalid', `${shown(name)} is there already; this port is left out`);
+        item.at('name').add('PortInvalid', `there is no name, and the Service has ${String(fields.length)} ports`);
+      else if (!isNewName)
+        item.at('name').add('PortInvalid', `another port is named ${shown(name)} already; this one is left out`);
       return isNewNumber && isNewName;
     }),
   );
