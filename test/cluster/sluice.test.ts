@@ -200,17 +200,19 @@ spec: { type: ExternalName, externalName: localhost, ports: [{ port: 80, targetP
     await lab.until('404', async () => (await statusOf('http://after.test/')) === 404);
   });
 
-  it('serves the rest and names the verb when RBAC forbids a kind', async () => {
-    const rule = '[{"op":"replace","path":"/rules/0/verbs","value":["get"]}]';
+  it('serves the rest and names the verb when RBAC forbids what Roles cannot grant', async () => {
+    const rule = '[{"op":"replace","path":"/rules/3/resources","value":["ingresses"]}]';
     await lab.signal('SIGTERM');
     await cluster.kubectl(['patch', 'clusterrole', 'sluice', '--type=json', '-p', rule]);
     await lab.start();
     await lab.until('the finding', async () => {
       const { body } = await lab.api('/api/v1/findings');
-      return body.includes('SLU501') && body.includes('list') && body.includes('services');
+      return body.includes('SLU501') && body.includes('list') && body.includes('ingressclasses');
     });
+    expect(await statusOf('http://web.test/')).toBe(200);
     await cluster.kubectl(['apply', '-f', DEPLOY]);
-    await lab.until('service as before', async () => (await statusOf('http://web.test/')) === 200);
+    const findings = async (): Promise<string> => (await lab.api('/api/v1/findings')).body;
+    await lab.until('it is granted', async () => !(await findings()).includes('SLU501'), 60_000);
   });
 
   it('agrees on one leader among two replicas, and the other takes over', async () => {
