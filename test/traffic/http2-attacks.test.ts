@@ -23,7 +23,7 @@ const MAX_STREAMS = 100;
 const CONNECTIONS = 20;
 
 /** How much larger HAProxy may become for each connection of an attack, in megabytes; docs/reference/http2-limits.md has it. */
-const MEGABYTES_PER_CONNECTION = 4;
+const MEGABYTES_PER_CONNECTION = 10;
 
 const NO_WINDOW = setting(INITIAL_WINDOW_SIZE, 0);
 const END = FLAG.endHeaders | FLAG.endStream;

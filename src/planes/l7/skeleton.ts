@@ -59,7 +59,7 @@ ${settings.threads === undefined ? '' : `    nbthread ${String(settings.threads)
     # Requests reset before they were begun, windows made smaller, frames out of place: a client that means no harm has a few of
     # them, an attack a thousand in a moment. At three quarters the client is asked to connect anew.
     tune.h2.fe.glitches-threshold 1000
-    # Each holds up to 25 KB while its answer is not taken, so this is what a connection may cost.
+    # Each holds up to 70 KB while its answer is not taken, so this is what a connection may cost.
     tune.h2.fe.max-concurrent-streams 100
     # 16 KiB hold 1,200 resets, each of which ends a stream: the rest of a burst waits behind the work of other connections.
     tune.h2.fe.max-rst-at-once 10
