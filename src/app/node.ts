@@ -16,7 +16,6 @@ import { LocalhostNodePorts } from '../planes/l4/localhost-node-ports.ts';
 import { NftMonitor } from '../planes/l4/kernel/nft-monitor.ts';
 import { Nft } from '../planes/l4/kernel/nft.ts';
 import { L4Plane } from '../planes/l4/plane.ts';
-import { ANCHORS } from '../planes/l4/rules/ruleset.ts';
 import { Runner } from '../planes/runner.ts';
 import { NodeHealth } from './node-health.ts';
 import { NodeLock } from './node-possible.ts';
@@ -94,7 +93,7 @@ export class NodeRole implements Role {
     this.#monitor = new NftMonitor({
       nft,
       logger,
-      anchors: ANCHORS,
+      anchors: () => this.#plane.anchors,
       generation: () => this.#plane.generation,
       elements: () => this.#plane.elements,
       onForeign: (reason) => {

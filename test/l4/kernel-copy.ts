@@ -41,7 +41,7 @@ export class KernelCopy {
     const commands = transaction.commands.map(printCommand);
     this.nft.apply(commands);
     const isChange = before !== undefined && change !== undefined;
-    this.#state = isChange ? changedState(before, plan, transaction) : replacedState(plan, transaction, 1);
+    this.#state = isChange ? changedState(before, plan, transaction) : replacedState(plan, transaction, 1, 'sluice');
     const stale = before === undefined ? this.#allStale(plan) : this.#stale(before.plan, plan);
     this.nft.apply(stale);
     if (before === undefined) this.#state = withStrays(this.#state, this.#strays(plan));

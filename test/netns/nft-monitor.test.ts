@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Logger } from '../../src/lib/logger.ts';
-import { NftMonitor, type Anchor } from '../../src/planes/l4/kernel/nft-monitor.ts';
+import { NftMonitor } from '../../src/planes/l4/kernel/nft-monitor.ts';
 import { Nft } from '../../src/planes/l4/kernel/nft.ts';
 import { printCommands } from '../../src/planes/l4/rules/command.ts';
-import { ANCHORS } from '../../src/planes/l4/rules/ruleset.ts';
+import { anchorsIn, type Anchor } from '../../src/planes/l4/rules/anchors.ts';
 import { renderAll } from '../../src/planes/l4/rules/transaction.ts';
 import { kernelPlanOf } from '../golden/kernel-plan.ts';
 import { NFT_PROGRAMS } from './nft-programs.ts';
@@ -86,7 +86,7 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
     const monitor = new NftMonitor({
       nft,
       logger,
-      anchors: looked,
+      anchors: () => looked,
       generation: () => generation,
       elements: () => elements,
       onForeign: (reason) => reasons.push(reason),
@@ -268,7 +268,7 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
       const replace = (): Promise<void> => nft.apply(printCommands(renderAll(plan, 'keep').commands));
       await replace();
       elements = 20_001;
-      start(ANCHORS);
+      start(anchorsIn());
       await until(() => expect(notes).not.toEqual([]));
       // What we make anew ourselves is no copy.
       generation = undefined;

@@ -17,11 +17,18 @@ useOwnNamespace();
 /** What the kernel has, without the maps of clients, which stay a while after nobody looks into them. */
 function look(): unknown {
   const sets = listedSets(run('nft', ['-j', 'list', 'ruleset']));
-  return Object.fromEntries(Object.entries(sets).filter(([name]) => !name.includes(' clients-')));
+  const kept = Object.entries(sets).filter(([name]) => !name.includes(' clients-'));
+  // Whichever of the two tables packets enter.
+  return Object.fromEntries(kept.map(([name, elements]) => [name.replace(' sluice-spare ', ' sluice '), elements]));
 }
 
-for (const { name, path } of NFT_PROGRAMS) {
-  describePlane<L4Plan>(`L4Plane on ${name}`, {
+const WAYS = NFT_PROGRAMS.flatMap(({ name, path }) => [
+  { name: `L4Plane on ${name}`, path, leastInPieces: Infinity },
+  { name: `L4Plane in pieces on ${name}`, path, leastInPieces: 0 },
+]);
+
+for (const { name, path, leastInPieces } of WAYS) {
+  describePlane<L4Plan>(name, {
     ...L4_SUITE,
     timeoutMs: 60_000,
     makeWorld: async () => {
@@ -34,6 +41,7 @@ for (const { name, path } of NFT_PROGRAMS) {
         nft,
         conntrack: new Conntrack(folder),
         logger: silentLogger,
+        leastInPieces,
         onProgrammed: () => Promise.resolve(),
         onRefused: ({ name: service }, message) => {
           throw new Error(`the kernel refused ${service}: ${message}`);

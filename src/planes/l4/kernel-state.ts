@@ -1,10 +1,13 @@
 import type { L4Plan } from '../../compile/l4/l4-plan.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
+import type { MainTable } from './rules/names.ts';
 import type { Transaction } from './rules/transaction.ts';
 
 /** What the kernel has of ours. Never changed, but replaced as a whole; while that is not known, there is none. */
 export interface KernelState {
   readonly plan: L4Plan;
+  /** The table that packets enter. */
+  readonly table: MainTable;
   /** Chains, sets and maps beyond the fixed ones, and how many elements need each: `chain ip sluice cluster-3`. */
   readonly objects: PersistentMap<number>;
   /** Those that nothing needs, of an earlier run too. */
@@ -15,10 +18,15 @@ export interface KernelState {
 }
 
 /** After one transaction that put our tables in place of whatever there was. */
-export function replacedState(plan: L4Plan, transaction: Transaction, generation: number): KernelState {
+export function replacedState(
+  plan: L4Plan,
+  transaction: Transaction,
+  generation: number,
+  table: MainTable,
+): KernelState {
   const objects = PersistentMap.empty<number>();
   const unneeded = PersistentMap.empty<true>();
-  return changedState({ plan, objects, unneeded, elements: 0, generation }, plan, transaction);
+  return changedState({ plan, table, objects, unneeded, elements: 0, generation }, plan, transaction);
 }
 
 /** After a transaction that brought the rules to `plan`. */

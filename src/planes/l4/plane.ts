@@ -14,6 +14,8 @@ import { ClientMemory } from './memory/client-memory.ts';
 import { FlowKeeper } from './memory/flow-keeper.ts';
 import { transitionsOf } from './memory/transition.ts';
 import { Programming, type Programmed } from './programming.ts';
+import { printCommands, type ObjectId } from './rules/command.ts';
+import { anchorsIn, type Anchor } from './rules/anchors.ts';
 import { RefusedServices } from './refused-services.ts';
 
 export interface L4PlaneOptions {
@@ -28,6 +30,8 @@ export interface L4PlaneOptions {
   readonly onHealthCheckTaken?: (service: ServicePlan, message: string) => void;
   /** When a Service that was refused is tried again without a new plan; after one to eight minutes unless told. */
   readonly retryBounds?: BackoffBounds;
+  /** From how many elements on a replacement is made in pieces, unless as {@link Programming} has it. */
+  readonly leastInPieces?: number;
 }
 
 const RETRY_BOUNDS: BackoffBounds = { minMs: 60_000, maxMs: 480_000 };
@@ -61,7 +65,7 @@ export class L4Plane implements Plane<L4Plan> {
   constructor(options: L4PlaneOptions) {
     this.#options = options;
     this.#logger = options.logger.with({ plane: 'l4' });
-    this.#programming = new Programming(options.nft, this.#logger);
+    this.#programming = new Programming(options.nft, this.#logger, options.leastInPieces);
     this.#clients = new ClientMemory(options.nft, this.#logger);
     this.#flows = new FlowKeeper(options.conntrack, this.#logger);
     this.#healthChecks = new HealthChecks({
@@ -90,7 +94,12 @@ export class L4Plane implements Plane<L4Plan> {
 
   /** The how-manieth time our tables were made as a whole; undefined while nobody knows whether they are there. */
   get generation(): number | undefined {
-    return this.#state?.generation;
+    return this.#programming.isReplacing ? undefined : this.#state?.generation;
+  }
+
+  /** Parts of our tables that rules of ours use, by which can be seen whether they are whole. */
+  get anchors(): readonly Anchor[] {
+    return anchorsIn(this.#state?.table);
   }
 
   onDisturbed(listener: (reason: string) => void): void {
@@ -167,7 +176,7 @@ export class L4Plane implements Plane<L4Plan> {
     // Chains first: a map is held by the rules that use it.
     for (const [id] of this.#state?.unneeded.sorted() ?? []) {
       try {
-        await this.#options.nft.apply(`delete ${id}`);
+        await this.#options.nft.apply(printCommands([{ do: 'delete', id: id as ObjectId }], this.#state?.table));
         if (this.#state !== undefined) this.#state = withoutObject(this.#state, id);
       } catch (thrown) {
         if (!(thrown instanceof Fault)) throw thrown;

@@ -4,9 +4,12 @@ import type { L4Plan, ServicePlan } from '../../compile/l4/l4-plan.ts';
 import type { NftDriver } from './kernel/nft.ts';
 import { NftRefusedFault } from './kernel/nft-refusal.ts';
 import { changedState, replacedState, type KernelState } from './kernel-state.ts';
+import { enteredTables } from './memory/stale-clients.ts';
 import { transitionsOf, type ServiceTransition } from './memory/transition.ts';
 import type { Refused } from './refused-services.ts';
 import { printCommands } from './rules/command.ts';
+import { SPARE_TABLE, TABLE, WORDS, type MainTable } from './rules/names.ts';
+import { deletingMain, inPieces } from './rules/pieces.ts';
 import { renderAll, renderChange, renderServiceChange, type Transaction } from './rules/transaction.ts';
 
 /** What became of a plan. */
@@ -17,6 +20,9 @@ export interface Programmed {
   readonly refused: readonly Refused[];
 }
 
+/** From so many elements on a replacement is made in pieces: below, it takes nft's lock for a second at most. */
+const LEAST_IN_PIECES = 100_000;
+
 /** So few Services are tried one by one, in place of halving them further. */
 const FEW_SERVICES = 8;
 
@@ -26,24 +32,36 @@ type Affinity = 'keep' | 'forget';
 export class Programming {
   readonly #nft: NftDriver;
   readonly #logger: Logger;
+  readonly #leastInPieces: number;
   #generation = 0;
+  #isReplacing = false;
 
-  constructor(nft: NftDriver, logger: Logger) {
+  constructor(nft: NftDriver, logger: Logger, leastInPieces = LEAST_IN_PIECES) {
     this.#nft = nft;
     this.#logger = logger;
+    this.#leastInPieces = leastInPieces;
   }
 
   /** @throws what {@link NftDriver.apply} throws; then nobody knows what the kernel has. */
   async program(before: KernelState | undefined, want: L4Plan, signal: AbortSignal): Promise<Programmed> {
     const change = before === undefined ? undefined : renderChange(before.plan, want, before.objects);
-    return before === undefined || change === undefined
-      ? this.#replace(want, signal)
-      : this.#change(before, want, change, signal);
+    if (before !== undefined && change !== undefined) return this.#change(before, want, change, signal);
+    this.#isReplacing = true;
+    try {
+      return await this.#replace(want, signal);
+    } finally {
+      this.#isReplacing = false;
+    }
+  }
+
+  /** Whether our tables are being made as a whole, so that those of before may be there or not. */
+  get isReplacing(): boolean {
+    return this.#isReplacing;
   }
 
   async #change(before: KernelState, want: L4Plan, change: Transaction, signal: AbortSignal): Promise<Programmed> {
     try {
-      await this.#send(change, signal);
+      await this.#send(change, before.table, signal);
       return { state: changedState(before, want, change), changes: sizeOf(change), refused: [] };
     } catch (thrown) {
       if (!(thrown instanceof NftRefusedFault)) throw thrown;
@@ -52,14 +70,16 @@ export class Programming {
     }
   }
 
-  /** All tables in one transaction, so that whatever is there serves until then. */
+  /** Whatever is there serves until the last transaction: in the usual case, the only one. */
   async #replace(want: L4Plan, signal: AbortSignal): Promise<Programmed> {
+    const pieced = await this.#replaceInPieces(want, signal);
+    if (pieced !== undefined) return pieced;
     let refusal: NftRefusedFault | undefined;
     for (const affinity of ['keep', 'forget'] as const) {
       const all = renderAll(want, affinity);
       try {
-        await this.#send(all, signal);
-        return { state: this.#replaced(want, all), changes: sizeOf(all), refused: [] };
+        await this.#send(all, TABLE, signal);
+        return { state: this.#replaced(want, all, TABLE), changes: sizeOf(all), refused: [] };
       } catch (thrown) {
         if (!(thrown instanceof NftRefusedFault)) throw thrown;
         refusal = thrown;
@@ -70,6 +90,34 @@ export class Programming {
       }
     }
     throw refusal ?? new Error('nothing was tried');
+  }
+
+  /**
+   * While a transaction of half a million elements is taken, nobody else comes to nftables for seconds, network plugins not either. So a
+   * large one goes into a table beside the one that serves, piece by piece. Undefined where it is small, or refused.
+   */
+  async #replaceInPieces(want: L4Plan, signal: AbortSignal): Promise<Programmed | undefined> {
+    const all = renderAll(want, 'keep');
+    if (all.added < this.#leastInPieces) return undefined;
+    try {
+      const serving = await this.#servingTable();
+      const spare = serving === TABLE ? SPARE_TABLE : TABLE;
+      const { filling, swapping } = inPieces(all);
+      for (const piece of filling) await this.#nft.apply(printCommands(piece, spare), signal);
+      const swap = `${printCommands(deletingMain(), serving)}\n${printCommands(swapping, spare)}`;
+      await this.#nft.apply(swap, signal);
+      return { state: this.#replaced(want, all, spare), changes: sizeOf(all), refused: [] };
+    } catch (thrown) {
+      if (!(thrown instanceof NftRefusedFault)) throw thrown;
+      this.#logger.error('the kernel refused a part of the whole', { error: thrown.message });
+      return undefined;
+    }
+  }
+
+  /** The table that packets enter, of this run or an earlier one. */
+  async #servingTable(): Promise<MainTable> {
+    const entered = enteredTables(await this.#nft.listJson(['chains', WORDS[4].family]));
+    return entered.has(SPARE_TABLE) ? SPARE_TABLE : TABLE;
   }
 
   /** Without the few Services among which is the one that the kernel refuses. They follow, each alone. */
@@ -83,8 +131,9 @@ export class Programming {
     // Where the Services do not get along with one another, no part of them is suspect.
     const first = suspects.size > 0 && (await this.#takes(rest, affinity, signal)) ? rest : withServices(want, []);
     const replacement = renderAll(first, affinity);
-    await this.#send(replacement, signal);
-    const { state, changes, refused } = await this.#changeOneByOne(this.#replaced(first, replacement), want, signal);
+    await this.#send(replacement, TABLE, signal);
+    const replaced = this.#replaced(first, replacement, TABLE);
+    const { state, changes, refused } = await this.#changeOneByOne(replaced, want, signal);
     return { state, changes: changes + sizeOf(replacement), refused };
   }
 
@@ -118,7 +167,7 @@ export class Programming {
     let changes = 0;
     const shared = renderChange(state.plan, { ...want, services: state.plan.services }, state.objects);
     if (shared !== undefined) {
-      await this.#send(shared, signal);
+      await this.#send(shared, state.table, signal);
       state = changedState(state, { ...want, services: state.plan.services }, shared);
       changes += sizeOf(shared);
     }
@@ -130,7 +179,7 @@ export class Programming {
         const [key, { before: left, after: right }] = transition;
         const change = renderServiceChange(left, right, want.node, state.objects);
         try {
-          await this.#send(change, signal);
+          await this.#send(change, state.table, signal);
           const { services } = state.plan;
           const next = right === undefined ? services.delete(key) : services.set(key, right);
           state = changedState(state, { ...want, services: next }, change);
@@ -145,13 +194,13 @@ export class Programming {
     }
   }
 
-  #replaced(plan: L4Plan, transaction: Transaction): KernelState {
+  #replaced(plan: L4Plan, transaction: Transaction, table: MainTable): KernelState {
     this.#generation += 1;
-    return replacedState(plan, transaction, this.#generation);
+    return replacedState(plan, transaction, this.#generation, table);
   }
 
-  async #send({ commands }: Transaction, signal: AbortSignal): Promise<void> {
-    if (commands.length > 0) await this.#nft.apply(printCommands(commands), signal);
+  async #send({ commands }: Transaction, table: MainTable, signal: AbortSignal): Promise<void> {
+    if (commands.length > 0) await this.#nft.apply(printCommands(commands, table), signal);
   }
 }
 

@@ -1,5 +1,5 @@
 import { NFT_PROCESS_NAME } from './nft.ts';
-import { AFFINITY_TABLE, FAMILIES, TABLE, WORDS } from '../rules/names.ts';
+import { AFFINITY_TABLE, FAMILIES, MAIN_TABLES, WORDS } from '../rules/names.ts';
 
 /** Another program changed something of ours, in one transaction. */
 export interface ForeignChange {
@@ -10,7 +10,9 @@ export interface ForeignChange {
   readonly pid: number;
 }
 
-const tables = FAMILIES.flatMap((family) => [TABLE, AFFINITY_TABLE].map((table) => `${WORDS[family].family} ${table}`));
+const tables = FAMILIES.flatMap((family) =>
+  [...MAIN_TABLES, AFFINITY_TABLE].map((table) => `${WORDS[family].family} ${table}`),
+);
 /** Packets write to our maps without a word of the kernel's. */
 const CHANGE = new RegExp(`^(?:add|insert|replace|delete) [a-z]+ (?:${tables.join('|')})(?: |$)`);
 

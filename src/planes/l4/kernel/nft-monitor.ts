@@ -8,25 +8,18 @@ import { isRecord } from '../../../lib/is-record.ts';
 import { LineSplitter } from '../../../lib/line-splitter.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { sleep } from '../../../lib/sleep.ts';
-import { WORDS, type Family } from '../rules/names.ts';
+import type { Anchor } from '../rules/anchors.ts';
+import { WORDS } from '../rules/names.ts';
 import { NftEvents } from './nft-event.ts';
 import { NftRefusedFault } from './nft-refusal.ts';
 import type { Nft } from './nft.ts';
 import { findProgram, programEnvironment } from './run-program.ts';
 
-/** A chain, set or map of ours that rules of ours use, so that the kernel would not let anybody delete it alone. */
-export interface Anchor {
-  readonly kind: 'chain' | 'set' | 'map';
-  readonly family: Family;
-  readonly table: string;
-  readonly name: string;
-}
-
 export interface NftMonitorOptions {
   readonly nft: Nft;
   readonly logger: Logger;
   /** What is looked at to see whether our tables are whole; a chain in each table, at least. */
-  readonly anchors: readonly Anchor[];
+  readonly anchors: () => readonly Anchor[];
   /** The how-manieth time our tables were made as a whole, which gives all in them new handles; undefined when nobody knows whether they are there. */
   readonly generation: () => number | undefined;
   /** About how many elements there are in our tables. */
@@ -212,7 +205,10 @@ export class NftMonitor {
     if (handles === undefined || this.#options.generation() !== generation) return false;
     const known = this.#known?.generation === generation ? this.#known.handles : handles;
     this.#known = { generation, handles: known };
-    const chains = this.#options.anchors.filter(({ kind }) => kind === 'chain').map(textOf);
+    const chains = this.#options
+      .anchors()
+      .filter(({ kind }) => kind === 'chain')
+      .map(textOf);
     const found = chains.find((chain) => !handles.has(chain) || handles.get(chain) !== known.get(chain));
     if (found === undefined) return false;
     this.#options.onForeign(handles.has(found) ? `${found} is a copy that another program made` : `${found} is gone`);
@@ -222,7 +218,7 @@ export class NftMonitor {
   /** The handle of each chain there is; undefined where there is no answer. */
   async #handles(): Promise<ReadonlyMap<string, number> | undefined> {
     const handles = new Map<string, number>();
-    for (const family of new Set(this.#options.anchors.map((anchor) => anchor.family))) {
+    for (const family of new Set(this.#options.anchors().map((anchor) => anchor.family))) {
       const word = WORDS[family].family;
       const listed = await this.#answer(() => this.#options.nft.listJson(['chains', word]));
       if (listed === undefined) return undefined;
@@ -236,7 +232,7 @@ export class NftMonitor {
   async #audit(): Promise<void> {
     const generation = this.#options.generation();
     if (generation === undefined || (await this.#look())) return;
-    for (const anchor of this.#options.anchors) {
+    for (const anchor of this.#options.anchors()) {
       if (this.#options.generation() !== generation) return;
       const state = await this.#answer(() => this.#stateOf(anchor));
       if (state === undefined || state === 'whole' || this.#options.generation() !== generation) continue;

@@ -1,4 +1,4 @@
-import { AFFINITY_TABLE, FAMILIES, TABLE, WORDS } from '../rules/names.ts';
+import { AFFINITY_TABLE, FAMILIES, MAIN_TABLES, WORDS } from '../rules/names.ts';
 import type { Nft } from './nft.ts';
 import { NftRefusedFault } from './nft-refusal.ts';
 
@@ -12,7 +12,7 @@ import { NftRefusedFault } from './nft-refusal.ts';
 export async function removeSluice(nft: Nft): Promise<readonly string[]> {
   const removed: string[] = [];
   for (const family of FAMILIES) {
-    for (const name of [TABLE, AFFINITY_TABLE]) {
+    for (const name of [...MAIN_TABLES, AFFINITY_TABLE]) {
       const table = `table ${WORDS[family].family} ${name}`;
       try {
         // Not listed before: nft 1.0.6 reads all elements for that.

@@ -75,6 +75,12 @@ export function chainsArguments(family: Family): readonly string[] {
   return ['chains', WORDS[family].family];
 }
 
+/** The tables that packets enter by their routing, told by the chains that are listed. */
+export function enteredTables(json: unknown): ReadonlySet<string> {
+  const entered = objectsOf(json, 'chain').filter(({ name }) => name === 'prerouting');
+  return new Set(entered.flatMap(({ table }) => (typeof table === 'string' ? [table] : [])));
+}
+
 /** Whether the table is there, and no Service has, or had, clients to remember: told by the chains that are listed. */
 export function remembersNobody(json: unknown): boolean {
   const ours = objectsOf(json, 'chain').filter(({ table }) => table === AFFINITY_TABLE);

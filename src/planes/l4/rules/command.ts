@@ -1,4 +1,5 @@
 import { invariant } from '../../../lib/invariant.ts';
+import { TABLE, type MainTable } from './names.ts';
 
 /** A table, as nft names it: `ip sluice`. */
 export type TableName = `${'ip' | 'ip6'} ${string}`;
@@ -48,10 +49,14 @@ export type Command =
       readonly elements: readonly WrittenElement[];
     };
 
-/** Commands as nft reads them, one a line. */
-export function printCommands(commands: readonly Command[]): string {
-  return commands.map(printCommand).join('\n');
+/** Commands as nft reads them, one a line; what they say of {@link TABLE} is said of `table`. */
+export function printCommands(commands: readonly Command[], table: MainTable = TABLE): string {
+  const lines = commands.map(printCommand);
+  return (table === TABLE ? lines : lines.map((line) => line.replace(OF_TABLE, `$1 ${table}`))).join('\n');
 }
+
+/** How a command about {@link TABLE} begins. */
+const OF_TABLE = new RegExp(`^([a-z]+ [a-z]+ ip6?) ${TABLE}(?= |$)`);
 
 /** The same, each by itself. */
 export function printCommand(command: Command): string {

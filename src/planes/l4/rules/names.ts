@@ -15,6 +15,10 @@ export const WORDS: Readonly<Record<Family, { readonly family: 'ip' | 'ip6' }>> 
 
 /** Our tables. Nothing else on the machine is ours. */
 export const TABLE = 'sluice';
+/** The same, put together in pieces while {@link TABLE} serves, which takes its place; then {@link TABLE} is the spare one. */
+export const SPARE_TABLE = 'sluice-spare';
+export const MAIN_TABLES = [TABLE, SPARE_TABLE] as const;
+export type MainTable = (typeof MAIN_TABLES)[number];
 /** Client affinity stands in a table of its own: nft 1.0.6 reads a whole table to list any part of it. */
 export const AFFINITY_TABLE = 'sluice-affinity';
 

@@ -3,18 +3,7 @@ import { renderAffinityBase } from './affinity.ts';
 import type { Command, SetDeclaration, TableName } from './command.ts';
 import { chainCommands, declaredChain, type Chain, type Declaration } from './declaration.ts';
 import { FROM_NODE, fromInside, fromOwnPod, not, passedOn } from './local-sources.ts';
-import {
-  AFFINITY_TABLE,
-  cidrText,
-  FAMILIES,
-  ofProtocol,
-  PROTOCOLS,
-  REFUSE,
-  SETS,
-  TABLE,
-  WORDS,
-  type Family,
-} from './names.ts';
+import { cidrText, FAMILIES, ofProtocol, PROTOCOLS, REFUSE, SETS, TABLE, WORDS, type Family } from './names.ts';
 
 /** Endpoints are found by number; the modulus here only tells nft the type of that number. */
 const SLOT = 'numgen random mod 65536';
@@ -32,13 +21,6 @@ export function renderBase(family: Family, node: NodePlan): readonly Command[] {
     ...renderAffinityBase(family),
   ];
 }
-
-/** Parts of every ruleset that other rules use, by which can be seen whether our tables are whole. */
-export const ANCHORS = FAMILIES.flatMap((family) => [
-  { kind: 'chain', family, table: TABLE, name: 'services' } as const,
-  { kind: 'map', family, table: TABLE, name: SETS.services } as const,
-  { kind: 'chain', family, table: AFFINITY_TABLE, name: 'remember-nodeports' } as const,
-]);
 
 function mainSets(family: Family): readonly SetDeclaration[] {
   const ip = WORDS[family].family;

@@ -10,7 +10,7 @@ import type { L4Plan } from '../../../compile/l4/l4-plan.ts';
 import { KernelCopy } from '../../../../test/l4/kernel-copy.ts';
 import { printCommand } from './command.ts';
 import { WORDS } from './names.ts';
-import { ANCHORS } from './ruleset.ts';
+import { anchorsIn } from './anchors.ts';
 import { renderAll, renderChange } from './transaction.ts';
 
 function fresh(plan: L4Plan): FakeNft {
@@ -62,7 +62,7 @@ describe('the rules', () => {
     fc.assert(
       fc.property(plans, (sequence) => {
         for (const plan of sequence) {
-          for (const { kind, family, table, name } of ANCHORS) {
+          for (const { kind, family, table, name } of anchorsIn()) {
             const command = `delete ${kind} ${WORDS[family].family} ${table} ${name}`;
             expect(() => fresh(plan).apply([command])).toThrow('busy');
           }

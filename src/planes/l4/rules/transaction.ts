@@ -3,7 +3,7 @@ import type { L4Plan, NodePlan, ServicePlan } from '../../../compile/l4/l4-plan.
 import { balancerElement, hairpinElement, nodeElements, serviceElements } from './elements.ts';
 import type { Element } from './element.ts';
 import type { Command, TableName } from './command.ts';
-import { AFFINITY_TABLE, FAMILIES, TABLE, WORDS, type Family } from './names.ts';
+import { AFFINITY_TABLE, FAMILIES, MAIN_TABLES, WORDS, type Family } from './names.ts';
 import { renderBase, ruleInputs } from './ruleset.ts';
 
 /** Commands that the kernel takes all together or not at all. */
@@ -44,15 +44,18 @@ export function renderAll(plan: L4Plan, affinity: 'keep' | 'forget'): Transactio
   return { commands, added: elements.length, removed: 0, needs: needsOf(elements, []) };
 }
 
-/** A table that is not there cannot be deleted, and `destroy` is too new for nft 1.0.6: added first, it always is. */
 function replaceTables(family: Family, affinity: 'keep' | 'forget'): readonly Command[] {
-  return [TABLE, ...(affinity === 'keep' ? [] : [AFFINITY_TABLE])].flatMap((name): readonly Command[] => {
-    const table: TableName = `${WORDS[family].family} ${name}`;
-    return [
-      { do: 'add-table', table },
-      { do: 'delete-table', table },
-    ];
-  });
+  return [...MAIN_TABLES, ...(affinity === 'keep' ? [] : [AFFINITY_TABLE])].flatMap((name) =>
+    deletion(`${WORDS[family].family} ${name}`),
+  );
+}
+
+/** A table that is not there cannot be deleted, and `destroy` is too new for nft 1.0.6: added first, it always is. */
+export function deletion(table: TableName): readonly Command[] {
+  return [
+    { do: 'add-table', table },
+    { do: 'delete-table', table },
+  ];
 }
 
 /**
