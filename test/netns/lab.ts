@@ -45,7 +45,7 @@ export class Lab {
   readonly agents: ReadonlyMap<Place, Agent>;
   readonly driver: Driver;
   readonly #desired = new Map<string, KubeObject>();
-  #fence = 0;
+  #fence: Fence = { count: 0, number: FENCE_NUMBERS[0] };
 
   private constructor(network: Network, agents: ReadonlyMap<Place, Agent>, driver: Driver) {
     this.network = network;
@@ -189,14 +189,15 @@ export class Lab {
   /**
    * Holds when every node has programmed everything that was written before. A Service `fence` is given a new port, named anew
    * in its EndpointSlices too: it answers only to who has seen both, and changes are seen in the order in which they are written.
+   * What leaves a folder of manifests is let go of later than what comes is taken up, so where something leaves, a fence leaves with it.
    */
   async settle(): Promise<void> {
     await this.#write([], []);
   }
 
   async #startDriver(): Promise<void> {
-    const fence = this.#nextFence();
-    await this.#deliver([...nodeObjects(), ...fence.objects()], []);
+    this.#fence = { ...this.#fence, count: 1 };
+    await this.#deliver([...nodeObjects(), ...fenceAt(this.#fence).objects()], []);
     await this.driver.start();
     await this.#untilFenced();
   }
@@ -204,8 +205,12 @@ export class Lab {
   async #write(wanted: readonly KubeObject[], replaced: readonly KubeObject[]): Promise<void> {
     const kept = new Set(wanted.map(keyOf));
     const removed = replaced.filter((object) => !kept.has(keyOf(object)));
-    await this.#deliver([...wanted, ...this.#nextFence().objects()], removed);
-    await this.#untilFenced();
+    const before = this.#fence;
+    const number = removed.length === 0 ? before.number : otherNumber(before.number);
+    this.#fence = { count: before.count + 1, number };
+    const leaving = number === before.number ? undefined : fenceAt(before);
+    await this.#deliver([...wanted, ...fenceAt(this.#fence).objects()], [...removed, ...(leaving?.objects() ?? [])]);
+    await this.#untilFenced(leaving);
   }
 
   async #deliver(changed: readonly KubeObject[], removed: readonly KubeObject[]): Promise<void> {
@@ -214,27 +219,38 @@ export class Lab {
     await this.driver.write({ all: [...this.#desired.values()], changed, removed });
   }
 
-  #nextFence(): ServiceFixture {
-    this.#fence += 1;
-    return fenceAt(this.#fence);
-  }
-
-  async #untilFenced(): Promise<void> {
-    const targets = fenceAt(this.#fence).clusterTargets();
+  /** `leaving` is a fence that has to be gone. */
+  async #untilFenced(leaving?: ServiceFixture): Promise<void> {
+    const [here, gone] = [fenceAt(this.#fence).clusterTargets(), leaving?.clusterTargets() ?? []];
     await this.until('the nodes to program the change', async () => {
-      const passed = NODES.flatMap((node) =>
-        targets.map(async (target) => (await this.ask(node, target, { patienceMs: 200 }))[0]?.kind === 'answered'),
-      );
+      const passed = NODES.flatMap((node) => [
+        ...here.map((target) => this.#isAnswered(node, target)),
+        ...gone.map(async (target) => !(await this.#isAnswered(node, target))),
+      ]);
       return (await Promise.all(passed)).every(Boolean);
     });
   }
+
+  async #isAnswered(node: Place, target: Target): Promise<boolean> {
+    return (await this.ask(node, target, { patienceMs: 200 }))[0]?.kind === 'answered';
+  }
 }
 
-const FENCE_NUMBER = 251;
+const FENCE_NUMBERS = [251, 252] as const;
 
-function fenceAt(count: number): ServiceFixture {
+/** How many there were, and which of the two Services it is. */
+interface Fence {
+  readonly count: number;
+  readonly number: number;
+}
+
+function otherNumber(number: number): number {
+  return FENCE_NUMBERS.find((other) => other !== number) ?? number;
+}
+
+function fenceAt({ count, number }: Fence): ServiceFixture {
   const port = { name: `fence-${count}`, protocol: 'TCP', port: 1000 + count, targetPort: 9090 } as const;
-  return new ServiceFixture(FENCE_NUMBER, { ports: [port], endpoints: ['lbc'] });
+  return new ServiceFixture(number, { ports: [port], endpoints: ['lbc'] });
 }
 
 async function serveAll(place: Place, agent: Agent): Promise<void> {
