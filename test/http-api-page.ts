@@ -55,6 +55,7 @@ const address: Readonly<Record<keyof AddressRow, string>> = {
   service: '`namespace/name`',
   addresses: 'one, or one of each IP family',
   pool: 'the name of the pool; `--pool` for the one of that flag',
+  here: 'whether this node answers for them on the local network: `yes`, `partly`, `no`, or `-` where it announces none',
 };
 
 const pool: Readonly<Record<keyof PoolRow, string>> = {
@@ -179,6 +180,7 @@ export async function httpApiPage(): Promise<string> {
     notReady: () => [],
     plan: () => plan,
     programmed: () => plan.l4,
+    held: () => undefined,
     hasLocalhostNodePorts: false,
     metrics: new Metrics(),
     version: '0.1.0',

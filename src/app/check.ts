@@ -47,6 +47,7 @@ export const STANDALONE_SETTINGS: CompileSettings = {
   l4: undefined,
   allocation: undefined,
   addresses: undefined,
+  announce: undefined,
 };
 
 export interface CheckOptions {

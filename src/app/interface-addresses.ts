@@ -1,7 +1,9 @@
 import { createSocket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
+import type { InterfaceFacts } from '../compile/announce/announce-settings.ts';
 import type { NodeFacts } from '../compile/settings.ts';
 import { crash } from '../lib/crash.ts';
+import { cidrOf } from '../model/cidr.ts';
 import { ipAddressOf, type IpAddress } from '../model/grammar.ts';
 
 /** How often interfaces are looked at, in milliseconds: addresses come and go rarely, and looking costs microseconds. */
@@ -13,10 +15,16 @@ const ELSEWHERE = { udp4: '192.0.2.1', udp6: '2001:db8::1' } as const;
 /** The addresses of this machine's interfaces, followed as they change. */
 export class InterfaceAddresses {
   #facts: NodeFacts = { addresses: interfaceAddresses() };
+  #interfaces: readonly InterfaceFacts[] = observeInterfaces();
 
   /** The same object until an address comes or goes. */
   get facts(): NodeFacts {
     return this.#facts;
+  }
+
+  /** Those that may have addresses of Services; the same object until one of them changes. */
+  get interfaces(): readonly InterfaceFacts[] {
+    return this.#interfaces;
   }
 
   /** Looks now. Returns whether an address came or went, or another one is the primary one. */
@@ -25,8 +33,11 @@ export class InterfaceAddresses {
     const all = interfaceAddresses();
     const addresses = [...all.filter((address) => primary.includes(address)), ...all];
     const facts: NodeFacts = { addresses: [...new Set(addresses)] };
-    if (facts.addresses.join() === this.#facts.addresses.join()) return false;
+    const interfaces = observeInterfaces();
+    const areSame = JSON.stringify(interfaces) === JSON.stringify(this.#interfaces);
+    if (areSame && facts.addresses.join() === this.#facts.addresses.join()) return false;
     this.#facts = facts;
+    if (!areSame) this.#interfaces = interfaces;
     return true;
   }
 
@@ -68,4 +79,21 @@ async function sourceTowards(family: keyof typeof ELSEWHERE): Promise<IpAddress 
   } finally {
     socket.close();
   }
+}
+
+/** Interfaces of pods and their networks, on which nobody outside asks for an address (MetalLB's `excludel2`). */
+const INNER =
+  /^(?:docker|cbr|dummy|virbr|lxcbr|veth|cali|tunl|flannel|kube-ipvs|cni|nodelocaldns|lxc|cilium|vxlan|br-|podman)/;
+
+/** An address without others in its network, as those of Services are bound, is nobody's own. */
+function observeInterfaces(): readonly InterfaceFacts[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]): readonly InterfaceFacts[] => {
+    if (INNER.test(name) || addresses.some(({ internal }) => internal)) return [];
+    const networks = addresses.flatMap(({ address, cidr }) => {
+      const [ip, network] = [ipAddressOf(address), cidrOf(cidr ?? '')];
+      const isOwn = ip !== undefined && network !== undefined && network.prefix < (network.family === 4 ? 32 : 128);
+      return isOwn && !/^fe[89ab]/.test(ip) ? [{ address: ip, network }] : [];
+    });
+    return networks.length === 0 ? [] : [{ name, networks }];
+  });
 }

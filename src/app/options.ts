@@ -30,10 +30,14 @@ export interface RunOptions extends Omit<ProgramFlags, 'roles' | 'stateDirectory
   /** Whether the operator named the roles; otherwise one that this machine does not allow is left out. */
   readonly areRolesExplicit: boolean;
   readonly node: NodeOptions;
+  readonly announce: AnnounceOptions;
   readonly compile: CompileSettings;
   readonly engine: EngineSettings;
   readonly stateDirectory: string;
 }
+
+/** How addresses are announced, beyond what compile has to know. */
+export type AnnounceOptions = RunFlags['announce'];
 
 /** What the node role was given beyond what compile has to know. */
 export interface NodeOptions extends NodeFlags {

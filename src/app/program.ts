@@ -126,7 +126,11 @@ export class Program {
     const { sources, store } = this.#parts;
     const { snapshot } = store;
     if (this.#compiler === undefined || !this.#isWorthwhile(snapshot)) return;
-    const plan = this.#compiler.compile(snapshot, { nowMs: Date.now(), node: this.#addresses.facts });
+    const plan = this.#compiler.compile(snapshot, {
+      nowMs: Date.now(),
+      node: this.#addresses.facts,
+      interfaces: this.#addresses.interfaces,
+    });
     this.#compiled = snapshot;
     for (const source of sources) source.want(plan.wants);
     const isComplete = this.#plan !== undefined || sources.every((source) => source.state.kind === 'synced');
@@ -175,6 +179,7 @@ export class Program {
     return startServers(this.#options, {
       notReady: () => this.#notReady(),
       plan: () => this.#plan,
+      held: () => this.#roles.find((role) => role.held !== undefined)?.held,
       programmed: () => this.#roles.find((role) => role.programmed !== undefined)?.programmed,
       hasLocalhostNodePorts: this.#options.node.servesLocalhostNodePorts,
       metrics: this.#parts.metrics,

@@ -1,6 +1,7 @@
 import type { PlaneState } from '../planes/runner.ts';
 import type { L4Plan } from '../compile/l4/l4-plan.ts';
 import type { Plan } from '../compile/plan.ts';
+import type { IpAddress } from '../model/grammar.ts';
 import type { Interest } from '../sources/cluster/interest.ts';
 
 /** The parts of the program that can run apart: on other machines, with other rights. */
@@ -43,6 +44,8 @@ export interface Role {
   readonly programmed?: L4Plan | undefined;
   /** The end has begun: clients should be led elsewhere, although those that still come are served. */
   withdraw?(): void;
+  /** The addresses of Services that this node answers for, of the role that announces them. */
+  readonly held?: ReadonlySet<IpAddress> | undefined;
   /** Runs until `signal` is aborted. Throws what is a bug, or a Fault where it cannot start. */
   run(signal: AbortSignal): Promise<void>;
   /** Leaves the world as the operator wants it, after `run` has ended; waits for nothing any more once `cut` is aborted. */

@@ -1,5 +1,6 @@
 import { homedir, hostname, networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { AnnounceSettings } from '../compile/announce/announce-settings.ts';
 import type { L4Settings, LocalDetection } from '../compile/l4/l4-settings.ts';
 import { DEFAULT_INGRESS_CLASS, type CompileSettings } from '../compile/settings.ts';
 import { Fault } from '../lib/fault.ts';
@@ -32,7 +33,12 @@ export function runOptionsOf(flags: RunFlags): RunOptions {
     roles,
     areRolesExplicit: program.roles !== undefined,
     node: { ...flags.node, podBridge: flags.detection.podBridge, conntrack: flags.conntrack },
-    compile: { ...compileSettingsOf(flags, source.kind), l4: roles.has('node') ? l4SettingsOf(flags) : undefined },
+    announce: flags.announce,
+    compile: {
+      ...compileSettingsOf(flags, source.kind),
+      l4: roles.has('node') ? l4SettingsOf(flags) : undefined,
+      announce: roles.has('node') && flags.announce.isOn ? announceSettingsOf(flags) : undefined,
+    },
     engine: engineSettingsOf(engine, source.kind),
     stateDirectory: stateDirectoryOf(program.stateDirectory),
   };
@@ -103,6 +109,7 @@ export function compileSettingsOf(flags: RunFlags, source: SourceChoice['kind'])
     publishAddresses: publishAddresses ?? (source === 'cluster' && isGateway ? machineAddresses() : []),
     l4: undefined,
     allocation: source === 'manifests' ? flags.allocation : undefined,
+    announce: undefined,
     addresses: source === 'manifests' ? { ...flags.addresses, reportsMissingPools: true } : undefined,
   };
 }
@@ -121,11 +128,19 @@ export function l4SettingsOf(flags: Pick<RunFlags, 'l4' | 'detection' | 'allocat
   const { clusterIpRanges } = flags.allocation;
   return {
     ...flags.l4,
-    nodeName: flags.l4.nodeName ?? hostname().toLowerCase(),
+    nodeName: nodeNameOf(flags.l4),
     localDetection: detectionOf(flags.detection),
     // Nobody has said that nothing else on the network has addresses in the default.
     clusterIpRanges: clusterIpRanges === ALLOCATION_FLAGS.clusterIpRanges.default ? [] : clusterIpRanges,
   };
+}
+
+function announceSettingsOf(flags: Pick<RunFlags, 'l4' | 'announce'>): AnnounceSettings {
+  return { nodeName: nodeNameOf(flags.l4), routers: flags.announce.routers };
+}
+
+function nodeNameOf({ nodeName }: RunFlags['l4']): string {
+  return nodeName ?? hostname().toLowerCase();
 }
 
 function detectionOf(flags: RunFlags['detection']): LocalDetection {

@@ -12,6 +12,7 @@ import type { Source } from '../sources/source.ts';
 import { ManifestSource } from '../sources/manifests/manifest-source.ts';
 import { Store } from '../sources/store.ts';
 import type { Logger } from '../lib/logger.ts';
+import { Announcer } from './announcer.ts';
 import { Controller } from './controller.ts';
 import { crashOnceWritten } from './ending.ts';
 import { KubeEventWriter } from './event-writer.ts';
@@ -87,7 +88,7 @@ async function withPossibleRoles(options: RunOptions, logger: Logger): Promise<R
   if (reason === undefined) return options;
   logger.warn('Service traffic in the kernel is left out (role node)', { reason });
   const roles = new Set([...options.roles].filter((role) => role !== 'node'));
-  return { ...options, roles, compile: { ...options.compile, l4: undefined } };
+  return { ...options, roles, compile: { ...options.compile, l4: undefined, announce: undefined } };
 }
 
 /** The API server that a process follows, and the namespace it lives in there. */
@@ -174,6 +175,10 @@ function roleFactories(
     factories.push(() =>
       NodeRole.create({ options: options.node, stateDirectory, logger, metrics, hasApiServer, events }),
     );
+  }
+  if (compile.announce !== undefined) {
+    const { nodeName } = compile.announce;
+    factories.push(() => Announcer.create({ options: options.announce, nodeName, stateDirectory, logger, metrics }));
   }
   // Standalone there is nowhere to write status to: `sluice get` shows it.
   if (roles.has('controller') && cluster !== undefined) {

@@ -1,14 +1,18 @@
 import { readdir, rm, rmdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Fault, messageOf } from '../lib/fault.ts';
+import { silentLogger } from '../lib/logger.ts';
+import { AnnouncePlane } from '../planes/announce/plane.ts';
 import { findEngine, stopEngine } from '../planes/l7/process.ts';
 import { Nft, NFT_PROCESS_NAME } from '../planes/l4/kernel/nft.ts';
 import { removeSluice } from '../planes/l4/kernel/uninstall.ts';
+import { ANNOUNCE_FOLDER } from './announcer.ts';
 import { NodeLock } from './node-possible.ts';
 
 /** Everything that Sluice keeps in its state directory; whatever else is there is somebody else's. */
 const STATE_FILES =
-  /^(?:admin\.sock|(?:current|previous)(?:\.tmp)?|checkpoint-[0-9a-f]{16}|checkpoint\.tmp|self-signed\.pem(?:\.tmp)?|allocations\.json(?:\.before|\.tmp)?|manifests\.json(?:\.tmp)?|haproxy\.(?:log|pid)|conntrack-\w{6})$/;
+  /^(?:admin\.sock|(?:current|previous)(?:\.tmp)?|checkpoint-[0-9a-f]{16}|checkpoint\.tmp|self-signed\.pem(?:\.tmp)?|announce|allocations\.json(?:\.before|\.tmp)?|manifests\.json(?:\.tmp)?|haproxy\.(?:log|pid)|conntrack-\w{6})$/;
 
 /** Has nothing but links to nft. A folder of this name with programs in it is not ours, as where the state is said to be in /usr. */
 const LINK_FOLDER = 'bin';
@@ -30,9 +34,20 @@ export async function uninstall(stateDirectory: string): Promise<readonly string
     await stopEngine(found.pid, DRAIN_MS);
     removed.push(`HAProxy process ${String(found.pid)}`);
   }
+  if (await withdrawAddresses(stateDirectory)) removed.push('keepalived and the addresses that it had');
   removed.push(...(await removeKernelTables()));
   removed.push(...(await removeState(stateDirectory)));
   return removed;
+}
+
+function withdrawAddresses(stateDirectory: string): Promise<boolean> {
+  const plane = new AnnouncePlane({
+    paths: { keepalived: 'keepalived', folder: join(stateDirectory, ANNOUNCE_FOLDER), enter: [] },
+    settings: { nodeName: hostname(), advertisementMs: 1_000 },
+    logger: silentLogger,
+    keepsAnnouncing: false,
+  });
+  return plane.withdraw();
 }
 
 async function refuseBesideRunning(): Promise<void> {

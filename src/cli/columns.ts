@@ -72,6 +72,7 @@ const ADDRESSES: Listing<AddressRow> = {
     { heading: 'service', cell: (row) => row.service },
     { heading: 'addresses', cell: (row) => row.addresses.join(',') },
     { heading: 'pool', cell: (row) => row.pool },
+    { heading: 'here', cell: (row) => row.here },
   ],
 };
 

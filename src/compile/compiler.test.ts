@@ -26,6 +26,7 @@ const SETTINGS: CompileSettings = {
   l4: undefined,
   allocation: undefined,
   addresses: undefined,
+  announce: undefined,
 };
 
 function defined<T>(value: T | undefined): T {

@@ -7,6 +7,8 @@ import { EMPTY_SNAPSHOT, type Snapshot } from '../model/snapshot.ts';
 import { DependencyIndex } from './dependency-index.ts';
 import { AddressAllocator } from './addresses/address-allocator.ts';
 import type { HeldAddresses } from './addresses/address-plan.ts';
+import type { AnnouncePlan } from './announce/announce-plan.ts';
+import { AnnounceTable } from './announce/announce-table.ts';
 import { Allocator, NOTHING_ALLOCATED, type Held } from './l4/allocation.ts';
 import { L4Compiler } from './l4/l4-compiler.ts';
 import type { L4Plan } from './l4/l4-plan.ts';
@@ -32,6 +34,7 @@ export class Compiler {
   readonly #addresses: AddressAllocator | undefined;
   /** What no API server gives Services, from both of them. */
   #allocations: Held = PersistentMap.empty();
+  readonly #announce: AnnounceTable | undefined;
   #snapshot: Snapshot = EMPTY_SNAPSHOT;
   readonly #routeSets: RouteSetTable;
   readonly #slicesOfService = new DependencyIndex();
@@ -43,9 +46,10 @@ export class Compiler {
     this.#settings = settings;
     this.#routeSets = new RouteSetTable(settings);
     this.#l7 = new L7Compiler(settings);
-    const { l4, allocation, addresses } = settings;
+    const { l4, allocation, addresses, announce } = settings;
     this.#l4 = l4 === undefined ? undefined : new L4Compiler(l4, allocation);
     this.#allocator = allocation === undefined ? undefined : new Allocator(allocation, held);
+    this.#announce = announce === undefined ? undefined : new AnnounceTable(announce, settings.mode);
     this.#addresses = addresses === undefined ? undefined : new AddressAllocator(addresses, addressesOf(held));
   }
 
@@ -67,7 +71,8 @@ export class Compiler {
     for (const key of admitted) this.#setFindings(`admit:${key}`, this.#admissionFindings(key, snapshot));
     for (const [producer, findings] of [...routeSets.findings, ...l7.findings]) this.#setFindings(producer, findings);
     const moved = this.#allocate(dirtyServices, snapshot);
-    const l4 = this.#compileL4(new Set([...dirtyServices, ...moved]), snapshot, facts);
+    const announce = this.#compileAnnounce(dirtyServices, before, snapshot, facts);
+    const l4 = this.#compileL4(new Set([...dirtyServices, ...moved]), snapshot, withoutAnnounced(facts, announce));
     this.#compileStatus(routeSets.changed, snapshot);
     this.#snapshot = snapshot;
     return {
@@ -76,6 +81,7 @@ export class Compiler {
       allocations: this.#allocations,
       addresses: this.#addresses?.assignments ?? PersistentMap.empty(),
       pools: this.#addresses?.usage ?? [],
+      announce,
       status: this.#status,
       findings: this.#findings,
       wants: l7.wants,
@@ -114,6 +120,20 @@ export class Compiler {
     return moved;
   }
 
+  #compileAnnounce(
+    changed: ReadonlySet<string>,
+    before: Snapshot,
+    snapshot: Snapshot,
+    { interfaces = [] }: Facts,
+  ): AnnouncePlan | undefined {
+    if (this.#announce === undefined || this.#addresses === undefined) return undefined;
+    const { assignments } = this.#addresses;
+    const of = (service: string): readonly EndpointSlice[] => slicesOf(this.#slicesOfService, service, snapshot);
+    const output = this.#announce.compile({ snapshot, assignments, interfaces, slicesOf: of }, before, changed);
+    for (const [producer, findings] of output.findings) this.#setFindings(producer, findings);
+    return output.plan;
+  }
+
   /** Services that changed themselves or through their slices or the answer of DNS. */
   #changedServices(before: Snapshot, after: Snapshot): ReadonlySet<string> {
     const changed = new Set<string>();
@@ -147,6 +167,14 @@ export class Compiler {
   #setFindings(producer: string, findings: readonly Finding[]): void {
     this.#findings = findings.length === 0 ? this.#findings.delete(producer) : this.#findings.set(producer, findings);
   }
+}
+
+/** The machine without the addresses that it has for others: node ports do not answer on them, nothing comes from them. */
+function withoutAnnounced(facts: Facts, announce: AnnouncePlan | undefined): Facts {
+  if (announce === undefined || announce.routers.size === 0) return facts;
+  const announced = new Set([...announce.routers.values()].flatMap(({ addresses }) => addresses));
+  const addresses = facts.node.addresses.filter((address) => !announced.has(address));
+  return addresses.length === facts.node.addresses.length ? facts : { ...facts, node: { ...facts.node, addresses } };
 }
 
 function addressesOf(held: Held): HeldAddresses {

@@ -6,6 +6,7 @@ import type { PathMatch } from '../model/http/match.ts';
 import type { Certificate } from '../model/secret.ts';
 import type { PublishedAddress } from '../model/service.ts';
 import type { Wants } from '../model/want.ts';
+import type { AnnouncePlan } from './announce/announce-plan.ts';
 import type { AddressAssignments, PoolUsage } from './addresses/address-plan.ts';
 import type { Held } from './l4/allocation.ts';
 import type { L4Plan } from './l4/l4-plan.ts';
@@ -20,6 +21,8 @@ export interface Plan {
   /** What Services of type LoadBalancer have from pools, and how full these are; empty where this process gives none. */
   readonly addresses: AddressAssignments;
   readonly pools: readonly PoolUsage[];
+  /** Undefined where this process answers for no addresses on the local network. */
+  readonly announce: AnnouncePlan | undefined;
   readonly status: StatusPlan;
   /** By producer (an object, a host, a certificate), so that a change replaces only its own. Never empty lists. */
   readonly findings: PersistentMap<readonly Finding[]>;

@@ -1,3 +1,4 @@
+import type { AnnounceSettings, InterfaceFacts } from './announce/announce-settings.ts';
 import type { IpAddress } from '../model/grammar.ts';
 import type { PublishedAddress } from '../model/service.ts';
 import type { AddressSettings } from './addresses/address-plan.ts';
@@ -37,6 +38,8 @@ export interface CompileSettings {
   readonly allocation: AllocationSettings | undefined;
   /** Undefined where this process gives no addresses to Services of type LoadBalancer. */
   readonly addresses: AddressSettings | undefined;
+  /** Undefined where this process answers for no addresses on the local network. */
+  readonly announce: AnnounceSettings | undefined;
 }
 
 /** What changes with time and place rather than with objects. */
@@ -44,6 +47,8 @@ export interface Facts {
   /** Milliseconds since 1970: decides which certificates have expired. */
   readonly nowMs: number;
   readonly node: NodeFacts;
+  /** The interfaces of this machine, without loopback and those of containers; looked at only where addresses are announced. */
+  readonly interfaces?: readonly InterfaceFacts[] | undefined;
 }
 
 /** What is observed of the machine itself. */

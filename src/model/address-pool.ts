@@ -1,10 +1,11 @@
 import type { AddressRange } from './address-range.ts';
-import type { LabelSelector } from './label-selector.ts';
+import type { Labels, LabelSelector } from './label-selector.ts';
 import type { ObjectMeta } from './object.ts';
 
 /** Addresses that may be given to Services of type LoadBalancer (metallb.io/v1beta1 IPAddressPool). */
 export interface AddressPool {
   readonly meta: ObjectMeta;
+  readonly labels: Labels;
   /** In the order in which they are listed, which is the order in which they are used up. Of both families, maybe. */
   readonly ranges: readonly AddressRange[];
   /** Whether Services get addresses of it that name neither the pool nor an address: `autoAssign`. */

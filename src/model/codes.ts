@@ -385,6 +385,19 @@ export const FINDING_CODES = {
       'A range of an address pool overlaps one that is listed before it, or one of an older pool, and is left out.',
     remedy: 'Remove the addresses from one of the two.',
   },
+  AddressNotAnnounced: {
+    code: 'SLU610',
+    severity: 'warning',
+    title: 'A Service has an address from a pool that no L2Advertisement is for, while there are others.',
+    remedy: 'Add the pool to an L2Advertisement, or remove all of them: then every pool is announced by every node.',
+  },
+  VirtualRoutersExhausted: {
+    code: 'SLU611',
+    severity: 'error',
+    title: 'There are more Services with externalTrafficPolicy Local than virtual router identifiers on a network.',
+    remedy:
+      'Use externalTrafficPolicy Cluster where the address of the client is not needed, or raise --virtual-routers.',
+  },
   AddressPoolMissing: {
     code: 'SLU609',
     severity: 'warning',

@@ -98,6 +98,13 @@ export const KINDS = {
     presence: 'custom',
     table: 'addressPools',
   },
+  L2Advertisement: {
+    apiVersions: ['metallb.io/v1beta1'],
+    plural: 'l2advertisements',
+    scope: 'namespace',
+    presence: 'custom',
+    table: 'l2Advertisements',
+  },
 } as const satisfies Readonly<Record<string, KindRow>>;
 
 /** A kind of objects that Sluice reads. */

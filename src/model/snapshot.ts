@@ -4,6 +4,7 @@ import type { Finding } from './finding.ts';
 import type { IpAddress } from './grammar.ts';
 import type { Ingress, IngressClass } from './ingress.ts';
 import { ALL_KINDS, KINDS, type Kind, type TableOfKind } from './kinds.ts';
+import type { L2Advertisement } from './l2-advertisement.ts';
 import type { Namespace } from './namespace.ts';
 import type { Node } from './node.ts';
 import type { Secret } from './secret.ts';
@@ -28,6 +29,7 @@ interface Models {
   readonly Secret: Secret;
   readonly Namespace: Namespace;
   readonly IPAddressPool: AddressPool;
+  readonly L2Advertisement: L2Advertisement;
 }
 
 /** A table for each kind, or for several kinds that are admitted to one model. */

@@ -1,3 +1,4 @@
+import type { IpAddress } from '../model/grammar.ts';
 import type { Plan } from '../compile/plan.ts';
 
 /** The addresses of one Service, and the pool that they come from. */
@@ -6,6 +7,8 @@ export interface AddressRow {
   readonly service: string;
   readonly addresses: readonly string[];
   readonly pool: string;
+  /** Whether this node answers for them on the local network: for all, for some, or for none; `-` where it announces none at all. */
+  readonly here: 'yes' | 'partly' | 'no' | '-';
 }
 
 /** How full a pool is in one IP family. */
@@ -18,12 +21,19 @@ export interface PoolRow {
 }
 
 /** The Services that have addresses from pools. */
-export function addressRows({ addresses }: Plan): readonly AddressRow[] {
+export function addressRows({ addresses }: Plan, held: ReadonlySet<IpAddress> | undefined): readonly AddressRow[] {
   return addresses.sorted().map(([service, assignment]) => ({
     service,
     addresses: assignment.addresses,
     pool: assignment.pool,
+    here: hereOf(assignment.addresses, held),
   }));
+}
+
+function hereOf(addresses: readonly IpAddress[], held: ReadonlySet<IpAddress> | undefined): AddressRow['here'] {
+  if (held === undefined) return '-';
+  const count = addresses.filter((address) => held.has(address)).length;
+  return count === addresses.length ? 'yes' : count === 0 ? 'no' : 'partly';
 }
 
 /** The pools, in the order in which they are asked. */

@@ -27,6 +27,7 @@ const SOURCE: ApiSource = {
   notReady: () => [],
   plan: () => plan,
   programmed: () => undefined,
+  held: () => undefined,
   hasLocalhostNodePorts: false,
   metrics: new Metrics(),
   version: '1.2.3',

@@ -4,7 +4,7 @@ import { Fault, messageOf } from '../lib/fault.ts';
 import { listenAddressOf } from '../lib/listen-address.ts';
 import type { L4Plan } from '../compile/l4/l4-plan.ts';
 import type { Plan } from '../compile/plan.ts';
-import { ipAddressOf, isPort } from '../model/grammar.ts';
+import { ipAddressOf, isPort, type IpAddress } from '../model/grammar.ts';
 import { addressRows, poolRows } from './address-rows.ts';
 import type { ApiToken } from './api-token.ts';
 import type { Metrics } from './metrics.ts';
@@ -24,6 +24,8 @@ export interface HealthSource {
 export interface ApiSource extends HealthSource {
   /** What the kernel has; undefined where this process does not program it, or has not yet. */
   readonly programmed: () => L4Plan | undefined;
+  /** The addresses that this node answers for; undefined where it announces none. */
+  readonly held: () => ReadonlySet<IpAddress> | undefined;
   /** Whether TCP node ports answer on localhost, through listeners (`--localhost-nodeports`). */
   readonly hasLocalhostNodePorts: boolean;
   readonly version: string;
@@ -95,7 +97,9 @@ export function createApi(source: ApiSource, token?: ApiToken): Hono {
     if (typeof question === 'string') return context.json({ error: question }, 400);
     return context.json(explainPacket(programmed, question, source.hasLocalhostNodePorts));
   });
-  api.get('/api/v1/addresses', (context) => context.json({ items: rows(source, addressRows) }));
+  api.get('/api/v1/addresses', (context) =>
+    context.json({ items: rows(source, (plan) => addressRows(plan, source.held())) }),
+  );
   api.get('/api/v1/pools', (context) => context.json({ items: rows(source, poolRows) }));
   api.get('/api/v1/certificates', (context) => context.json({ items: rows(source, certificateRows) }));
   api.get('/api/v1/findings', (context) =>

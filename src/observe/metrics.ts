@@ -48,6 +48,17 @@ export class Metrics {
     help: 'Services that the kernel refused to take.',
     registers: [this.#registry],
   });
+  readonly #addressesHeld = new Gauge({
+    name: 'sluice_addresses_held',
+    help: 'Addresses of Services that this node answers for on the local network.',
+    registers: [this.#registry],
+  });
+  readonly #addressMoves = new Counter({
+    name: 'sluice_address_moves_total',
+    help: 'Addresses of Services that came to this node, or went from it.',
+    labelNames: ['direction'],
+    registers: [this.#registry],
+  });
   readonly #findings = new Gauge({
     name: 'sluice_findings',
     help: 'Objects with something wrong, by code.',
@@ -126,6 +137,12 @@ export class Metrics {
 
   serviceRefused(): void {
     this.#refusals.inc();
+  }
+
+  addressesHeld(count: number, gained: number, lost: number): void {
+    this.#addressesHeld.set(count);
+    this.#addressMoves.inc({ direction: 'gained' }, gained);
+    this.#addressMoves.inc({ direction: 'lost' }, lost);
   }
 
   findings(list: readonly Finding[]): void {

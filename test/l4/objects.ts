@@ -72,6 +72,9 @@ export function nodeOf(given: Partial<Node> = {}): Node {
     externalIps: [],
     podCidrs: [],
     zone: undefined,
+    labels: {},
+    isReady: true,
+    isNetworkUnavailable: false,
     isLeaving: false,
     ...given,
   };

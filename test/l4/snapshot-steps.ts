@@ -195,6 +195,9 @@ const node = fc
     externalIps: [],
     podCidrs: cidrs,
     zone,
+    labels: {},
+    isReady: true,
+    isNetworkUnavailable: false,
     isLeaving: false,
   }));
 

@@ -2,6 +2,7 @@ import { DEFAULT_L4, type L4Settings, type LocalDetection } from '../../compile/
 import type { ConntrackSettings } from '../../planes/l4/kernel/settings.ts';
 import { option, optional, switchOff, switchOn, type FlagsFor } from './flag.ts';
 import * as read from './readers.ts';
+import { ONLY_MANIFESTS } from './source-flags.ts';
 
 /** Flags about Service traffic in the kernel, named as kube-proxy names its own where it has them. */
 
@@ -162,3 +163,34 @@ export const CONNTRACK_FLAGS = {
     role: 'node',
   }),
 } satisfies FlagsFor<ConntrackSettings>;
+
+/** How addresses of Services are answered for on the local network. */
+export const ANNOUNCE_FLAGS = {
+  isOn: switchOn({
+    flag: '--announce',
+    help: 'answer on the local network for the addresses of Services of type LoadBalancer, in turn with other nodes (keepalived, VRRP)',
+    role: 'node',
+    source: ONLY_MANIFESTS,
+  }),
+  routers: option({
+    flag: '--virtual-router-ids <first-last>',
+    help: 'for --announce: identifiers of VRRP that nobody else uses on the network; the same on all nodes',
+    read: read.routerRangeOf,
+    default: { first: 101, count: 150 },
+    defaultText: '101-250',
+    role: 'node',
+  }),
+  advertisementMs: option({
+    flag: '--advertisement-interval <milliseconds>',
+    help: 'for --announce: how often a node says that it lives; after three of these it is replaced',
+    read: read.advertisementMsOf,
+    default: 50,
+    role: 'node',
+  }),
+  keepalivedPath: optional({
+    flag: '--keepalived-path <file>',
+    help: 'for --announce: the keepalived to use; by default the one on PATH',
+    read: read.textOf,
+    role: 'node',
+  }),
+};

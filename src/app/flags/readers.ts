@@ -1,5 +1,6 @@
 import type { AllocationSettings, ExternalIpPolicy, L4Settings } from '../../compile/l4/l4-settings.ts';
 import { addressRangeOf, familyOf, type AddressRange } from '../../model/address-range.ts';
+import type { RouterRange } from '../../compile/announce/router-numbers.ts';
 import { cidrOf, hostCidr, type Cidr } from '../../model/cidr.ts';
 import { hostnameOf, ipAddressOf, isDnsLabel, isDnsSubdomain, isPort } from '../../model/grammar.ts';
 import type { PublishedAddress } from '../../model/service.ts';
@@ -165,6 +166,23 @@ export function portRangeOf(text: string): AllocationSettings['nodePorts'] {
   if (!isPort(range.first) || !isPort(range.last) || range.last < range.first)
     throw new UsageMistake('Give it as FIRST-LAST, such as 30000-32767.');
   return range;
+}
+
+/** Identifiers of virtual routers (RFC 9568 §5.2.3). */
+export function routerRangeOf(text: string): RouterRange {
+  const [, from = '', to = ''] = /^(\d+)-(\d+)$/.exec(text) ?? [];
+  const [first, last] = [Number(from), Number(to)];
+  if (first < 1 || last > 255 || last < first)
+    throw new UsageMistake('Give it as FIRST-LAST, from 1 to 255, such as 101-250.');
+  return { first, count: last - first + 1 };
+}
+
+/** What keepalived can do and does not take every busy moment for a death: hundredths of a second up to 40.95 s. */
+export function advertisementMsOf(text: string): number {
+  const milliseconds = Number(text);
+  if (!Number.isInteger(milliseconds / 10) || milliseconds < 20 || milliseconds > 40_950)
+    throw new UsageMistake('Give a multiple of 10 from 20 to 40950.');
+  return milliseconds;
 }
 
 /** The name of a network interface, or its beginning (IFNAMSIZ leaves 15 characters). */

@@ -35,7 +35,8 @@ export const SOURCE_FLAGS = {
   }),
 };
 
-const ONLY_MANIFESTS = {
+/** Of flags for what an API server does by itself. */
+export const ONLY_MANIFESTS = {
   kind: 'manifests',
   otherwise: 'with an API server, give it to kube-apiserver and leave it out here',
 } as const;

@@ -21,6 +21,7 @@ function pool(name: string, ranges: readonly string[], options: PoolOptions = {}
   const none = { priority: 0, namespaces: [], namespaceSelectors: [], serviceSelectors: [] };
   return {
     meta: { namespace: 'metallb-system', name, uid: '', createdMs },
+    labels: {},
     ranges: ranges.flatMap((text) => addressRangeOf(text) ?? []),
     isAutomatic,
     avoidsBuggyAddresses: false,

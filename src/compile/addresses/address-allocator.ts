@@ -116,7 +116,7 @@ export class AddressAllocator {
     const { pool: ranges } = this.#settings;
     if (ranges.length === 0) return [];
     const meta = { namespace: '', name: FLAG_POOL, uid: '', createdMs: 0 };
-    return [{ meta, ranges, isAutomatic: true, avoidsBuggyAddresses: false, reserved: undefined }];
+    return [{ meta, labels: {}, ranges, isAutomatic: true, avoidsBuggyAddresses: false, reserved: undefined }];
   }
 
   #candidateOf(key: string, { services, namespaces }: Snapshot): Candidate | undefined {

@@ -1,10 +1,9 @@
 import type { AddressPool, PoolReservation } from '../../model/address-pool.ts';
 import { addressRangeOf, type AddressRange } from '../../model/address-range.ts';
-import type { LabelSelector } from '../../model/label-selector.ts';
 import { keyOf, type ObjectMeta } from '../../model/object.ts';
 import type { Change } from '../change.ts';
 import { shown, type Field } from './field.ts';
-import { admitLabelSelector } from './labels.ts';
+import { admitLabels, admitSelectors } from './labels.ts';
 
 /** Admits an IPAddressPool (metallb.io/v1beta1). */
 export function admitAddressPool(raw: Field, meta: ObjectMeta): Change {
@@ -13,6 +12,7 @@ export function admitAddressPool(raw: Field, meta: ObjectMeta): Change {
   if (spec.at('addresses').isEmpty) spec.at('addresses').add('ObjectMalformed', 'a pool needs at least one range');
   const value: AddressPool = {
     meta,
+    labels: admitLabels(raw),
     ranges,
     isAutomatic: spec.at('autoAssign').boolean() ?? true,
     avoidsBuggyAddresses: spec.at('avoidBuggyIPs').boolean() ?? false,
@@ -36,8 +36,7 @@ function admitRange(field: Field): readonly AddressRange[] {
 }
 
 /**
- * An empty `serviceAllocation` keeps the pool for nobody in particular, and only gives it a priority. A selector that cannot be read
- * selects nothing, so that a pool that is meant for some is not open to all.
+ * An empty `serviceAllocation` keeps the pool for nobody in particular, and only gives it a priority.
  */
 function admitReservation(field: Field): PoolReservation | undefined {
   if (field.isAbsent) return undefined;
@@ -46,13 +45,7 @@ function admitReservation(field: Field): PoolReservation | undefined {
   return {
     priority: Math.max(0, priority),
     namespaces: field.at('namespaces').flatMap((item) => item.text() ?? []),
-    namespaceSelectors: field.at('namespaceSelectors').flatMap(selectorOrNone),
-    serviceSelectors: field.at('serviceSelectors').flatMap(selectorOrNone),
+    namespaceSelectors: admitSelectors(field.at('namespaceSelectors')),
+    serviceSelectors: admitSelectors(field.at('serviceSelectors')),
   };
-}
-
-const NOTHING: LabelSelector = { requirements: [{ key: '', operator: 'In', values: [] }] };
-
-function selectorOrNone(field: Field): LabelSelector {
-  return admitLabelSelector(field) ?? NOTHING;
 }

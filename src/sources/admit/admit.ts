@@ -8,6 +8,7 @@ import { admitEndpoints, admitEndpointSlice } from './endpoints.ts';
 import { Field, Findings, isRecord, shown, type Origin } from './field.ts';
 import { admitIngress, admitIngressClass } from './ingress.ts';
 import { reportUnknownFields } from './known-fields.ts';
+import { admitL2Advertisement } from './l2-advertisement.ts';
 import { admitNamespace } from './namespace.ts';
 import { admitNode } from './node.ts';
 import { observe } from './observe.ts';
@@ -39,6 +40,7 @@ const ADMIT: Readonly<Record<Kind, Admit>> = {
   Secret: admitSecret,
   Namespace: admitNamespace,
   IPAddressPool: admitAddressPool,
+  L2Advertisement: admitL2Advertisement,
 };
 
 /**

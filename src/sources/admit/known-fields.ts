@@ -131,6 +131,17 @@ const KNOWN_FIELDS: Readonly<Record<Kind, { readonly [name: string]: Shape }>> =
     },
     status: 'any',
   },
+  L2Advertisement: {
+    spec: {
+      ipAddressPools: 'any',
+      ipAddressPoolSelectors: [LABEL_SELECTOR],
+      nodeSelectors: [LABEL_SELECTOR],
+      interfaces: 'any',
+      serviceSelectors: [LABEL_SELECTOR],
+      preferredNodeSelectors: [{ weight: 'any', preference: LABEL_SELECTOR }],
+    },
+    status: 'any',
+  },
   Secret: { immutable: 'any', data: 'any', stringData: 'any', type: 'any' },
 };
 

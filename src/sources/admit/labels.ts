@@ -18,6 +18,13 @@ export function admitLabelSelector(field: Field): LabelSelector | undefined {
   return requirements.length < equal.length + expressions.length ? undefined : { requirements };
 }
 
+/** A list of LabelSelectors. One that cannot be read selects nothing, so that what is meant for some is not open to all. */
+export function admitSelectors(field: Field): readonly LabelSelector[] {
+  return field.flatMap((item) => admitLabelSelector(item) ?? NOTHING);
+}
+
+const NOTHING: LabelSelector = { requirements: [{ key: '', operator: 'In', values: [] }] };
+
 function admitRequirement(field: Field): LabelRequirement | undefined {
   const key = field.at('key').text();
   const operator = field.at('operator').text();

@@ -5,6 +5,7 @@ import { keyOf, type ObjectMeta } from '../../model/object.ts';
 import type { Change } from '../change.ts';
 import { admitIpAddress } from './address.ts';
 import { shown, type Field } from './field.ts';
+import { admitLabels } from './labels.ts';
 
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
 const LEAVING_TAINT = 'ToBeDeletedByClusterAutoscaler';
@@ -19,6 +20,13 @@ export function admitNode(raw: Field, meta: ObjectMeta): Change {
     .items()
     .some((taint) => taint.at('key').text() === LEAVING_TAINT);
   const addresses = raw.at('status').at('addresses').items();
+  const conditions = new Map(
+    raw
+      .at('status')
+      .at('conditions')
+      .items()
+      .map((item) => [item.at('type').text(), item.at('status').text()]),
+  );
   const value: Node = {
     meta,
     internalIps: addressesOf(addresses, 'InternalIP'),
@@ -30,6 +38,9 @@ export function admitNode(raw: Field, meta: ObjectMeta): Change {
       return cidr === undefined ? [] : [cidr];
     }),
     zone: raw.at('metadata').at('labels').at(ZONE_LABEL).text(),
+    labels: admitLabels(raw),
+    isReady: (conditions.get('Ready') ?? 'True') === 'True',
+    isNetworkUnavailable: conditions.get('NetworkUnavailable') === 'True',
     isLeaving: isTainted || !raw.at('metadata').at('deletionTimestamp').isAbsent,
   };
   return { table: 'nodes', key: keyOf(meta), value };

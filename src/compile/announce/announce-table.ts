@@ -1,0 +1,79 @@
+import { PersistentMap } from '../../lib/persistent-map.ts';
+import type { Finding } from '../../model/finding.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import type { AddressAssignments } from '../addresses/address-plan.ts';
+import { compileAnnounce, type AnnounceInput } from './announce-compiler.ts';
+import type { AnnouncePlan } from './announce-plan.ts';
+import type { AnnounceSettings, InterfaceFacts } from './announce-settings.ts';
+
+/** What a plan was made of. */
+interface Made {
+  readonly plan: AnnouncePlan;
+  readonly assignments: AddressAssignments;
+  readonly interfaces: readonly InterfaceFacts[];
+  /** Of Findings. */
+  readonly producers: readonly string[];
+}
+
+/** The plan, and Findings by producer, empty ones to clear. */
+export interface AnnounceChange {
+  readonly plan: AnnouncePlan;
+  readonly findings: ReadonlyMap<string, readonly Finding[]>;
+}
+
+/** What this node announces, computed again as a whole, but only when a Service with an address changed, or what decides about all of them. */
+export class AnnounceTable {
+  readonly #settings: AnnounceSettings;
+  readonly #mode: 'standalone' | 'cluster';
+  #last: Made | undefined;
+
+  constructor(settings: AnnounceSettings, mode: 'standalone' | 'cluster') {
+    this.#settings = settings;
+    this.#mode = mode;
+  }
+
+  compile(input: AnnounceInput, before: Snapshot, changed: ReadonlySet<string>): AnnounceChange {
+    const last = this.#last;
+    if (last !== undefined && isSame(last, input, before, changed)) return { plan: last.plan, findings: new Map() };
+    const { assignments, interfaces } = input;
+    // In a cluster somebody else may have given addresses at the same moment: what stands in the status is what holds.
+    const inForce = this.#mode === 'standalone' ? assignments : published(assignments, input.snapshot);
+    const output = compileAnnounce({ ...input, assignments: inForce }, this.#settings);
+    const plan = last !== undefined && samePlan(last.plan, output.plan) ? last.plan : output.plan;
+    const cleared = (last?.producers ?? []).map((producer) => [producer, [] as readonly Finding[]] as const);
+    this.#last = { plan, assignments, interfaces, producers: [...output.findings.keys()] };
+    return { plan, findings: new Map([...cleared, ...output.findings]) };
+  }
+}
+
+function isSame(
+  last: Made,
+  { snapshot, assignments, interfaces }: AnnounceInput,
+  before: Snapshot,
+  changed: ReadonlySet<string>,
+): boolean {
+  return (
+    last.assignments === assignments &&
+    last.interfaces === interfaces &&
+    before.addressPools === snapshot.addressPools &&
+    before.l2Advertisements === snapshot.l2Advertisements &&
+    before.nodes === snapshot.nodes &&
+    ![...changed].some((key) => assignments.has(key))
+  );
+}
+
+/** The assignments as far as they stand in the status of their Services. */
+function published(assignments: AddressAssignments, { services }: Snapshot): AddressAssignments {
+  const kept = [...assignments.entries()].flatMap(([key, assignment]) => {
+    const written = services.get(key)?.traffic.loadBalancerIps ?? [];
+    const addresses = assignment.addresses.filter((address) => written.includes(address));
+    return addresses.length === 0 ? [] : [[key, { ...assignment, addresses }] as const];
+  });
+  return PersistentMap.from(kept);
+}
+
+function samePlan(a: AnnouncePlan, b: AnnouncePlan): boolean {
+  return (
+    a.isNodeEligible === b.isNodeEligible && JSON.stringify(a.routers.sorted()) === JSON.stringify(b.routers.sorted())
+  );
+}

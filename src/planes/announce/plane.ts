@@ -1,0 +1,246 @@
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AnnouncePlan, VirtualRouter } from '../../compile/announce/announce-plan.ts';
+import { crash } from '../../lib/crash.ts';
+import { Fault, messageOf } from '../../lib/fault.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { PersistentMap } from '../../lib/persistent-map.ts';
+import { sleep } from '../../lib/sleep.ts';
+import type { IpAddress } from '../../model/grammar.ts';
+import type { Applied, Plane } from '../plane.ts';
+import { boundAddresses, unbind } from './bound-addresses.ts';
+import {
+  eligibilityFile,
+  eligibilityText,
+  FILES,
+  renderConfiguration,
+  type AnnounceSettings,
+} from './configuration.ts';
+import { Keepalived, type KeepalivedPaths } from './keepalived.ts';
+import { AddressRecord, type RecordedAddress } from './record.ts';
+
+export interface AnnouncePlaneOptions {
+  readonly paths: KeepalivedPaths;
+  readonly settings: Omit<AnnounceSettings, 'folder'>;
+  readonly logger: Logger;
+  /** Called with the addresses that this node has, whenever they are others. */
+  readonly onHeld?: (held: ReadonlySet<IpAddress>) => void;
+  /** Whether keepalived goes on when the program ends, as it does when the program is killed. */
+  readonly keepsAnnouncing: boolean;
+}
+
+/**
+ * Between two reloads, in milliseconds. Each starts the clock anew by which a silent node is missed, so that a storm of them would keep
+ * everybody from taking over.
+ */
+const RELOAD_INTERVAL_MS = 1_000;
+
+/** Between the reload without an address that moves to another router and the one with it, in milliseconds. */
+const MOVE_PAUSE_MS = 50;
+
+/** Between two looks at the process and the addresses, in milliseconds. */
+const LOOK_INTERVAL_MS = 500;
+
+/** Answers for addresses on the local network, through keepalived: one node of several at a time, elected by VRRP. */
+export class AnnouncePlane implements Plane<AnnouncePlan> {
+  readonly name = 'announce';
+  readonly #options: AnnouncePlaneOptions;
+  readonly #settings: AnnounceSettings;
+  readonly #logger: Logger;
+  readonly #keepalived: Keepalived;
+  readonly #record: AddressRecord;
+  readonly #eligibility = new Map<string, string>();
+  #wanted: AnnouncePlan | undefined;
+  #isPrepared = false;
+  #reloadedMs = -Infinity;
+  #looking: NodeJS.Timeout | undefined;
+  #held: ReadonlySet<IpAddress> = new Set();
+  #disturbed: (reason: string) => void = () => {};
+
+  constructor(options: AnnouncePlaneOptions) {
+    this.#options = options;
+    this.#settings = { ...options.settings, folder: options.paths.folder };
+    this.#logger = options.logger.with({ plane: this.name });
+    this.#keepalived = new Keepalived(options.paths);
+    this.#record = new AddressRecord(options.paths.folder);
+  }
+
+  onDisturbed(listener: (reason: string) => void): void {
+    this.#disturbed = listener;
+  }
+
+  /** The addresses of the plan that this node has, when it was looked at last. */
+  get held(): ReadonlySet<IpAddress> {
+    return this.#held;
+  }
+
+  async apply(want: AnnouncePlan, signal: AbortSignal): Promise<Applied> {
+    try {
+      await this.#prepare();
+      const isChanged = await this.#writeEligibility(want);
+      const changes = await this.#bringAbout(want, signal);
+      this.#wanted = want;
+      this.#look();
+      return { changes: changes + isChanged };
+    } catch (thrown) {
+      if (thrown instanceof Fault || !(thrown instanceof Error)) throw thrown;
+      throw new Fault('announce', `cannot write to ${this.#settings.folder}: ${messageOf(thrown)}`, { cause: thrown });
+    }
+  }
+
+  async #prepare(): Promise<void> {
+    if (this.#isPrepared) return;
+    await mkdir(this.#settings.folder, { recursive: true, mode: 0o700 });
+    await this.#record.read();
+    this.#isPrepared = true;
+  }
+
+  /** Before the configuration that names the files. Returns how many were written. */
+  async #writeEligibility({ routers, isNodeEligible }: AnnouncePlan): Promise<number> {
+    const wanted = new Map([[FILES.node as string, eligibilityText(isNodeEligible)]]);
+    for (const router of routers.values()) wanted.set(eligibilityFile(router), eligibilityText(router.isEligible));
+    let written = 0;
+    for (const [file, text] of wanted) {
+      if (this.#eligibility.get(file) === text) continue;
+      await this.#replaceFile(file, text);
+      this.#eligibility.set(file, text);
+      written += 1;
+    }
+    return written;
+  }
+
+  async #replaceFile(file: string, text: string): Promise<void> {
+    const path = join(this.#settings.folder, file);
+    await writeFile(`${path}.tmp`, text, { mode: 0o600 });
+    await rename(`${path}.tmp`, path);
+  }
+
+  async #bringAbout(want: AnnouncePlan, signal: AbortSignal): Promise<number> {
+    const pid = await this.#runningPid();
+    if (want.routers.size === 0) return this.#withdrawAll(pid);
+    const text = renderConfiguration(want, this.#settings);
+    const installed = await readFile(join(this.#settings.folder, FILES.configuration), 'utf8').catch(() => '');
+    if (pid !== undefined && installed === text) return 0;
+    const moving = this.#moving(want);
+    await this.#remember(want);
+    if (pid === undefined) {
+      await this.#keepalived.install(text);
+      await this.#sweep(want);
+      const started = await this.#keepalived.start(signal);
+      this.#reloadedMs = performance.now();
+      this.#logger.info('keepalived announces', { pid: started, routers: want.routers.size });
+    } else {
+      if (moving.size > 0) {
+        await this.#reload(pid, renderConfiguration(without(want, moving), this.#settings), signal);
+        this.#reloadedMs = -Infinity;
+        await sleep(MOVE_PAUSE_MS, signal);
+      }
+      await this.#reload(pid, text, signal);
+    }
+    await this.#forgetOthers(want);
+    return 1;
+  }
+
+  /** Ends keepalived and takes all addresses away. Returns whether there was anything. @throws what the file system throws */
+  async withdraw(): Promise<boolean> {
+    await this.#record.read();
+    return (await this.#withdrawAll(await this.#keepalived.pid())) > 0;
+  }
+
+  /** One that is halted has its addresses bound, and others take them as well: it is ended. */
+  async #runningPid(): Promise<number | undefined> {
+    const pid = await this.#keepalived.pid();
+    if (pid === undefined || !(await this.#keepalived.isHalted(pid))) return pid;
+    this.#logger.warn('keepalived is halted, and is started anew', { pid });
+    await this.#keepalived.kill(pid);
+    return undefined;
+  }
+
+  async #withdrawAll(pid: number | undefined): Promise<number> {
+    if (pid !== undefined) await this.#keepalived.stop(pid);
+    const recorded = this.#record.entries;
+    for (const entry of recorded) await unbind(entry, this.#options.paths.enter);
+    if (recorded.length > 0) await this.#record.write([]);
+    await rm(join(this.#settings.folder, FILES.configuration), { force: true });
+    return pid === undefined && recorded.length === 0 ? 0 : 1;
+  }
+
+  /** Addresses that another router has had. In one reload, an address that moves to a router further up in the file is lost for good. */
+  #moving({ routers }: AnnouncePlan): ReadonlySet<IpAddress> {
+    const routerOf = new Map(this.#record.entries.map((entry) => [entry.address, entry.router]));
+    const moving = new Set<IpAddress>();
+    for (const { name, addresses } of routers.values())
+      for (const address of addresses) if ((routerOf.get(address) ?? name) !== name) moving.add(address);
+    return moving;
+  }
+
+  async #reload(pid: number, text: string, signal: AbortSignal): Promise<void> {
+    await sleep(Math.max(0, this.#reloadedMs + RELOAD_INTERVAL_MS - performance.now()), signal);
+    await this.#keepalived.install(text);
+    this.#reloadedMs = performance.now();
+    await this.#keepalived.reload(pid, signal);
+  }
+
+  async #remember(want: AnnouncePlan): Promise<void> {
+    const wanted = entriesOf(want);
+    const known = new Set(wanted.map(keyOf));
+    await this.#record.write([...wanted, ...this.#record.entries.filter((entry) => !known.has(keyOf(entry)))]);
+  }
+
+  /** What is not in the configuration any more has been taken away by keepalived, if it ran. */
+  async #forgetOthers(want: AnnouncePlan): Promise<void> {
+    const wanted = entriesOf(want);
+    if (wanted.length < this.#record.entries.length) await this.#record.write(wanted);
+  }
+
+  /** Takes away what no process looks after any more, before a new one starts. Those of its configuration it takes away itself. */
+  async #sweep(want: AnnouncePlan): Promise<void> {
+    const wanted = new Set(entriesOf(want).map(keyOf));
+    for (const entry of this.#record.entries)
+      if (!wanted.has(keyOf(entry))) await unbind(entry, this.#options.paths.enter);
+  }
+
+  #look(): void {
+    this.#looking ??= setInterval(() => void this.#lookOnce().catch(crash), LOOK_INTERVAL_MS).unref();
+  }
+
+  async #lookOnce(): Promise<void> {
+    const wanted = this.#wanted;
+    if (wanted === undefined || wanted.routers.size === 0) return;
+    const pid = await this.#keepalived.pid();
+    if (pid === undefined) this.#disturbed('keepalived has ended');
+    else if (await this.#keepalived.isHalted(pid)) this.#disturbed('keepalived is halted');
+    const bound = await boundAddresses(this.#options.paths.enter).catch(() => undefined);
+    if (bound === undefined) return;
+    const ours = new Set(entriesOf(wanted).map(({ address }) => address));
+    const held = new Set(bound.flatMap(({ address }) => (ours.has(address) ? [address] : [])));
+    if (held.size === this.#held.size && [...held].every((address) => this.#held.has(address))) return;
+    this.#held = held;
+    this.#options.onHeld?.(held);
+  }
+
+  async release(): Promise<void> {
+    clearInterval(this.#looking);
+    if (this.#options.keepsAnnouncing || !this.#isPrepared) return;
+    await this.#withdrawAll(await this.#keepalived.pid());
+  }
+}
+
+function entriesOf({ routers }: AnnouncePlan): readonly RecordedAddress[] {
+  return [...routers.values()].flatMap(({ name, interface: device, addresses }) =>
+    addresses.map((address) => ({ address, interface: device, router: name })),
+  );
+}
+
+function keyOf({ address, interface: device }: RecordedAddress): string {
+  return `${address} ${device}`;
+}
+
+/** The plan without some addresses; a router that would be left without any goes. */
+function without(plan: AnnouncePlan, addresses: ReadonlySet<IpAddress>): AnnouncePlan {
+  const kept = [...plan.routers.entries()].flatMap(([name, router]): readonly (readonly [string, VirtualRouter])[] => {
+    const rest = router.addresses.filter((address) => !addresses.has(address));
+    return rest.length === 0 ? [] : [[name, { ...router, addresses: rest }]];
+  });
+  return { ...plan, routers: PersistentMap.from(kept) };
+}
