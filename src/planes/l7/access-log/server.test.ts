@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { AccessLogServer } from './server.ts';
 import type { AccessLine } from './line.ts';
 
@@ -169,6 +169,40 @@ describe('AccessLogServer', () => {
   it('takes more than it reads at once', async () => {
     const { lines } = await relay([haproxyLine().repeat(5000)]);
     expect(lines).toHaveLength(5000);
+  });
+
+  it('rests the less, the more there is: a socket holds few lines', async () => {
+    const count = 4000;
+    const name = `sluice-test-${String(process.pid)}-busy`;
+    let taken = 0;
+    const onRequest = (): void => {
+      taken += 1;
+    };
+    const server = new AccessLogServer({ name, format: 'json', output: undefined, onRequest, onUnreadable: () => {} });
+    await server.listen();
+    const socket = connect(`\0${name}`);
+    await once(socket, 'connect');
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    let restedMs = 0;
+    try {
+      // Each by itself, as HAProxy sends them: what waits in a stream of Node goes out in one piece.
+      const sent = (async () => {
+        for (let n = 0; n < count; n += 1) await new Promise((resolve) => socket.write(haproxyLine(), resolve));
+      })();
+      for (; taken < count; await new Promise((resolve) => setImmediate(resolve))) {
+        if (vi.getTimerCount() === 0) continue;
+        vi.advanceTimersByTime(1);
+        restedMs += 1;
+      }
+      await sent;
+    } finally {
+      vi.useRealTimers();
+    }
+    socket.destroy();
+    await server.close();
+    // 5 ms after every socketful would be more than 100.
+
+    expect(restedMs).toBeLessThan(50);
   });
 
   it('counts lines that were cut and passes on the others', async () => {

@@ -9,8 +9,11 @@ import { completeLine, readAccessLine, rewriteTime, textLine, type AccessLine } 
  */
 const REST_MS = 5;
 
-/** What one read takes at most (libuv): after such a one there is more. */
-const FULL_READ_BYTES = 65_536;
+/**
+ * A socket holds some 160 lines, because the kernel counts more than their bytes; what comes then stays in HAProxy's ring, where
+ * it is lost once that is full. After a read of so many lines the rest is made shorter, until none is left.
+ */
+const PLENTY = 80;
 
 /** How long a HAProxy that has ended may take to be read to its end, in milliseconds. */
 const LAST_LINES_MS = 100;
@@ -77,20 +80,22 @@ export class AccessLogServer {
   #serve(socket: Socket): void {
     this.#sockets.add(socket);
     let rest: Buffer = Buffer.alloc(0);
+    let restMs = REST_MS;
     socket.on('data', (chunk: Buffer) => {
       const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
       const end = bytes.lastIndexOf(NEWLINE) + 1;
       rest = bytes.subarray(end);
-      if (end > 0) this.#take(bytes.subarray(0, end));
-      if (chunk.length < FULL_READ_BYTES && !this.#isClosing) letGather(socket);
+      const lines = end > 0 ? this.#take(bytes.subarray(0, end)) : 0;
+      restMs = lines < PLENTY ? Math.min(restMs + 1, REST_MS) : Math.floor(restMs / 2);
+      if (restMs > 0 && !this.#isClosing) letGather(socket, restMs);
     });
     // A connection that breaks is made anew by HAProxy; there is nothing to do about it here.
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#sockets.delete(socket));
   }
 
-  /** Counts the requests of whole lines, and passes the lines on: most of them as the bytes that they came in. */
-  #take(bytes: Buffer): void {
+  /** Counts the requests of whole lines, and passes the lines on: most of them as the bytes that they came in. Returns how many. */
+  #take(bytes: Buffer): number {
     const { output, onRequest, onUnreadable } = this.#options;
     const hasBackslash = bytes.includes(BACKSLASH);
     const written: Buffer[] = [];
@@ -119,6 +124,7 @@ export class AccessLogServer {
       output.write(written.length === 1 ? bytes : Buffer.concat(written), lines);
     }
     if (unreadable > 0) onUnreadable(unreadable);
+    return lines;
   }
 
   /** Whether a line is what the log is to hold, but for its time. */
@@ -133,7 +139,7 @@ export class AccessLogServer {
   }
 }
 
-function letGather(socket: Socket): void {
+function letGather(socket: Socket, restMs: number): void {
   socket.pause();
-  setTimeout(() => socket.resume(), REST_MS);
+  setTimeout(() => socket.resume(), restMs);
 }
