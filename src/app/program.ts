@@ -1,9 +1,6 @@
-import { access, constants, mkdir, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { Compiler } from '../compile/compiler.ts';
 import type { Plan } from '../compile/plan.ts';
 import { aborted } from '../lib/aborted.ts';
-import { Fault, messageOf } from '../lib/fault.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import type { Snapshot } from '../model/snapshot.ts';
@@ -16,6 +13,7 @@ import { startServers } from './http-servers.ts';
 import { InterfaceAddresses } from './interface-addresses.ts';
 import type { RunOptions } from './options.ts';
 import type { Role } from './role.ts';
+import { prepareStateDirectory } from './state-directory.ts';
 import { programVersion } from './version.ts';
 
 /** How often a plan is compiled although nothing has changed: certificates expire. */
@@ -196,41 +194,6 @@ function lackOf({ name, state }: Source): string {
 /** Whether two snapshots agree in all that decides which Secrets and names a plan wants. */
 function hasSameWants(left: Snapshot, right: Snapshot | undefined): boolean {
   return (['ingresses', 'ingressClasses', 'services'] as const).every((table) => left[table] === right?.[table]);
-}
-
-/** @throws Fault when it cannot be made or written to */
-async function prepareStateDirectory(stateDirectory: string): Promise<void> {
-  try {
-    await makeFolder(stateDirectory);
-    await access(stateDirectory, constants.W_OK);
-  } catch (cause) {
-    const message = `the state directory ${stateDirectory} cannot be used: ${messageOf(cause)}. Mend that, or choose another with --state-dir`;
-    throw new Fault('state-directory', message, { cause, retryable: false });
-  }
-}
-
-/**
- * With the folders above it. Not by `recursive` of mkdir: where a file system has no such folder although the one above is there, as in
- * /proc, Node tries for ever, on a thread that no signal ends.
- */
-async function makeFolder(path: string): Promise<void> {
-  const above = dirname(path);
-  try {
-    await mkdir(path, { mode: 0o700 });
-  } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
-    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
-    if (code !== 'ENOENT' || (await isThere(above))) throw thrown;
-    await makeFolder(above);
-    await mkdir(path, { mode: 0o700 });
-  }
-}
-
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Each of them, whatever becomes of the others. @throws what the first one threw */

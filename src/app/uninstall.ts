@@ -1,21 +1,15 @@
-import { readdir, rm, rmdir } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Fault, messageOf } from '../lib/fault.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { AnnouncePlane } from '../planes/announce/plane.ts';
 import { findEngine, stopEngine } from '../planes/l7/process.ts';
-import { Nft, NFT_PROCESS_NAME } from '../planes/l4/kernel/nft.ts';
+import { Nft } from '../planes/l4/kernel/nft.ts';
 import { removeSluice } from '../planes/l4/kernel/uninstall.ts';
 import { ANNOUNCE_FOLDER } from './announcer.ts';
 import { NodeLock } from './node-possible.ts';
-
-/** Everything that Sluice keeps in its state directory; whatever else is there is somebody else's. */
-const STATE_FILES =
-  /^(?:admin\.sock|(?:current|previous)(?:\.tmp)?|checkpoint-[0-9a-f]{16}|checkpoint\.tmp|self-signed\.pem(?:\.tmp)?|announce|allocations\.json(?:\.before|\.tmp)?|manifests\.json(?:\.tmp)?|haproxy\.(?:log|pid)|conntrack-\w{6})$/;
-
-/** Has nothing but links to nft. A folder of this name with programs in it is not ours, as where the state is said to be in /usr. */
-const LINK_FOLDER = 'bin';
+import { stateFiles } from './state-directory.ts';
 
 /** How long requests may take to end, in milliseconds. */
 const DRAIN_MS = 10_000;
@@ -68,15 +62,11 @@ export async function removeKernelTables(): Promise<readonly string[]> {
 }
 
 async function removeState(stateDirectory: string): Promise<readonly string[]> {
-  const names = await readdir(stateDirectory).catch(() => []);
-  const links = await readdir(join(stateDirectory, LINK_FOLDER)).catch(() => []);
-  const isOurs = (name: string): boolean =>
-    name === LINK_FOLDER ? links.every((link) => link.startsWith(NFT_PROCESS_NAME)) : STATE_FILES.test(name);
-  const ours = names.filter(isOurs);
+  const { ours, others } = await stateFiles(stateDirectory);
   try {
     for (const name of ours) await rm(join(stateDirectory, name), { recursive: true });
     // One that can not go is a volume's place in a container.
-    if (ours.length === names.length && ours.length > 0) await rmdir(stateDirectory).catch(() => undefined);
+    if (others.length === 0 && ours.length > 0) await rmdir(stateDirectory).catch(() => undefined);
   } catch (cause) {
     throw new Fault('state-directory', `cannot remove ${stateDirectory}: ${messageOf(cause)}`, { cause });
   }
