@@ -6,6 +6,7 @@ import { format, resolveConfig } from 'prettier';
 import { describe, expect, it } from 'vitest';
 import { sluiceCommands } from '../src/cli/main.ts';
 import { FINDING_CODES } from '../src/model/codes.ts';
+import { FAULTS } from '../src/model/faults.ts';
 import { REASONS } from '../src/planes/l7/access-log/reasons.ts';
 import { renderSkeleton } from '../src/planes/l7/skeleton.ts';
 import { annotationsPage } from './annotations-page.ts';
@@ -33,6 +34,16 @@ function findingsPage(): string {
   const intro =
     'What Sluice says about objects that are wrong. The reason stands on Events, the code never changes its meaning.\n';
   return `# Findings\n\n${intro}\n${entries.join('\n')}`;
+}
+
+/** The reference page of Faults, from the register of codes. */
+function faultsPage(): string {
+  const entries = Object.entries(FAULTS).map(
+    ([code, { meaning, remedy }]) => `## ${code}\n\n${meaning}\n\n**What to do**: ${remedy}\n`,
+  );
+  const intro =
+    'What the world can say no to: a socket, a process, a disk, an API server. The code stands in the log, and never changes its meaning; the\nmessage beside it says what happened this time. What is wrong with objects is among the [Findings](findings.md).\n';
+  return `# Faults\n\n${intro}\n${entries.join('\n')}`;
 }
 
 /** The reference page of the command line, from the commands themselves. */
@@ -138,6 +149,11 @@ describe('documentation', () => {
   it('has a reference page of annotations, generated from their register', async () => {
     const page = await format(annotationsPage(), { parser: 'markdown', ...(await resolveConfig(ROOT)) });
     await expect(page).toMatchFileSnapshot(join(ROOT, 'docs/reference/annotations.md'));
+  });
+
+  it('has a reference page for every Fault, generated from the register', async () => {
+    const page = await format(faultsPage(), { parser: 'markdown', ...(await resolveConfig(ROOT)) });
+    await expect(page).toMatchFileSnapshot(join(ROOT, 'docs/reference/faults.md'));
   });
 
   it('has a reference page for every Finding, generated from the registry', async () => {
