@@ -146,6 +146,12 @@ export const FAULTS = {
     meaning: 'The link by which nft is called cannot be made in the state directory.',
     remedy: 'See that the state directory can be written to.',
   },
+  'nft-list': {
+    meaning:
+      'What nft lists of the kernel cannot be read, as where another program has put into it what this nft does not know.',
+    remedy:
+      'Nothing for what Sluice programs, which goes on. Install a newer nft, so that it can look for changes by others.',
+  },
   'nft-missing': {
     meaning: 'nft is not installed.',
     remedy: 'Install the package nftables, or run without the role `node`.',

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeCertificate } from '../traffic/certificate.ts';
 import { DEPLOY, externalService, ingress, Shop } from './shop.ts';
 
+const SECRETS_ROLE = DEPLOY.replace('sluice.yaml', 'secrets-in-namespace.yaml');
+
 const patience = { timeout: 60_000, interval: 200 };
 
 describe('what Sluice may see, while it runs', () => {
@@ -64,6 +66,32 @@ describe('what Sluice may see, while it runs', () => {
       expect(await findings()).not.toContain('SLU501');
     });
     expect(failures).toEqual([]);
+  });
+
+  it('reads the Secrets that a Role of their namespace names, when no ClusterRole lets it read any', async () => {
+    const rules = JSON.parse(await shop.cluster.kubectl(['get', 'clusterrole', 'sluice', '-o', 'json'])) as {
+      readonly rules: readonly { readonly resources: readonly string[] }[];
+    };
+    const index = rules.rules.findIndex(({ resources }) => resources.includes('secrets'));
+    const remove = JSON.stringify([{ op: 'remove', path: `/rules/${String(index)}` }]);
+    await shop.cluster.kubectl(['patch', 'clusterrole', 'sluice', '--type=json', '-p', remove]);
+    const role = (await readFile(SECRETS_ROLE, 'utf8')).replace('NAME-OF-A-SECRET', 'granted');
+    await shop.apply(role.replaceAll('metadata:\n', 'metadata:\n  namespace: shop\n'));
+    for (const name of ['granted', 'other']) {
+      const pem = makeCertificate(name, [`${name}.test`]);
+      const stringData = { 'tls.crt': pem.certificate, 'tls.key': pem.key };
+      const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: 'shop' }, stringData };
+      await shop.apply(JSON.stringify(secret), ingress(name, `${name}.test`, { secret: name }));
+    }
+    const certificate = async (host: string): Promise<string> => (await shop.lab.get(`https://${host}/`)).certificate;
+    await shop.lab.until('the certificate', async () => (await certificate('granted.test')) === 'granted');
+    await shop.lab.until('the Finding', async () => {
+      const { body } = await shop.lab.api('/api/v1/findings');
+      return body.includes('SLU501') && body.includes('other') && !body.includes('granted');
+    });
+    expect(await certificate('other.test')).toBe('Sluice default certificate');
+    await shop.cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', DEPLOY]);
+    await shop.lab.until('the other', async () => (await certificate('other.test')) === 'other');
   });
 
   it('serves an IngressClass of its own until it is deleted, and tells of it', async () => {
