@@ -16,6 +16,7 @@ import { selfSignedPem } from '../planes/l7/self-signed.ts';
 import { renderSkeleton } from '../planes/l7/skeleton.ts';
 import { Runner } from '../planes/runner.ts';
 import type { GatewayReport } from './gateway-report.ts';
+import { confinementOf } from './confinement.ts';
 import { findHaproxy } from './haproxy.ts';
 import type { RunOptions } from './options.ts';
 import { notApplied, type Role } from './role.ts';
@@ -66,7 +67,7 @@ export class Gateway implements Role {
     report: GatewayReport | undefined,
   ): Promise<Gateway> {
     const { engine, stateDirectory, keepsServing, drainMs } = options;
-    const paths = await enginePaths(options);
+    const paths = await confined(await enginePaths(options), options, logger);
     const accessLogName = await accessLogNameOf(stateDirectory);
     const accessLog = await startAccessLog(accessLogName, options, logger, metrics);
     const plane = new L7Plane({
@@ -159,6 +160,17 @@ async function enginePaths({ stateDirectory, haproxyPath }: RunOptions): Promise
     );
   }
   return { haproxy: await findHaproxy(haproxyPath, process.env), stateDirectory, adminSocket };
+}
+
+/** HAProxy as another user has its own files alone already; as that of Sluice, it is confined to them where the machine can do so. */
+async function confined(paths: EnginePaths, { engine }: RunOptions, logger: Logger): Promise<EnginePaths> {
+  if (engine.user !== undefined) return paths;
+  const confinement = await confinementOf(paths.haproxy, paths.stateDirectory);
+  if (!('impossible' in confinement)) return { ...paths, confinement };
+  logger.info('HAProxy runs as the user of Sluice and can read what that can: this machine cannot confine it', {
+    reason: confinement.impossible,
+  });
+  return paths;
 }
 
 /**

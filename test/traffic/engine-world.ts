@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { promisify } from 'node:util';
+import { confinementOf } from '../../src/app/confinement.ts';
 import { findHaproxy } from '../../src/app/haproxy.ts';
 import type { L7Plan } from '../../src/compile/plan.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
@@ -39,6 +40,7 @@ export class EngineWorld {
     skeleton: string,
     pem: string,
     patience: EnginePatience,
+    confinement: readonly string[] = [],
   ) {
     this.#root = root;
     this.#binary = binary;
@@ -46,7 +48,7 @@ export class EngineWorld {
     this.#skeleton = skeleton;
     this.#selfSignedPem = pem;
     this.plane = new L7Plane({
-      paths: { haproxy: this.#link, stateDirectory: root, adminSocket: this.#adminSocket },
+      paths: { haproxy: this.#link, confinement, stateDirectory: root, adminSocket: this.#adminSocket },
       skeleton,
       selfSignedPem: pem,
       logger: silentLogger,
@@ -58,7 +60,7 @@ export class EngineWorld {
     });
   }
 
-  static async create(patience: EnginePatience = PATIENCE): Promise<EngineWorld> {
+  static async create(patience: EnginePatience = PATIENCE, isConfined = false): Promise<EngineWorld> {
     const root = await mkdtemp(join(tmpdir(), 'sluice-engine-'));
     await mkdir(join(root, 'check'));
     const ports = { http: await freePort(), https: await freePort() };
@@ -80,7 +82,9 @@ export class EngineWorld {
       { admin: join(root, 'admin.sock'), accessLog: 'unused' },
     );
     const binary = await findHaproxy(undefined, process.env);
-    const world = new EngineWorld(root, binary, ports, skeleton, await selfSignedPem(root), patience);
+    const confinement = isConfined ? await confinementOf(binary, root) : [];
+    if ('impossible' in confinement) throw new Error(confinement.impossible);
+    const world = new EngineWorld(root, binary, ports, skeleton, await selfSignedPem(root), patience, confinement);
     await world.installBinary();
     return world;
   }

@@ -10,6 +10,8 @@ import { FILES } from './files.ts';
 /** Where the engine of one state directory lives. */
 export interface EnginePaths {
   readonly haproxy: string;
+  /** Words before the command line of HAProxy, which keep it from files that are not its own; none: it is not kept from any. */
+  readonly confinement?: readonly string[];
   readonly stateDirectory: string;
   /** Absolute path of the runtime CLI's socket. */
   readonly adminSocket: string;
@@ -62,7 +64,9 @@ export async function startEngine(
   // A full disk takes no log, and may have what is to be served.
   const log = await open(logPath, 'w', 0o600).catch(() => undefined);
   const output = log?.fd ?? 'ignore';
-  const child = spawn(paths.haproxy, ['-db', ...configArguments(checkpoint), ...handOver], {
+  const words = [...(paths.confinement ?? []), paths.haproxy, '-db', ...configArguments(checkpoint), ...handOver];
+  const [program = paths.haproxy, ...args] = words;
+  const child = spawn(program, args, {
     detached: true,
     stdio: ['ignore', output, output],
     cwd: checkpoint,
