@@ -35,7 +35,7 @@ describe('ManifestSource', () => {
   });
 
   async function until(what: string, condition: () => boolean): Promise<void> {
-    const deadlineMs = Date.now() + 10_000;
+    const deadlineMs = Date.now() + 60_000;
     while (!condition()) {
       if (Date.now() > deadlineMs) throw new Error(`waited in vain for: ${what}`);
       await new Promise((resolve) => setTimeout(resolve, 5));
