@@ -19,6 +19,10 @@ export const FAULTS = {
     meaning: 'Another Sluice serves from the same state directory.',
     remedy: 'End it, or choose another folder with `--state-dir`.',
   },
+  announce: {
+    meaning: 'The folder of what announces addresses, in the state directory, cannot be written to.',
+    remedy: 'Make room on the disk, or mend what the message names. It is tried again.',
+  },
   api: {
     meaning: 'A command of the command line got no answer from a running Sluice.',
     remedy: 'Start one, or say where it is with `--api-address`, and with `--api-token-file` who asks.',
@@ -68,6 +72,22 @@ export const FAULTS = {
   'healthz-address': {
     meaning: 'The health of the node cannot be answered on the address of `--healthz-address`.',
     remedy: 'Choose another address, or `none`.',
+  },
+  'keepalived-missing': {
+    meaning: 'keepalived, which announces addresses, is not installed or too old.',
+    remedy: 'Install what the message names, or run without `--announce`.',
+  },
+  'keepalived-refused': {
+    meaning: 'keepalived did not take its configuration.',
+    remedy: 'Nothing, unless it lasts: it is tried again. Then read its reason in the message.',
+  },
+  'keepalived-silent': {
+    meaning: 'keepalived is there and does not read its configuration.',
+    remedy: 'Nothing, unless it lasts: it is tried again. Then look at its process.',
+  },
+  'keepalived-start': {
+    meaning: 'keepalived does not start.',
+    remedy: 'Read its reason in the message. It is tried again.',
   },
   'kernel-features': {
     meaning: 'The kernel lacks something that the rules need.',
