@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeApiServer } from '../../test/fakes/apiserver/apiserver.ts';
 import type { StoredObject } from '../../test/fakes/apiserver/stored-object.ts';
@@ -76,6 +77,20 @@ describe('Heartbeat', { timeout: 30_000 }, () => {
     await until(() => expect(stored()?.metadata['annotations']).toEqual({ where: 'here' }));
     heartbeat.annotate({});
     await until(() => expect(stored()?.metadata['annotations'] ?? {}).toEqual({}));
+  });
+
+  it('writes nothing when it is told the same again', async () => {
+    const heartbeat = start(3_600_000);
+    heartbeat.annotate({ where: 'here' });
+    await until(() => expect(stored()?.metadata['annotations']).toEqual({ where: 'here' }));
+    for (let time = 0; time < 20; time += 1) {
+      heartbeat.annotate({ where: 'here' });
+      await setImmediate();
+    }
+    heartbeat.annotate({ where: 'there' });
+    await until(() => expect(stored()?.metadata['annotations']).toEqual({ where: 'there' }));
+    // Without annotations, with the first and with the second ones.
+    expect(server.requests.length).toBeLessThanOrEqual(3);
   });
 
   it('makes a Lease again that somebody deletes', async () => {

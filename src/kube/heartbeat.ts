@@ -49,8 +49,9 @@ export class Heartbeat {
     this.#timings = options.timings ?? defaultHeartbeatTimings;
   }
 
-  /** Sets what others should know, at once. */
+  /** Sets what others should know, at once. The same again is no news: a caller may say it with every change of anything. */
   annotate(annotations: Readonly<Record<string, string>>): void {
+    if (JSON.stringify(annotations) === JSON.stringify(this.#annotations)) return;
     this.#annotations = annotations;
     this.#wake();
   }
