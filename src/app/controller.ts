@@ -111,6 +111,8 @@ export class Controller implements Role {
       await Promise.all([this.#status.run(signal), this.#events?.run(signal), this.#elector.run(signal)]);
     } finally {
       unsubscribe();
+      // Also when a part has failed while this process leads: a bug must end the program, not wait for the end of the term.
+      this.#term.abort();
       await this.#following;
     }
   }
