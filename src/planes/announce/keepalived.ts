@@ -53,6 +53,8 @@ export class Keepalived {
    * Puts a configuration into its place, once keepalived itself has found nothing wrong with it. A file with a mistake would be loaded
    * in part, or end the process with its addresses bound; an empty one would release all of them, without a word.
    *
+   * Until it is read, by {@link start} or {@link reload}, {@link hasRead} says so, also to the next run of this program.
+   *
    * @throws Fault `keepalived-refused` with what it says
    */
   async install(text: string): Promise<void> {
@@ -65,7 +67,15 @@ export class Keepalived {
       await handle.close();
     }
     await this.#check(temporary);
+    await writeFile(this.#file(FILES.reloading), 'installed\n', { mode: 0o600 });
     await rename(temporary, this.#file(FILES.configuration));
+  }
+
+  /** Whether a process that runs has read this configuration, and not only found it in its place. */
+  async hasRead(text: string): Promise<boolean> {
+    const read = (file: string): Promise<string | undefined> =>
+      readFile(this.#file(file), 'utf8').catch(() => undefined);
+    return (await read(FILES.configuration)) === text && (await read(FILES.reloading)) === undefined;
   }
 
   async #check(file: string): Promise<void> {

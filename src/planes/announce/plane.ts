@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AnnouncePlan, VirtualRouter } from '../../compile/announce/announce-plan.ts';
 import { crash } from '../../lib/crash.ts';
@@ -119,8 +119,7 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
     const pid = await this.#runningPid();
     if (want.routers.size === 0) return this.#withdrawAll(pid);
     const text = renderConfiguration(want, this.#settings);
-    const installed = await readFile(join(this.#settings.folder, FILES.configuration), 'utf8').catch(() => '');
-    if (pid !== undefined && installed === text) return 0;
+    if (pid !== undefined && (await this.#keepalived.hasRead(text))) return 0;
     const moving = this.#moving(want);
     await this.#remember(want);
     if (pid === undefined) {
@@ -206,14 +205,21 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
 
   async #lookOnce(): Promise<void> {
     const wanted = this.#wanted;
-    if (wanted === undefined || wanted.routers.size === 0) return;
+    if (wanted === undefined) return;
+    if (wanted.routers.size === 0) {
+      this.#hold(new Set());
+      return;
+    }
     const pid = await this.#keepalived.pid();
     if (pid === undefined) this.#disturbed('keepalived has ended');
     else if (await this.#keepalived.isHalted(pid)) this.#disturbed('keepalived is halted');
     const bound = await boundAddresses(this.#options.paths.enter).catch(() => undefined);
     if (bound === undefined) return;
     const ours = new Set(entriesOf(wanted).map(({ address }) => address));
-    const held = new Set(bound.flatMap(({ address }) => (ours.has(address) ? [address] : [])));
+    this.#hold(new Set(bound.flatMap(({ address }) => (ours.has(address) ? [address] : []))));
+  }
+
+  #hold(held: ReadonlySet<IpAddress>): void {
     if (held.size === this.#held.size && [...held].every((address) => this.#held.has(address))) return;
     this.#held = held;
     this.#options.onHeld?.(held);

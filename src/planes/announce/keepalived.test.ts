@@ -1,0 +1,29 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FILES } from './configuration.ts';
+import { Keepalived } from './keepalived.ts';
+
+const TEXT = 'global_defs {\n}\n';
+
+describe('Keepalived', () => {
+  let folder: string;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sluice-keepalived-'));
+  });
+  afterEach(async () => {
+    await rm(folder, { recursive: true });
+  });
+
+  it('knows of a configuration that was put into its place that it has not been read, also after a restart', async () => {
+    const paths = { keepalived: 'true', folder, enter: [] };
+    await new Keepalived(paths).install(TEXT);
+    expect(await new Keepalived(paths).hasRead(TEXT)).toBe(false);
+    // As keepalived does when it has read it.
+    await rm(join(folder, FILES.reloading));
+    expect(await new Keepalived(paths).hasRead(TEXT)).toBe(true);
+    expect(await new Keepalived(paths).hasRead(`${TEXT}\n`)).toBe(false);
+  });
+});
