@@ -353,6 +353,19 @@ describe('one address for several Services', () => {
     expect(scene.has).toEqual({ a: '192.0.2.1', port: '192.0.2.3', key: '192.0.2.2', local: '192.0.2.4' });
   });
 
+  it.each([
+    ['gives its port up', (scene: Scene) => scene.put(service('a', on('TCP/81')))],
+    ['leaves', (scene: Scene) => scene.remove('a')],
+    ['asks for another address', (scene: Scene) => scene.put(service('a', { ...on('TCP/80'), asks: ['192.0.2.9'] }))],
+  ])('is had by one that waits for it once the Service in its way %s', (_, change) => {
+    const scene = new Scene()
+      .pools(small)
+      .put(service('a', on('TCP/80')), service('c', on('TCP/443')))
+      .put(service('b', { ...on('TCP/80'), asks: ['192.0.2.1'] }));
+    expect(scene.has).toEqual({ a: '192.0.2.1', c: '192.0.2.1' });
+    expect(change(scene).has).toMatchObject({ b: '192.0.2.1', c: '192.0.2.1' });
+  });
+
   it('is lost by the younger one when they stop agreeing, and had again when both select the same', () => {
     const scene = new Scene().pools(pool('p', ['192.0.2.1/32']));
     const local = (name: string, port: string): Service =>

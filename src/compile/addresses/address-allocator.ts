@@ -139,21 +139,29 @@ export class AddressAllocator {
     if (candidate !== undefined) candidates.set(key, candidate);
   }
 
-  /** Who may keep its addresses does, in order of age; what nobody keeps is given back. Returns whether anything was. */
+  /**
+   * Who may keep its addresses does, in order of age; what nobody keeps is given back. Returns whether somebody else may have an address
+   * now that could not before.
+   */
   #reclaim(dirty: ReadonlySet<string>, candidates: ReadonlyMap<string, Candidate>, moved: Set<string>): boolean {
     const loose = new Set<IpAddress>();
+    let freed = false;
     for (const key of dirty)
-      for (const address of this.assignments.get(key)?.addresses ?? [])
+      for (const address of this.assignments.get(key)?.addresses ?? []) {
+        const service = candidates.get(key)?.service;
+        freed ||= service === undefined || this.#holders.hasOtherTerms(address, service, key);
         if (this.#holders.remove(address, key)) loose.add(address);
+      }
     for (const candidate of byAgeOf(candidates.values())) {
       const kept = this.#kept(candidate);
       if (kept !== undefined) this.#assign(candidate, kept.addresses, kept.pool, moved);
     }
     for (const key of dirty) {
       const { addresses } = this.assignments.get(key) ?? { addresses: [] };
-      if (addresses.some((address) => !this.#holders.holds(address, key))) this.#drop(key, moved);
+      if (addresses.every((address) => this.#holders.holds(address, key))) continue;
+      this.#drop(key, moved);
+      freed = true;
     }
-    let freed = false;
     for (const address of loose) {
       if (!this.#holders.isFree(address)) continue;
       this.#pools.poolOf(address)?.spaces.get(familyOf(address))?.giveBack(address);

@@ -43,6 +43,12 @@ export class AddressHolders {
     this.#shared.set(holder.sharingKey, shared.add(address));
   }
 
+  /** Whether a Service that has the address asks for other terms than it had it on: others may be able to share it now. */
+  hasOtherTerms(address: IpAddress, service: Service, key: string): boolean {
+    const holder = this.#holders.get(address)?.get(key);
+    return holder !== undefined && !areSameTerms(holder, holderOf(service, key));
+  }
+
   /** Returns whether nobody has it now. */
   remove(address: IpAddress, key: string): boolean {
     const holders = this.#holders.get(address);
@@ -82,4 +88,9 @@ function holderOf({ ports, traffic, loadBalancer }: Service, key: string): Holde
 function mayShare(a: Holder, b: Holder): boolean {
   if (a.sharingKey === undefined || a.sharingKey !== b.sharingKey || a.backend !== b.backend) return false;
   return ![...a.ports].some((port) => b.ports.has(port));
+}
+
+function areSameTerms(a: Holder, b: Holder): boolean {
+  const areSamePorts = a.ports.size === b.ports.size && [...a.ports].every((port) => b.ports.has(port));
+  return areSamePorts && a.sharingKey === b.sharingKey && a.backend === b.backend;
 }
