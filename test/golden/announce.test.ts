@@ -117,6 +117,19 @@ describe('what a node announces', () => {
     ).toHaveLength(2);
   });
 
+  it('is said not to be of each address by itself', () => {
+    const shared = 'annotations: { metallb.io/allow-shared-ip: k }';
+    const text =
+      pool('192.0.2.100-192.0.2.199, 2001:db8::100-2001:db8::199') +
+      service('both', 'ipFamilyPolicy: RequireDualStack, ipFamilies: [IPv4, IPv6],', shared) +
+      service('six', 'ipFamilies: [IPv6],', `labels: { public: "1" }, ${shared}`).replace('port: 80', 'port: 81') +
+      advertisement('serviceSelectors: [{ matchLabels: { public: "1" } }]');
+    const { findings } = planOf(text);
+    expect(findings.get('announce:default/both')?.map(({ message }) => message)).toEqual([
+      'no L2Advertisement is for 192.0.2.100 of pool p, so that nobody answers for it',
+    ]);
+  });
+
   it('is of the nodes that are selected, the preferred one first', () => {
     const text =
       nodeObject('a', 'edge: "1"') +

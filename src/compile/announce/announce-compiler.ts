@@ -99,11 +99,12 @@ function groupsOf(
     const services = keys.flatMap((key) => snapshot.services.get(key) ?? []);
     const pool = poolOf(address, snapshot.addressPools);
     const profile = profileOf(pool, services, advertisements, nodes);
-    for (const service of services)
-      findings.set(
-        `announce:${keyOf(service.meta)}`,
-        profile === undefined ? [unannounced(service, address, pool)] : [],
-      );
+    for (const service of services) {
+      const producer = `announce:${keyOf(service.meta)}`;
+      // It may have another address, which is announced or not by itself.
+      const found = findings.get(producer) ?? [];
+      findings.set(producer, profile === undefined ? [...found, unannounced(service, address, pool)] : found);
+    }
     if (profile === undefined) continue;
     const local = services.filter(({ traffic }) => traffic.externalPolicy === 'Local');
     const key =
