@@ -2,7 +2,7 @@ import { DEFAULT_L4, type L4Settings, type LocalDetection } from '../../compile/
 import type { ConntrackSettings } from '../../planes/l4/kernel/settings.ts';
 import { option, optional, switchOff, switchOn, type FlagsFor } from './flag.ts';
 import * as read from './readers.ts';
-import { ONLY_MANIFESTS } from './source-flags.ts';
+import { NOT_IN_CLUSTER } from './source-flags.ts';
 
 /** Flags about Service traffic in the kernel, named as kube-proxy names its own where it has them. */
 
@@ -170,7 +170,7 @@ export const ANNOUNCE_FLAGS = {
     flag: '--announce',
     help: 'answer on the local network for the addresses of Services of type LoadBalancer, in turn with other nodes (keepalived, VRRP)',
     role: 'node',
-    source: ONLY_MANIFESTS,
+    source: NOT_IN_CLUSTER,
   }),
   routers: option({
     flag: '--virtual-router-ids <first-last>',

@@ -41,6 +41,12 @@ export const ONLY_MANIFESTS = {
   otherwise: 'with an API server, give it to kube-apiserver and leave it out here',
 } as const;
 
+/** Of flags for what somebody else does in a cluster, and not the API server. */
+export const NOT_IN_CLUSTER = {
+  kind: 'manifests',
+  otherwise: 'leave it out with an API server; the load balancer of the cluster gives its Services their addresses',
+} as const;
+
 /** Where addresses and ports come from that no API server allocates. */
 export const ALLOCATION_FLAGS = {
   clusterIpRanges: option({
@@ -72,14 +78,14 @@ export const ADDRESS_FLAGS = {
     read: read.addressRangesOf,
     default: [],
     defaultText: 'none',
-    source: ONLY_MANIFESTS,
+    source: NOT_IN_CLUSTER,
     isChecked: true,
   }),
   className: optional({
     flag: '--load-balancer-class <name>',
     help: 'with --manifests: give addresses to Services with this loadBalancerClass; by default to those without any',
     read: read.textOf,
-    source: ONLY_MANIFESTS,
+    source: NOT_IN_CLUSTER,
     isChecked: true,
   }),
 } satisfies FlagsFor<Omit<AddressSettings, 'reportsMissingPools'>>;
