@@ -147,6 +147,18 @@ describe('in a cluster, where Secrets are read by name', () => {
     expect(said(read)).toEqual([]);
   });
 
+  it('goes on with an Ingress whose Secret cannot be read until another one has been read that it names now', () => {
+    plan(changeOf(WEB), changeOf(ingress('a', 'old')), unread('old', UNREADABLE));
+    const pending = plan(changeOf(ingress('a', 'new', '/moved')));
+    expect(shown(pending)).toEqual(['a.test - /']);
+    expect([...pending.status.ingresses.keys()]).toEqual(['shop/a']);
+    expect(shown(plan(changeOf(ingress('a', 'third', '/moved'))))).toEqual(['a.test - /']);
+    expect(shown(plan(unread('third', UNREADABLE)))).toEqual(['a.test - /,/moved']);
+    expect(shown(plan(changeOf(secret('third', 'a.test')), unread('third', undefined)))).toEqual([
+      'a.test shop_third /,/moved',
+    ]);
+  });
+
   it('goes on without TLS on a live host that gets it, until its Secret has been read', () => {
     plan(changeOf(WEB), changeOf(ingress('a', undefined)));
     const pending = plan(changeOf(ingress('a', 'a-tls')));

@@ -20,12 +20,15 @@ export function formerAfter(snapshot: Snapshot, change: Change): Change<'former'
   switch (change.table) {
     case 'ingresses':
       return successor(snapshot, `Ingress/${change.key}`, change.value, snapshot.ingresses.get(change.key), {
-        isSettled: (ingress) => isSettledIngress(snapshot, ingress),
+        isSettled: (ingress) =>
+          answersOf(snapshot, ingress).every((answer) => answer === 'found' || answer === 'absent'),
+        isServed: (ingress) => answersOf(snapshot, ingress).every((answer) => answer !== 'pending'),
         keep: (value) => ({ table: 'ingresses', key: change.key, value }),
       });
     case 'services':
       return successor(snapshot, `Service/${change.key}`, change.value, snapshot.services.get(change.key), {
         isSettled: (service) => isSettledService(snapshot, service),
+        isServed: (service) => isSettledService(snapshot, service),
         keep: (value) => ({ table: 'services', key: change.key, value }),
       });
     default:
@@ -36,6 +39,8 @@ export function formerAfter(snapshot: Snapshot, change: Change): Change<'former'
 interface Succession<T> {
   /** Whether everything is known that it refers to. */
   readonly isSettled: (object: T) => boolean;
+  /** Whether it is served, although something that it refers to cannot be read. */
+  readonly isServed: (object: T) => boolean;
   readonly keep: (object: T) => Former;
 }
 
@@ -44,22 +49,25 @@ function successor<T>(
   id: string,
   after: T | undefined,
   before: T | undefined,
-  { isSettled, keep }: Succession<T>,
+  { isSettled, isServed, keep }: Succession<T>,
 ): Change<'former'> | undefined {
   if (after === before) return undefined;
   const forget: Change<'former'> | undefined = snapshot.former.has(id)
     ? { table: 'former', key: id, value: undefined }
     : undefined;
   if (after === undefined || isSettled(after)) return forget;
-  return before !== undefined && isSettled(before) ? { table: 'former', key: id, value: keep(before) } : undefined;
+  // Of a version with something that cannot be read, an earlier one has more: its certificate. Without that it is kept itself.
+  const isKept = before !== undefined && (isSettled(before) || (forget === undefined && isServed(before)));
+  return isKept ? { table: 'former', key: id, value: keep(before) } : undefined;
 }
 
-function isSettledIngress(snapshot: Snapshot, { meta, tls }: Ingress): boolean {
-  return tls.every(({ secretName }) => {
-    if (secretName === undefined) return true;
-    const { kind } = answerAbout(snapshot, keyOf({ namespace: meta.namespace, name: secretName }));
-    return kind === 'found' || kind === 'absent';
-  });
+/** What is known of each Secret that an Ingress names. */
+function answersOf(snapshot: Snapshot, { meta, tls }: Ingress): readonly ReturnType<typeof answerAbout>['kind'][] {
+  return tls.flatMap(({ secretName }) =>
+    secretName === undefined
+      ? []
+      : [answerAbout(snapshot, keyOf({ namespace: meta.namespace, name: secretName })).kind],
+  );
 }
 
 function isSettledService({ resolvedNames }: Snapshot, { type, externalName }: Service): boolean {
