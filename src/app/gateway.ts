@@ -159,6 +159,14 @@ async function enginePaths({ stateDirectory, haproxyPath }: RunOptions): Promise
       { retryable: false },
     );
   }
+  // haproxy.cfg takes a blank for the end of a word, and other signs for quotes and variables.
+  if (!/^[A-Za-z0-9._:@/-]+$/.test(stateDirectory)) {
+    throw new Fault(
+      'state-directory',
+      `HAProxy cannot have a path like ${stateDirectory}: choose one of letters, digits and "._:@/-" with --state-dir`,
+      { retryable: false },
+    );
+  }
   return { haproxy: await findHaproxy(haproxyPath, process.env), stateDirectory, adminSocket };
 }
 
