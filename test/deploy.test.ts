@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { ROLE_INTERESTS, ROLES } from '../src/app/role.ts';
+import { ADDRESS_INTERESTS, ROLE_INTERESTS, ROLES } from '../src/app/role.ts';
 import { resourceOf } from '../src/model/kinds.ts';
 
 const FOLDER = join(import.meta.dirname, '..', 'deploy');
@@ -58,9 +58,10 @@ function reading(roles: readonly Manifest[]): readonly string[] {
 
 /** The same for what these roles read; in one namespace alone, what is in it. */
 function read(roles: readonly string[], isNamespaced = false): readonly string[] {
-  const kinds = ROLES.filter((role) => roles.includes(role)).flatMap((role) =>
-    ROLE_INTERESTS[role]('node').map(({ kind }) => kind),
-  );
+  const interests = ROLES.filter((role) => roles.includes(role)).flatMap((role) => ROLE_INTERESTS[role]('node'));
+  // Addresses of pools are for the whole cluster, or not given.
+  const ofPools = roles.includes('controller') && !isNamespaced ? ADDRESS_INTERESTS : [];
+  const kinds = [...interests, ...ofPools].map(({ kind }) => kind);
   return [...new Set(kinds)]
     .map(resourceOf)
     .filter((resource) => resource.isNamespaced || !isNamespaced)

@@ -44,6 +44,7 @@ describe('Controller', { timeout: 30_000 }, () => {
       isGateway: true,
       hasEvents: true,
       serves: Promise.resolve(),
+      givesAddresses: false,
       hasReadClasses: () => true,
     });
     controller.want(new Compiler(STANDALONE_SETTINGS).compile(store.snapshot, { nowMs: 0, node: NO_NODE_FACTS }));

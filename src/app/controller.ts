@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import type { AddressAssignment } from '../compile/addresses/address-plan.ts';
 import type { Plan } from '../compile/plan.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { LeaderElector } from '../kube/lease.ts';
 import { crash } from '../lib/crash.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
-import type { ObservedIngress } from '../model/observed.ts';
+import type { ObservedIngress, ObservedService } from '../model/observed.ts';
 import { sortedAddresses } from '../model/published-address.ts';
 import type { PublishedAddress } from '../model/service.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -14,7 +15,8 @@ import { KeyedRunner } from '../planes/keyed-runner.ts';
 import { EventPlane, type EventWish } from '../planes/status/events.ts';
 import { FindingEvents } from '../planes/status/finding-events.ts';
 import { IngressStatusPlane, IngressWishes, type IngressAddresses } from '../planes/status/ingress.ts';
-import { observeIngress } from '../sources/admit/observe.ts';
+import { ServiceStatusPlane } from '../planes/status/service.ts';
+import { observeBalancing } from '../sources/admit/observe.ts';
 import { GatewayLeases } from '../sources/cluster/gateway-leases.ts';
 import type { Store } from '../sources/store.ts';
 import { EVENT_RATE, KubeEventWriter } from './event-writer.ts';
@@ -38,6 +40,8 @@ export interface ControllerOptions {
   readonly serves: Promise<void>;
   /** Whether all has been read that decides which Ingresses are ours. */
   readonly hasReadClasses: () => boolean;
+  /** Whether Services of type LoadBalancer are given addresses of pools. */
+  readonly givesAddresses: boolean;
 }
 
 /** After how long a process leads although it does not serve: what is wrong with objects must be reported all the same. In milliseconds. */
@@ -56,6 +60,9 @@ export class Controller implements Role {
   readonly #elector: LeaderElector;
   readonly #plane: IngressStatusPlane;
   readonly #status: KeyedRunner<IngressAddresses, ObservedIngress>;
+  readonly #addresses: ServiceStatusPlane;
+  /** Undefined where nobody gives Services addresses of pools. */
+  readonly #services: KeyedRunner<AddressAssignment, ObservedService> | undefined;
   readonly #events: KeyedRunner<EventWish, EventWish> | undefined;
   readonly #findings = new FindingEvents();
   readonly #wishes = new IngressWishes();
@@ -69,7 +76,7 @@ export class Controller implements Role {
   constructor(options: ControllerOptions) {
     const { client, logger, metrics, store, installation, leaseNamespace, hasEvents } = options;
     this.#options = options;
-    const writer = new KubeStatusWriter(client, installation.fieldManager, 'Ingress', observeIngress);
+    const writer = new KubeStatusWriter(client, installation.fieldManager, 'Ingress', observeBalancing);
     this.#plane = new IngressStatusPlane(writer);
     this.#elector = client.leaderElector({
       lease: { namespace: leaseNamespace, name: installation.leaseName },
@@ -80,11 +87,16 @@ export class Controller implements Role {
     });
     const shared = { logger, events: metrics, mayWrite: () => this.#elector.isLeading };
     this.#status = new KeyedRunner(this.#plane, { ...shared, rate: STATUS_RATE });
+    const serviceWriter = new KubeStatusWriter(client, installation.fieldManager, 'Service', observeBalancing);
+    this.#addresses = new ServiceStatusPlane(serviceWriter);
+    this.#services = options.givesAddresses
+      ? new KeyedRunner(this.#addresses, { ...shared, rate: STATUS_RATE })
+      : undefined;
     const events = new KubeEventWriter(client, hostname(), store, logger);
     this.#events = hasEvents
       ? new KeyedRunner(new EventPlane(events, 'renewed'), { ...shared, rate: EVENT_RATE })
       : undefined;
-    for (const runner of [this.#status, this.#events])
+    for (const runner of [this.#status, this.#services, this.#events])
       if (runner !== undefined) metrics.backlog(runner.name, () => runner.backlog);
   }
 
@@ -92,6 +104,7 @@ export class Controller implements Role {
     this.#plan = plan;
     this.#events?.want(this.#findings.of(plan.findings));
     this.#updateStatus();
+    this.#updateServices(plan);
     const mayTakeBack = this.#options.hasReadClasses();
     if (mayTakeBack === this.#plane.mayTakeBack) return;
     this.#plane.mayTakeBack = mayTakeBack;
@@ -105,10 +118,17 @@ export class Controller implements Role {
   async run(signal: AbortSignal): Promise<void> {
     const { serves, store } = this.#options;
     await Promise.race([serves, sleep(LEAD_ANYWAY_MS, signal)]);
-    const unsubscribe = store.subscribeObserved(() => this.#status.observe(store.observed.ingresses));
-    this.#status.observe(store.observed.ingresses);
+    const observe = (): void => {
+      this.#status.observe(store.observed.ingresses);
+      this.#services?.observe(store.observed.services);
+    };
+    const unsubscribe = store.subscribeObserved(observe);
+    observe();
+    const runners = [this.#status, this.#services, this.#events, this.#elector].filter(
+      (runner) => runner !== undefined,
+    );
     try {
-      await Promise.all([this.#status.run(signal), this.#events?.run(signal), this.#elector.run(signal)]);
+      await Promise.all(runners.map((runner) => runner.run(signal)));
     } finally {
       unsubscribe();
       // Also when a part has failed while this process leads: a bug must end the program, not wait for the end of the term.
@@ -126,6 +146,7 @@ export class Controller implements Role {
     const term = new AbortController();
     this.#term = term;
     this.#events?.start();
+    this.#services?.start();
     const gateways = new GatewayLeases({
       client,
       namespace: leaseNamespace,
@@ -147,8 +168,18 @@ export class Controller implements Role {
   #stopLeading(): void {
     this.#term.abort();
     this.#status.stop();
+    this.#services?.stop();
     this.#events?.stop();
     this.#gateways = undefined;
+  }
+
+  #updateServices({ addresses, pools }: Plan): void {
+    if (this.#services === undefined) return;
+    this.#services.want(addresses);
+    const mayTakeBack = pools.length > 0;
+    if (mayTakeBack === this.#addresses.mayTakeBack) return;
+    this.#addresses.mayTakeBack = mayTakeBack;
+    this.#services.compareAll();
   }
 
   #updateStatus(): void {

@@ -29,6 +29,12 @@ export const ROLE_INTERESTS: Readonly<Record<RoleName, (nodeName: string | undef
   node: (nodeName) => [...SERVICES, { kind: 'ServiceCIDR', objects: 'all' }, ...ownNode(nodeName)],
 };
 
+/** What whoever gives Services addresses of pools reads besides (`--load-balancer`); `deploy/load-balancer.yaml` grants it. */
+export const ADDRESS_INTERESTS: readonly Interest[] = [
+  { kind: 'IPAddressPool', objects: 'all' },
+  { kind: 'Namespace', objects: 'all' },
+];
+
 function ownNode(nodeName: string | undefined): readonly Interest[] {
   return nodeName === undefined ? [] : [{ kind: 'Node', objects: { named: nodeName } }];
 }

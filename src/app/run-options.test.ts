@@ -100,3 +100,24 @@ describe('the API', () => {
 it('refuses one port for HTTP and HTTPS', () => {
   expect(() => optionsOf({ manifests: 'x' }, { httpPort: 8443 })).toThrow('--http-port and --https-port must differ');
 });
+
+describe('addresses for Services of type LoadBalancer', () => {
+  const addressesFor = (
+    source: Partial<RunFlags['source']>,
+    addresses: Partial<RunFlags['addresses']> = {},
+  ): RunOptions['compile']['addresses'] => {
+    const defaults = runFlagDefaults();
+    const given = { ...defaults, source: { ...defaults.source, ...source } };
+    return runOptionsOf({ ...given, addresses: { ...defaults.addresses, ...addresses } }).compile.addresses;
+  };
+
+  it('are given without a cluster, and in one where that is said', () => {
+    expect(addressesFor({ manifests: 'x' })).toMatchObject({ reportsMissingPools: true });
+    expect(addressesFor({ kubeconfig: 'x' })).toBeUndefined();
+    expect(addressesFor({ kubeconfig: 'x' }, { isOn: true })).toMatchObject({ reportsMissingPools: false });
+  });
+
+  it('have no flags that would do nothing', () => {
+    expect(() => addressesFor({ kubeconfig: 'x' }, { className: 'a.test/b' })).toThrow('are for --load-balancer');
+  });
+});

@@ -1,5 +1,6 @@
 import { homedir, hostname, networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { AddressSettings } from '../compile/addresses/address-plan.ts';
 import type { AnnounceSettings } from '../compile/announce/announce-settings.ts';
 import type { L4Settings, LocalDetection } from '../compile/l4/l4-settings.ts';
 import { DEFAULT_INGRESS_CLASS, type CompileSettings } from '../compile/settings.ts';
@@ -110,7 +111,7 @@ export function compileSettingsOf(flags: RunFlags, source: SourceChoice['kind'])
     l4: undefined,
     allocation: source === 'manifests' ? flags.allocation : undefined,
     announce: undefined,
-    addresses: source === 'manifests' ? { ...flags.addresses, reportsMissingPools: true } : undefined,
+    addresses: addressSettingsOf(flags.addresses, source),
   };
 }
 
@@ -133,6 +134,15 @@ export function l4SettingsOf(flags: Pick<RunFlags, 'l4' | 'detection' | 'allocat
     // Nobody has said that nothing else on the network has addresses in the default.
     clusterIpRanges: clusterIpRanges === ALLOCATION_FLAGS.clusterIpRanges.default ? [] : clusterIpRanges,
   };
+}
+
+/** In a cluster another load balancer may be at work: Services are given addresses only where that is said. */
+function addressSettingsOf(flags: RunFlags['addresses'], source: SourceChoice['kind']): AddressSettings | undefined {
+  const { isOn, ...settings } = flags;
+  const isAlone = source === 'manifests';
+  if (!isAlone && !isOn && (settings.pool.length > 0 || settings.className !== undefined))
+    throw usageFault('with an API server, --pool and --load-balancer-class are for --load-balancer: give that as well');
+  return isAlone || isOn ? { ...settings, reportsMissingPools: isAlone } : undefined;
 }
 
 function announceSettingsOf(flags: Pick<RunFlags, 'l4' | 'announce'>): AnnounceSettings {

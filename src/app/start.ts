@@ -24,7 +24,7 @@ import { whyNoNode } from './node-possible.ts';
 import { NodeRole } from './node.ts';
 import type { RunOptions } from './options.ts';
 import { Program } from './program.ts';
-import { ROLE_INTERESTS, type Role } from './role.ts';
+import { ADDRESS_INTERESTS, ROLE_INTERESTS, type Role } from './role.ts';
 import { programVersion } from './version.ts';
 
 /**
@@ -122,7 +122,8 @@ async function createSources(options: RunOptions, store: Store, logger: Logger):
     // Its host alone: a URL may have a password.
     ...(config.proxy !== undefined && { proxy: config.proxy.host }),
   });
-  const interests = [...roles].flatMap((role) => ROLE_INTERESTS[role](compile.l4?.nodeName));
+  const ofRoles = [...roles].flatMap((role) => ROLE_INTERESTS[role](compile.l4?.nodeName));
+  const interests = compile.addresses === undefined ? ofRoles : [...ofRoles, ...ADDRESS_INTERESTS];
   const cluster = new ClusterSource({ client, store, interests, namespaces: source.namespaces });
   return {
     sources: [cluster, names],
@@ -185,8 +186,9 @@ function roleFactories(
     const { client, namespace, source } = cluster;
     const isGateway = roles.has('gateway');
     const hasReadClasses = (): boolean => source.hasRead('Ingress') && source.hasRead('IngressClass');
+    const givesAddresses = compile.addresses !== undefined;
     const common = { client, logger, metrics, store, installation, leaseNamespace: namespace, hasEvents, isGateway };
-    factories.push(() => new Controller({ ...common, serves, hasReadClasses }));
+    factories.push(() => new Controller({ ...common, serves, hasReadClasses, givesAddresses }));
   }
   return factories;
 }

@@ -1,8 +1,8 @@
 import { PersistentMap } from '../lib/persistent-map.ts';
 import type { PublishedAddress } from './service.ts';
 
-/** What an API server shows of an Ingress beyond what its author wrote. */
-export interface ObservedIngress {
+/** What an API server shows of an object with `status.loadBalancer` beyond what its author wrote. */
+export interface ObservedBalancing {
   /** Another one of the same name has another. */
   readonly uid: string;
   /** `status.loadBalancer.ingress`, whoever wrote it. The same list object for all objects that have the same. */
@@ -11,9 +11,14 @@ export interface ObservedIngress {
   readonly managers: readonly string[];
 }
 
+export type ObservedIngress = ObservedBalancing;
+export type ObservedService = ObservedBalancing;
+
 /** What is observed of each kind whose status Sluice writes. */
 export interface ObservedTables {
   readonly ingresses: ObservedIngress;
+  /** Those of type LoadBalancer, and others that have such a status. */
+  readonly services: ObservedService;
 }
 
 /**
@@ -23,4 +28,4 @@ export interface ObservedTables {
 export type Observed = { readonly [Name in keyof ObservedTables]: PersistentMap<ObservedTables[Name]> };
 
 /** Nothing has been seen yet. */
-export const NOTHING_OBSERVED: Observed = { ingresses: PersistentMap.empty() };
+export const NOTHING_OBSERVED: Observed = { ingresses: PersistentMap.empty(), services: PersistentMap.empty() };

@@ -6,7 +6,7 @@ import { collectionPath, objectPath } from '../../src/kube/resource.ts';
 import { isRecord } from '../../src/lib/is-record.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { resourceOf } from '../../src/model/kinds.ts';
-import { observeIngress } from '../../src/sources/admit/observe.ts';
+import { observeBalancing } from '../../src/sources/admit/observe.ts';
 import { addressText } from '../../src/model/published-address.ts';
 import { events, namespaces } from './kube-client/scene.ts';
 import { Replica, type ReplicaOptions } from './status/replica.ts';
@@ -103,7 +103,7 @@ export class StatusScene {
   /** The addresses in the status of an Ingress. */
   async addresses(name: string): Promise<readonly string[]> {
     const raw = await this.admin.get(INGRESSES, { namespace: this.namespace, name });
-    return observeIngress(raw).addresses.map(addressText);
+    return observeBalancing(raw).addresses.map(addressText);
   }
 
   expectAddresses(name: string, ...expected: readonly string[]): Promise<void> {

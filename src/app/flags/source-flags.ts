@@ -1,6 +1,6 @@
 import type { AddressSettings } from '../../compile/addresses/address-plan.ts';
 import type { AllocationSettings } from '../../compile/l4/l4-settings.ts';
-import { option, optional, type FlagsFor } from './flag.ts';
+import { option, optional, switchOn, type FlagsFor } from './flag.ts';
 import * as read from './readers.ts';
 
 /** Where the objects come from. */
@@ -44,7 +44,7 @@ export const ONLY_MANIFESTS = {
 /** Of flags for what somebody else does in a cluster, and not the API server. */
 export const NOT_IN_CLUSTER = {
   kind: 'manifests',
-  otherwise: 'leave it out with an API server; the load balancer of the cluster gives its Services their addresses',
+  otherwise: 'leave it out with an API server; something else answers for the addresses of its Services',
 } as const;
 
 /** Where addresses and ports come from that no API server allocates. */
@@ -72,20 +72,24 @@ export const ALLOCATION_FLAGS = {
 
 /** Where Services of type LoadBalancer have their addresses from, besides IPAddressPool objects. */
 export const ADDRESS_FLAGS = {
+  isOn: switchOn({
+    flag: '--load-balancer',
+    help: 'in a cluster: give Services of type LoadBalancer addresses of IPAddressPools, which without a cluster they have anyway',
+    role: 'controller',
+    isChecked: true,
+  }),
   pool: option({
     flag: '--pool <first-last|cidr[,...]>',
-    help: 'with --manifests: addresses for Services of type LoadBalancer, besides those of IPAddressPool objects',
+    help: 'addresses for Services of type LoadBalancer, besides those of IPAddressPool objects',
     read: read.addressRangesOf,
     default: [],
     defaultText: 'none',
-    source: NOT_IN_CLUSTER,
     isChecked: true,
   }),
   className: optional({
     flag: '--load-balancer-class <name>',
-    help: 'with --manifests: give addresses to Services with this loadBalancerClass; by default to those without any',
+    help: 'give addresses to Services with this loadBalancerClass; by default to those without any',
     read: read.textOf,
-    source: NOT_IN_CLUSTER,
     isChecked: true,
   }),
-} satisfies FlagsFor<Omit<AddressSettings, 'reportsMissingPools'>>;
+} satisfies FlagsFor<Omit<AddressSettings, 'reportsMissingPools'> & { readonly isOn: boolean }>;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { addressText } from '../../model/published-address.ts';
-import { observeIngress } from './observe.ts';
+import { observeBalancing } from './observe.ts';
 
 function owner(manager: string, fieldsV1: object, subresource = 'status'): object {
   return { manager, operation: 'Apply', subresource, fieldsV1 };
@@ -8,9 +8,9 @@ function owner(manager: string, fieldsV1: object, subresource = 'status'): objec
 
 const ADDRESSES = { 'f:status': { 'f:loadBalancer': { 'f:ingress': {} } } };
 
-describe('observeIngress', () => {
+describe('observeBalancing', () => {
   it('keeps uid, addresses, and who owns these', () => {
-    const observed = observeIngress({
+    const observed = observeBalancing({
       metadata: {
         uid: 'u-1',
         managedFields: [owner('sluice', ADDRESSES), owner('kubectl', { 'f:spec': {} }), owner('nginx', ADDRESSES)],
@@ -27,17 +27,17 @@ describe('observeIngress', () => {
   });
 
   it('has one list for all objects with the same managers, and with the same addresses', () => {
-    const raw = (): Parameters<typeof observeIngress>[0] => ({
+    const raw = (): Parameters<typeof observeBalancing>[0] => ({
       metadata: { managedFields: [owner('sluice', ADDRESSES)] },
     });
-    expect(observeIngress(raw()).managers).toBe(observeIngress(raw()).managers);
-    const shown = (): Parameters<typeof observeIngress>[0] => ({
+    expect(observeBalancing(raw()).managers).toBe(observeBalancing(raw()).managers);
+    const shown = (): Parameters<typeof observeBalancing>[0] => ({
       status: { loadBalancer: { ingress: [{ ip: '::1' }] } },
     });
-    expect(observeIngress(shown()).addresses).toBe(observeIngress(shown()).addresses);
+    expect(observeBalancing(shown()).addresses).toBe(observeBalancing(shown()).addresses);
   });
 
-  it.each<readonly [string, Parameters<typeof observeIngress>[0]]>([
+  it.each<readonly [string, Parameters<typeof observeBalancing>[0]]>([
     ['nothing', {}],
     ['no status', { metadata: {}, status: null }],
     [
@@ -49,6 +49,6 @@ describe('observeIngress', () => {
       { metadata: { managedFields: [null, { manager: 1, fieldsV1: ADDRESSES }, { fieldsV1: 3 }] } },
     ],
   ])('never throws: %s', (_what, raw) => {
-    expect(observeIngress(raw)).toEqual({ uid: '', addresses: [], managers: [] });
+    expect(observeBalancing(raw)).toEqual({ uid: '', addresses: [], managers: [] });
   });
 });

@@ -1,7 +1,7 @@
 import { isRecord } from '../../lib/is-record.ts';
 import { hostnameOf, ipAddressOf } from '../../model/grammar.ts';
 import type { Kind } from '../../model/kinds.ts';
-import type { ObservedIngress } from '../../model/observed.ts';
+import type { ObservedBalancing } from '../../model/observed.ts';
 import { addressText } from '../../model/published-address.ts';
 import type { PublishedAddress } from '../../model/service.ts';
 import type { ObservedChange } from '../change.ts';
@@ -10,7 +10,8 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** How the status of an object is observed, for the kinds whose status is written. Never throws, and finds nothing wrong: no user wrote it. */
 const OBSERVE: Partial<Readonly<Record<Kind, (raw: Json, key: string) => ObservedChange>>> = {
-  Ingress: (raw, key) => ({ table: 'ingresses', key, value: observeIngress(raw) }),
+  Ingress: (raw, key) => ({ table: 'ingresses', key, value: observeBalancing(raw) }),
+  Service: (raw, key) => ({ table: 'services', key, value: isBalanced(raw) ? observeBalancing(raw) : undefined }),
 };
 
 /** What the world shows of one raw object; undefined for kinds whose status nobody here writes. */
@@ -18,8 +19,14 @@ export function observe(kind: Kind, raw: Json, key: string): ObservedChange | un
   return OBSERVE[kind]?.(raw, key);
 }
 
-/** Of the status of an Ingress as much as is written: `loadBalancer.ingress`. */
-export function observeIngress(raw: Json): ObservedIngress {
+/** Most Services of a cluster are not, and need not be remembered. */
+function isBalanced(raw: Json): boolean {
+  const hasAddresses = listAt(recordAt(recordAt(raw, 'status'), 'loadBalancer'), 'ingress').length > 0;
+  return hasAddresses || recordAt(raw, 'spec')['type'] === 'LoadBalancer';
+}
+
+/** Of the status of an object as much as is written: `loadBalancer.ingress`. */
+export function observeBalancing(raw: Json): ObservedBalancing {
   const metadata = recordAt(raw, 'metadata');
   const { uid } = metadata;
   const addresses = listAt(recordAt(recordAt(raw, 'status'), 'loadBalancer'), 'ingress').flatMap(addressOf);

@@ -76,6 +76,7 @@ export class Replica {
       isGateway: true,
       hasEvents,
       serves: Promise.resolve(),
+      givesAddresses: false,
       hasReadClasses: () => this.#source.hasRead('Ingress') && this.#source.hasRead('IngressClass'),
     });
     this.#report = new GatewayReport(client, namespace, installation);
