@@ -38,7 +38,7 @@ export class NodeHealth {
       onTaken: (reason) => {
         this.#taken = reason;
       },
-      onFreed: () => logger.info('the health of the node is told after all', { address }),
+      onFreed: () => logger.info('the health check of the node answers now', { address }),
     });
   }
 

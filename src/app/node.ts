@@ -197,7 +197,7 @@ export class NodeRole implements Role {
 /** No Fault: the network plugin may make it with the first pod, and the rules wait for its name. */
 async function tellMissingBridge(name: string | undefined, logger: Logger): Promise<void> {
   if (name === undefined || (await hasInterface(name)) !== false) return;
-  logger.warn(`there is no interface ${name} yet, and until then no pod of this node is told from other clients`, {
+  logger.warn(`there is no interface ${name} yet, and until then no pod of this node is recognized as one`, {
     remedy:
       'correct --pod-bridge-interface (see "ip link show type bridge"), unless the network plugin makes it with the first pod',
   });

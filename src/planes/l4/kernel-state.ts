@@ -13,7 +13,7 @@ export interface KernelState {
   /** Those that nothing needs, of an earlier run too. */
   readonly unneeded: PersistentMap<true>;
   readonly elements: number;
-  /** The how-manieth time our tables were made as a whole: each gives all in them new handles. */
+  /** How often our tables have been made as a whole: each time all in them has new handles. */
   readonly generation: number;
 }
 

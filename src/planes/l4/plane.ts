@@ -92,7 +92,7 @@ export class L4Plane implements Plane<L4Plan> {
     return this.#state?.elements ?? 0;
   }
 
-  /** The how-manieth time our tables were made as a whole; undefined while nobody knows whether they are there. */
+  /** How often our tables have been made as a whole; undefined while nobody knows whether they are there. */
   get generation(): number | undefined {
     return this.#programming.isReplacing ? undefined : this.#state?.generation;
   }

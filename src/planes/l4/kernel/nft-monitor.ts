@@ -20,7 +20,7 @@ export interface NftMonitorOptions {
   readonly logger: Logger;
   /** What is looked at to see whether our tables are whole; a chain in each table, at least. */
   readonly anchors: () => readonly Anchor[];
-  /** The how-manieth time our tables were made as a whole, which gives all in them new handles; undefined when nobody knows whether they are there. */
+  /** How often our tables have been made as a whole, each time with new handles; undefined when nobody knows whether they are there. */
   readonly generation: () => number | undefined;
   /** About how many elements there are in our tables. */
   readonly elements: () => number;
