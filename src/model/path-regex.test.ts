@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readRegexes } from '../../test/injection/haproxy-reader.ts';
-import { pathRegexOf } from './path-regex.ts';
+import { coverOf, pathRegexOf } from './path-regex.ts';
 
 describe('pathRegexOf', () => {
   it.each([
@@ -61,5 +61,48 @@ describe('pathRegexOf', () => {
       { numRuns: 20_000 },
     );
     expect(taken).toBeGreaterThan(500);
+  });
+});
+
+describe('coverOf', () => {
+  it.each([
+    ['/admin(/|$)(.*)', '/admin+()()()()'],
+    ['/admin[0-9]', '/admin+()()'],
+    ['^/admin.', '/admin()'],
+    ['/admin?x', '/admi+()'],
+    ['/admin{2}', '/admi()()'],
+    [String.raw`/a\.b(c)`, String.raw`/a\.b+()`],
+    ['/admin|/secret', '/+()()()()()()'],
+    ['/admin(', '/admin+'],
+    [String.raw`/admin\Q(|`, '/+()()()()'],
+    ['/a b', '/a()'],
+    ['.*', '/+'],
+    ['^', '/'],
+  ])('begins as %s does, and is as long', (expression, cover) => {
+    expect(coverOf(expression)).toBe(cover);
+  });
+
+  it('takes an expression that is too long', () => {
+    expect(coverOf(`/a${'(b)'.repeat(1000)}`)).toHaveLength(512);
+    expect(coverOf(String.raw`\.`.repeat(1000))).toHaveLength(512);
+  });
+
+  it('matches whatever the expression matches', () => {
+    const tokens = String.raw`a b / \. . ? * + | ( ) ^ $ {0} {2} [ab] - ~`.split(' ');
+    const paths = fc
+      .array(fc.constantFrom('a', 'b', '/', '.', '-'), { maxLength: 5 })
+      .map((some) => `/${some.join('')}`);
+    let matched = 0;
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...tokens), { maxLength: 6 }), paths, (some, path) => {
+        const text = `/${some.join('')}`;
+        if (!('regex' in pathRegexOf(text)) || !new RegExp(`^(?:${text})`).test(path)) return;
+        matched += 1;
+        expect(new RegExp(`^(?:${coverOf(text)})`).test(path), `${path} of ${text}`).toBe(true);
+        expect(coverOf(text)).toHaveLength(text.length);
+      }),
+      { numRuns: 8_000 },
+    );
+    expect(matched).toBeGreaterThan(200);
   });
 });

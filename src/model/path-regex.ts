@@ -7,6 +7,8 @@
  * does not start with a list in which PCRE refuses one. Hence an allow-list of what both read in the same way.
  */
 
+import { invariant } from '../lib/invariant.ts';
+
 declare const brand: unique symbol;
 
 /** A regular expression in printable ASCII that PCRE and JavaScript take apart alike; at most 512 characters. */
@@ -46,6 +48,39 @@ export function pathRegexOf(text: string): { readonly regex: PathRegex } | { rea
     return { problem: 'repeats too much' };
   // The brand is given here, where the grammar has just been checked.
   return { regex: text as PathRegex };
+}
+
+/** A character that stands for itself wherever PCRE reads it, and that is not optional. */
+const LITERAL = String.raw`(?:[A-Za-z0-9/_~!@%&=:;,'"<>#-]|\\[!-/:-@[-\`{-~])(?![?*{])`;
+
+/** Short enough for {@link MAX_LENGTH}, escapes included. */
+const LITERALS = new RegExp(`^\\^?((?:${LITERAL}){0,200})`);
+
+/**
+ * A plain expression in the place of one that cannot be had: it matches every path that the other one could match, and some more, since it
+ * is the literal text that the other one begins with, or `/`. It is as long, so that it is tried in the same place; `()` and a `+` make
+ * no difference to what it matches. `expression` may be one that is refused for whatever reason.
+ */
+export function coverOf(expression: string): PathRegex {
+  const literals = LITERALS.exec(expression)?.[1] ?? '';
+  const prefix = literals === '' || mayBranch(expression) ? '/' : literals;
+  const missing = Math.max(0, Math.min(expression.length, MAX_LENGTH) - prefix.length);
+  const found = pathRegexOf(`${prefix}${missing % 2 === 1 ? '+' : ''}${'()'.repeat(missing >> 1)}`);
+  invariant('regex' in found, 'literals are an expression');
+  return found.regex;
+}
+
+/** Whether an expression may have a `|` that is in no group, so that not all that it matches begins as it does. */
+function mayBranch(text: string): boolean {
+  if (!text.includes('|')) return false;
+  const tokens = text.length > MAX_LENGTH ? undefined : tokensOf(text);
+  if (tokens === undefined || !isBalanced(tokens)) return true;
+  let depth = 0;
+  return tokens.some((token) => {
+    if (token.startsWith('(')) depth += 1;
+    else if (token === ')') depth -= 1;
+    return token === '|' && depth === 0;
+  });
 }
 
 /** Undefined where something stands that is not on the list. */

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { bystanders, targets } from '../../../test/injection/objects.ts';
 import { planOf } from '../../../test/injection/served.ts';
-import type { L7Plan } from '../../compile/plan.ts';
+import type { HostPlan, L7Plan } from '../../compile/plan.ts';
+import { PersistentMap } from '../../lib/persistent-map.ts';
 import { findRefusals, nameOf, without, type Ask, type Item } from './refusals.ts';
+import { regexLines } from './routes.ts';
 
 const plan = planOf([...targets, ...bystanders]).l7;
 
@@ -88,6 +90,45 @@ describe('without', () => {
     const item: Item = { kind: 'certificate', value: certificate };
     const renewed = { ...plan, certificates: plan.certificates.set(certificate.id, { ...certificate }) };
     expect(without(renewed, [item]).certificates.has(certificate.id)).toBe(true);
+  });
+
+  describe('an expression that is left out', () => {
+    const everything = [...plan.hosts.values()].flatMap(({ host, routes }) =>
+      routes.flatMap((value): Item[] =>
+        value.match.type === 'RegularExpression' ? [{ kind: 'expression', value, host }] : [],
+      ),
+    );
+    const [item] = everything;
+    if (item?.kind !== 'expression') throw new Error('a plan with an expression');
+    const before = plan.hosts.get(item.host)?.routes ?? [];
+
+    it('leaves a route that refuses what it could match, in the same place among the others', () => {
+      expect(item.value.match.value).toBe('/regex/[0-9]+');
+      expect(item.value.action.kind).toBe('forward');
+      const host = without(plan, [item]).hosts.get(item.host);
+      if (host === undefined) throw new Error('the host is there');
+      const match = { type: 'RegularExpression', value: '/regex/()()()' };
+      const action = { kind: 'refuse', status: 503, reason: 'backend-invalid' };
+      expect(host.routes).toContainEqual({ ...item.value, match, action });
+      expect(new Set(host.routes.filter((route) => before.includes(route)))).toEqual(
+        new Set(before.filter((route) => route !== item.value)),
+      );
+      const line = regexLines(PersistentMap.empty<HostPlan>().set(item.host, host)).find((text) =>
+        text.includes('()()()'),
+      );
+      expect(line).toMatch(/ sluice-503\|.*\|backend-invalid$/);
+    });
+
+    it('says of a closed one that it is closed', () => {
+      const action = { kind: 'refuse', status: 503, reason: 'restriction-unsupported' } as const;
+      const value = { ...item.value, action };
+      const closed = {
+        ...plan,
+        hosts: plan.hosts.set(item.host, { host: item.host, certificate: undefined, routes: [value] }),
+      };
+      const left = without(closed, [{ ...item, value }]).hosts.get(item.host)?.routes;
+      expect(left?.map((route) => route.action)).toEqual([action]);
+    });
   });
 
   it('names objects as people know them', () => {

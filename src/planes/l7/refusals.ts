@@ -1,5 +1,6 @@
 import type { BackendPlan, CertificatePlan, HostPlan, L7Plan, RoutePlan } from '../../compile/plan.ts';
 import type { PersistentMap } from '../../lib/persistent-map.ts';
+import { coverOf } from '../../model/path-regex.ts';
 import { partsOf } from './certificates.ts';
 import { backendName } from './encode.ts';
 
@@ -56,7 +57,7 @@ function isNamed(item: Item, said: string): boolean {
 
 /**
  * A plan less some items, where it still has those very ones. In the place of a certificate is the one that `served` has of it, if any. The
- * routes to a backend are answered 503; an expression is left out, as one that admission refuses.
+ * routes to a backend are answered 503, and so is whatever an expression could match: it must not fall to a route that is open to more people.
  */
 export function without(plan: L7Plan, items: readonly Item[], served?: L7Plan): L7Plan {
   if (items.length === 0) return plan;
@@ -77,22 +78,30 @@ export function without(plan: L7Plan, items: readonly Item[], served?: L7Plan): 
     } else {
       const host = hosts.get(item.host);
       if (host?.routes.includes(item.value) === true)
-        hosts = hosts.set(item.host, { ...host, routes: host.routes.filter((route) => route !== item.value) });
+        hosts = hosts.set(item.host, { ...host, routes: closed(host.routes, item.value) });
     }
   }
   if (lost.size > 0) hosts = refusedRoutes(hosts, lost);
   return { ...plan, certificates, backends, hosts, defaultCertificate };
 }
 
+/** The routes of a host with one that refuses in the place of an expression; behind all others, so that it wins where both have one text. */
+function closed(routes: readonly RoutePlan[], refused: RoutePlan): readonly RoutePlan[] {
+  const match = { type: 'RegularExpression', value: coverOf(refused.match.value) } as const;
+  const action = refused.action.kind === 'refuse' ? refused.action : UNAVAILABLE;
+  return [...routes.filter((route) => route !== refused), { ...refused, match, action }];
+}
+
+const UNAVAILABLE = { kind: 'refuse', status: 503, reason: 'backend-invalid' } as const;
+
 function refusedRoutes(hosts: PersistentMap<HostPlan>, lost: ReadonlySet<string>): PersistentMap<HostPlan> {
   let result = hosts;
   for (const [name, host] of hosts.sorted()) {
     const isLost = ({ action }: RoutePlan): boolean => action.kind === 'forward' && lost.has(action.backend);
     if (!host.routes.some(isLost)) continue;
-    const action = { kind: 'refuse', status: 503, reason: 'backend-invalid' } as const;
     result = result.set(name, {
       ...host,
-      routes: host.routes.map((route) => (isLost(route) ? { ...route, action } : route)),
+      routes: host.routes.map((route) => (isLost(route) ? { ...route, action: UNAVAILABLE } : route)),
     });
   }
   return result;

@@ -5,7 +5,8 @@ const ROUTE_REASONS = {
   'no-route': 'No rule wants this host and path.',
   'service-missing': 'The Service of the rule does not exist.',
   'port-missing': 'The Service of the rule has no such port.',
-  'backend-invalid': 'The backend of the rule cannot be used; a Finding says why.',
+  'backend-invalid':
+    'The backend of the rule, or its expression, cannot be used; a Finding or the log of Sluice says why.',
   'restriction-unsupported':
     'The Ingress restricts access in a way that Sluice does not implement (SLU216): it is closed.',
 } as const satisfies Readonly<Record<RefusalReason, string>>;
