@@ -70,7 +70,7 @@ export class Compiler {
     PersistentMap.diff(before.findings, snapshot.findings, (key) => admitted.add(key));
     for (const key of admitted) this.#setFindings(`admit:${key}`, this.#admissionFindings(key, snapshot));
     for (const [producer, findings] of [...routeSets.findings, ...l7.findings]) this.#setFindings(producer, findings);
-    const moved = this.#allocate(dirtyServices, snapshot);
+    const moved = this.#allocate(dirtyServices, snapshot, facts.nowMs);
     const announce = this.#compileAnnounce(dirtyServices, before, snapshot, facts);
     const l4 = this.#compileL4(new Set([...dirtyServices, ...moved]), snapshot, withoutAnnounced(facts, announce));
     this.#compileStatus(routeSets.changed, snapshot);
@@ -101,9 +101,9 @@ export class Compiler {
   }
 
   /** Gives Services what they do not say and nobody else gives them. Returns those that have something else now. */
-  #allocate(changed: ReadonlySet<string>, snapshot: Snapshot): ReadonlySet<string> {
+  #allocate(changed: ReadonlySet<string>, snapshot: Snapshot, nowMs: number): ReadonlySet<string> {
     const allocated = this.#allocator?.update(changed, snapshot.services);
-    const addressed = this.#addresses?.update(changed, snapshot);
+    const addressed = this.#addresses?.update(changed, snapshot, nowMs);
     for (const change of [allocated, addressed])
       for (const [producer, findings] of change?.findings ?? []) this.#setFindings(producer, findings);
     // In a cluster they come back in the status of their Services, and are programmed once they stand there.

@@ -75,6 +75,7 @@ const dual = (policy: 'PreferDualStack' | 'RequireDualStack', ...ips: readonly s
 class Scene {
   readonly allocator: AddressAllocator;
   #snapshot: Snapshot = EMPTY_SNAPSHOT;
+  #nowMs = 1_000_000;
   readonly #findings = new Map<string, readonly string[]>();
 
   constructor(reportsMissingPools = false) {
@@ -85,6 +86,11 @@ class Scene {
     let addressPools = PersistentMap.empty<AddressPool>();
     for (const item of pools) addressPools = addressPools.set(keyOf(item.meta), item);
     return this.#see({ ...this.#snapshot, addressPools }, []);
+  }
+
+  later(ms: number): this {
+    this.#nowMs += ms;
+    return this.#see(this.#snapshot, []);
   }
 
   namespace(name: string, labels: Labels): this {
@@ -125,7 +131,7 @@ class Scene {
 
   #see(snapshot: Snapshot, changed: readonly string[]): this {
     this.#snapshot = snapshot;
-    for (const [producer, findings] of this.allocator.update(new Set(changed), snapshot).findings)
+    for (const [producer, findings] of this.allocator.update(new Set(changed), snapshot, this.#nowMs).findings)
       this.#findings.set(
         producer,
         findings.map(({ reason, message }) => `${reason}: ${message}`),
@@ -174,6 +180,25 @@ describe('addresses from pools', () => {
     const scene = new Scene().pools(small).put(service('a')).pools().put(service('b'));
     expect([scene.has, scene.says]).toEqual([{ a: '192.0.2.1' }, {}]);
     expect(scene.pools(small).has).toEqual({ a: '192.0.2.1', b: '192.0.2.2' });
+  });
+
+  it('stay for a while when one of several pools is gone, and for good when the others follow', () => {
+    const [one, two] = [pool('one', ['192.0.2.1/32']), pool('two', ['198.51.100.1-198.51.100.9'])];
+    const scene = new Scene().pools(one, two).put(service('a'), service('b'));
+    const had = { a: '192.0.2.1', b: '198.51.100.1' };
+    expect(scene.pools(two).put(service('c', { asks: ['192.0.2.1'] })).has).toEqual(had);
+    expect(scene.says).toEqual({ c: 'AddressOutsidePools: 192.0.2.1 is in no pool' });
+    expect(scene.pools().later(60_000).has).toEqual(had);
+    expect(scene.pools(one, two).has).toEqual(had);
+    expect(scene.pools(two).later(9_000).has).toEqual(had);
+    expect(scene.later(1_000).has).toEqual({ a: '198.51.100.2', b: '198.51.100.1' });
+  });
+
+  it('stay when their pool gets another name', () => {
+    const scene = new Scene().pools(small).put(service('a'), service('b'));
+    scene.pools(pool('renamed', ['192.0.2.1-192.0.2.2'])).later(20_000);
+    expect(scene.has).toEqual({ a: '192.0.2.1', b: '192.0.2.2' });
+    expect(scene.allocator.assignments.get('ns/a')?.pool).toBe('renamed');
   });
 
   it('are missed where nobody else could give them', () => {
@@ -458,6 +483,8 @@ describe('after any sequence of changes', () => {
           else if (step.kind === 'remove') present.delete(step.name);
           else ({ pools } = step);
         }
+        // A pool that is gone is remembered for some seconds, by a program that saw it.
+        scene.later(20_000);
         const withStatus = [...present.values()].map((item) => {
           const has = scene.has[item.meta.name]?.split(' ') ?? [];
           return { ...item, traffic: { ...item.traffic, loadBalancerIps: has.map(ip) } };

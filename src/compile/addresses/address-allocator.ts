@@ -4,7 +4,7 @@ import type { AddressPool } from '../../model/address-pool.ts';
 import { familyOf } from '../../model/address-range.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { IpAddress } from '../../model/grammar.ts';
-import { byAge, type ObjectRef } from '../../model/object.ts';
+import { byAge, keyOf, type ObjectRef } from '../../model/object.ts';
 import type { LoadBalancerWish, Service } from '../../model/service.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { DependencyIndex } from '../dependency-index.ts';
@@ -25,6 +25,12 @@ const MOST_HOLDERS_NAMED = 8;
 
 /** The name of the pool that `--pool` makes: that of no object. */
 const FLAG_POOL = '--pool';
+
+/**
+ * For how long addresses of a pool whose object is gone are kept, in milliseconds. When a CRD is deleted its objects go one by one; by then
+ * the last of them is gone as well, and nothing is taken back at all.
+ */
+const GONE_POOL_MS = 10_000;
 
 /** What an update did. */
 export interface AddressChange {
@@ -61,6 +67,8 @@ export class AddressAllocator {
   readonly #holdersOf = new DependencyIndex();
   /** Services that wait for an address. */
   readonly #waiting = new Set<string>();
+  /** Pools whose objects are gone, and since when, in milliseconds since 1970. */
+  readonly #gone = new Map<AddressPool, number>();
   #before: Pick<Snapshot, 'addressPools' | 'namespaces'> | undefined;
   assignments: AddressAssignments = PersistentMap.empty();
 
@@ -79,16 +87,16 @@ export class AddressAllocator {
    * Brings assignments up to date with changed Services, pools and namespaces. Without any pool nothing is given and nothing taken back:
    * an API server that has lost its CRDs must not cost anybody an address.
    */
-  update(changed: ReadonlySet<string>, snapshot: Snapshot): AddressChange {
+  update(changed: ReadonlySet<string>, snapshot: Snapshot, nowMs: number): AddressChange {
     const findings = new Map<string, readonly Finding[]>();
     const moved = new Set<string>();
-    const dirty = new Set([...changed, ...this.#takePools(snapshot, findings)]);
+    const dirty = new Set([...changed, ...this.#takePools(snapshot, nowMs, findings)]);
     const candidates = new Map<string, Candidate>();
     for (const key of dirty) {
       const candidate = this.#candidateOf(key, snapshot);
       if (candidate !== undefined) candidates.set(key, candidate);
     }
-    if (this.#pools.states.length === 0) {
+    if (!this.#pools.hasAny) {
       this.#withoutPools(dirty, candidates, moved, findings);
       return { moved, findings };
     }
@@ -101,15 +109,34 @@ export class AddressAllocator {
   }
 
   /** Returns the Services that have to be looked at because pools or namespaces are others now. */
-  #takePools(snapshot: Snapshot, findings: Map<string, readonly Finding[]>): Iterable<string> {
+  #takePools(snapshot: Snapshot, nowMs: number, findings: Map<string, readonly Finding[]>): Iterable<string> {
     const before = this.#before;
     this.#before = snapshot;
-    const isSame = before?.addressPools === snapshot.addressPools && before.namespaces === snapshot.namespaces;
-    if (isSame) return [];
-    if (before?.addressPools !== snapshot.addressPools)
-      for (const [producer, found] of this.#pools.replace([...this.#poolOfFlag(), ...snapshot.addressPools.values()]))
+    const areSamePools = before?.addressPools === snapshot.addressPools;
+    if (before !== undefined && !areSamePools) this.#noteGone(before.addressPools, snapshot.addressPools, nowMs);
+    const isSame = this.#expireGone(nowMs) && areSamePools;
+    if (isSame && before.namespaces === snapshot.namespaces) return [];
+    const pools = [...this.#poolOfFlag(), ...snapshot.addressPools.values()];
+    if (!isSame)
+      for (const [producer, found] of this.#pools.replace(pools, new Set(this.#gone.keys())))
         findings.set(producer, found);
     return snapshot.services.keys();
+  }
+
+  #noteGone(before: Snapshot['addressPools'], after: Snapshot['addressPools'], nowMs: number): void {
+    PersistentMap.diff(before, after, (_, left, right) => {
+      if (left !== undefined && right === undefined && this.#holdersOf.ownersOf(left.meta.name).size > 0)
+        this.#gone.set(left, nowMs);
+    });
+    for (const pool of this.#gone.keys()) if (after.has(keyOf(pool.meta))) this.#gone.delete(pool);
+  }
+
+  /** While there is no pool at all, nothing expires. Returns whether nothing has. */
+  #expireGone(nowMs: number): boolean {
+    const expired = [...this.#gone].filter(([, sinceMs]) => nowMs >= sinceMs + GONE_POOL_MS || nowMs < sinceMs);
+    if (expired.length === 0 || !this.#pools.hasAny) return true;
+    for (const [pool] of expired) this.#gone.delete(pool);
+    return false;
   }
 
   #poolOfFlag(): readonly AddressPool[] {
@@ -249,7 +276,7 @@ export class AddressAllocator {
     if (!fitsFamilies(addresses, families)) return { kind: 'wrong-families', addresses, families: families.families };
     for (const address of addresses) {
       const pool = this.#pools.poolOf(address);
-      if (pool === undefined) return { kind: 'outside-pools', address };
+      if (pool === undefined || pool.isGone) return { kind: 'outside-pools', address };
       if (!isFor(pool.pool, customer)) return { kind: 'not-for-service', pool: pool.name };
       if (wish.pool !== undefined && wish.pool !== pool.name)
         return { kind: 'other-pool', address, pool: pool.name, asked: wish.pool };
@@ -297,7 +324,7 @@ export class AddressAllocator {
   }
 
   #automaticPools(customer: PoolCustomer): readonly PoolState[] {
-    return this.#pools.states.filter(({ pool }) => pool.isAutomatic && isFor(pool, customer));
+    return this.#pools.states.filter(({ pool, isGone }) => !isGone && pool.isAutomatic && isFor(pool, customer));
   }
 
   /** An address that those with the same sharing key have, if this one may have it too; else the next free one. */

@@ -14,6 +14,8 @@ export interface PoolState {
   readonly pool: AddressPool;
   readonly name: string;
   readonly spaces: ReadonlyMap<IpFamily, PoolSpace>;
+  /** Its object is gone: who has an address of it keeps it for now, and nobody gets one. */
+  readonly isGone: boolean;
 }
 
 /** Asks of a pool's `serviceAllocation`, for a Service and the labels of its namespace. */
@@ -34,8 +36,14 @@ export class PoolTable {
     return this.#states;
   }
 
+  /** A pool that there is an object of. */
   find(name: string): PoolState | undefined {
-    return this.#states.find((state) => state.name === name);
+    return this.#states.find((state) => state.name === name && !state.isGone);
+  }
+
+  /** Whether there is a pool that addresses can be had from. */
+  get hasAny(): boolean {
+    return this.#states.some(({ isGone }) => !isGone);
   }
 
   /** The pool that an address is in. */
@@ -50,34 +58,36 @@ export class PoolTable {
   }
 
   /**
-   * Takes over new pools. In which order addresses were given back is remembered; what is taken is the caller's to say again. Returns
+   * Takes over new pools; those that are `gone` have what no other one has. In which order addresses were given back is remembered; what is taken is the caller's to say again. Returns
    * Findings by producer, empty ones to clear.
    */
-  replace(pools: Iterable<AddressPool>): ReadonlyMap<string, readonly Finding[]> {
+  replace(
+    pools: Iterable<AddressPool>,
+    gone: ReadonlySet<AddressPool> = new Set(),
+  ): ReadonlyMap<string, readonly Finding[]> {
     const returned = this.#states.flatMap(({ spaces }) => [...spaces.values()].flatMap((space) => [...space.returned]));
     const used: { readonly range: AddressRange; readonly owner: AddressPool }[] = [];
     const found = new Map([...this.#findings.keys()].map((key) => [key, [] as readonly Finding[]]));
     const faulty = new Map<string, readonly Finding[]>();
     const names = new Set<string>();
-    const states = [...pools]
-      .sort((a, b) => byAge(a.meta, b.meta))
-      .flatMap((pool) => {
-        const producer = `pool:${keyOf(pool.meta)}`;
-        if (names.has(pool.meta.name)) {
-          faulty.set(producer, [sameName(pool)]);
-          return [];
-        }
-        names.add(pool.meta.name);
-        const findings: Finding[] = [];
-        const ranges = pool.ranges.filter((range, index) => {
-          const other = used.find((item) => rangesOverlap(item.range, range));
-          if (other !== undefined) findings.push(overlap(pool, index, other.range, other.owner));
-          else used.push({ range, owner: pool });
-          return other === undefined;
-        });
-        if (findings.length > 0) faulty.set(producer, findings);
-        return [stateOf(pool, ranges)];
+    const states = [...[...pools].sort((a, b) => byAge(a.meta, b.meta)), ...gone].flatMap((pool) => {
+      const producer = `pool:${keyOf(pool.meta)}`;
+      const isGone = gone.has(pool);
+      if (names.has(pool.meta.name) && !isGone) {
+        faulty.set(producer, [sameName(pool)]);
+        return [];
+      }
+      names.add(pool.meta.name);
+      const findings: Finding[] = [];
+      const ranges = pool.ranges.filter((range, index) => {
+        const other = used.find((item) => rangesOverlap(item.range, range));
+        if (other !== undefined) findings.push(overlap(pool, index, other.range, other.owner));
+        else used.push({ range, owner: pool });
+        return other === undefined;
       });
+      if (findings.length > 0 && !isGone) faulty.set(producer, findings);
+      return [stateOf(pool, ranges, isGone)];
+    });
     this.#states = states.sort((a, b) => rankOf(a) - rankOf(b) || (a.name < b.name ? -1 : 1));
     this.#findings = faulty;
     for (const address of returned) this.poolOf(address)?.spaces.get(familyOf(address))?.giveBack(address);
@@ -99,13 +109,13 @@ export function isFor({ reserved }: AddressPool, { namespace, namespaceLabels, w
   return isNamespace && isService;
 }
 
-function stateOf(pool: AddressPool, ranges: readonly AddressRange[]): PoolState {
+function stateOf(pool: AddressPool, ranges: readonly AddressRange[], isGone: boolean): PoolState {
   const spaces = new Map<IpFamily, PoolSpace>();
   for (const family of [4, 6] as const) {
     const own = ranges.filter((range) => range.family === family);
     if (own.length > 0) spaces.set(family, new PoolSpace(own, pool.avoidsBuggyAddresses));
   }
-  return { pool, name: pool.meta.name, spaces };
+  return { pool, name: pool.meta.name, spaces, isGone };
 }
 
 /** Those that are kept for some Services go first, the most important one before the others. */
