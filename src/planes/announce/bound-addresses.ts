@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { Fault } from '../../lib/fault.ts';
 import { isRecord } from '../../lib/is-record.ts';
 import { ipAddressOf, isIpv6Address, type IpAddress } from '../../model/grammar.ts';
 
@@ -19,11 +20,31 @@ export async function boundAddresses(enter: readonly string[]): Promise<readonly
   return Array.isArray(links) ? links.flatMap(addressesOfLink) : [];
 }
 
-/** Takes an address away; one that is not there is no mistake. */
-export async function unbind({ address, interface: device }: BoundAddress, enter: readonly string[]): Promise<void> {
+/**
+ * Takes away those of the addresses that are bound. @throws Fault `announce` naming those that are still there, and what a failing `ip`
+ * throws: whoever forgets them leaves them for ever
+ */
+export async function unbindAll(addresses: readonly BoundAddress[], enter: readonly string[]): Promise<void> {
+  const boundOf = async (): Promise<readonly BoundAddress[]> => {
+    const bound = new Set((await boundAddresses(enter)).map(keyOf));
+    return addresses.filter((entry) => bound.has(keyOf(entry)));
+  };
+  // The reason why one cannot go is less than that it is still there.
+  for (const entry of await boundOf()) await unbind(entry, enter).catch(() => undefined);
+  const left = await boundOf();
+  if (left.length === 0) return;
+  const names = left.map(({ address }) => address).join(', ');
+  throw new Fault('announce', `cannot take ${names} away from the interface`);
+}
+
+function keyOf({ address, interface: device }: BoundAddress): string {
+  return `${address} ${device}`;
+}
+
+async function unbind({ address, interface: device }: BoundAddress, enter: readonly string[]): Promise<void> {
   const prefix = isIpv6Address(address) ? 128 : 32;
   const [program, ...args] = [...enter, 'ip', 'address', 'del', `${address}/${String(prefix)}`, 'dev', device];
-  await run(program, args).catch(() => undefined);
+  await run(program, args);
 }
 
 function addressesOfLink(link: unknown): readonly BoundAddress[] {

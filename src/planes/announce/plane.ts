@@ -8,7 +8,7 @@ import { PersistentMap } from '../../lib/persistent-map.ts';
 import { sleep } from '../../lib/sleep.ts';
 import type { IpAddress } from '../../model/grammar.ts';
 import type { Applied, Plane } from '../plane.ts';
-import { boundAddresses, unbind } from './bound-addresses.ts';
+import { boundAddresses, unbindAll } from './bound-addresses.ts';
 import {
   eligibilityFile,
   eligibilityText,
@@ -52,6 +52,8 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
   readonly #eligibility = new Map<string, string>();
   #wanted: AnnouncePlan | undefined;
   #isPrepared = false;
+  /** False while an apply is under way, and after one that failed: the runner tries again anyway. */
+  #isApplied = false;
   #reloadedMs = -Infinity;
   #looking: NodeJS.Timeout | undefined;
   #held: ReadonlySet<IpAddress> = new Set();
@@ -75,15 +77,18 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
   }
 
   async apply(want: AnnouncePlan, signal: AbortSignal): Promise<Applied> {
+    this.#isApplied = false;
     try {
       await this.#prepare();
       const isChanged = await this.#writeEligibility(want);
       const changes = await this.#bringAbout(want, signal);
       this.#wanted = want;
+      this.#isApplied = true;
       this.#look();
       return { changes: changes + isChanged };
     } catch (thrown) {
-      if (thrown instanceof Fault || !(thrown instanceof Error)) throw thrown;
+      // What the file system says no to has a code; anything else is a bug.
+      if (thrown instanceof Fault || !(thrown instanceof Error) || !('code' in thrown)) throw thrown;
       throw new Fault('announce', `cannot write to ${this.#settings.folder}: ${messageOf(thrown)}`, { cause: thrown });
     }
   }
@@ -158,7 +163,7 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
   async #withdrawAll(pid: number | undefined): Promise<number> {
     if (pid !== undefined) await this.#keepalived.stop(pid);
     const recorded = this.#record.entries;
-    for (const entry of recorded) await unbind(entry, this.#options.paths.enter);
+    await unbindAll(recorded, this.#options.paths.enter);
     if (recorded.length > 0) await this.#record.write([]);
     await rm(join(this.#settings.folder, FILES.configuration), { force: true });
     return pid === undefined && recorded.length === 0 ? 0 : 1;
@@ -195,8 +200,8 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
   /** Takes away what no process looks after any more, before a new one starts. Those of its configuration it takes away itself. */
   async #sweep(want: AnnouncePlan): Promise<void> {
     const wanted = new Set(entriesOf(want).map(keyOf));
-    for (const entry of this.#record.entries)
-      if (!wanted.has(keyOf(entry))) await unbind(entry, this.#options.paths.enter);
+    const unwanted = this.#record.entries.filter((entry) => !wanted.has(keyOf(entry)));
+    await unbindAll(unwanted, this.#options.paths.enter);
   }
 
   #look(): void {
@@ -205,7 +210,7 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
 
   async #lookOnce(): Promise<void> {
     const wanted = this.#wanted;
-    if (wanted === undefined) return;
+    if (wanted === undefined || !this.#isApplied) return;
     if (wanted.routers.size === 0) {
       this.#hold(new Set());
       return;
