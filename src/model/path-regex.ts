@@ -73,13 +73,13 @@ export function coverOf(expression: string): PathRegex {
 /** Whether an expression may have a `|` that is in no group, so that not all that it matches begins as it does. */
 function mayBranch(text: string): boolean {
   if (!text.includes('|')) return false;
-  const tokens = text.length > MAX_LENGTH ? undefined : tokensOf(text);
-  if (tokens === undefined || !isBalanced(tokens)) return true;
+  // Of what is refused nobody can say for sure where its groups are.
+  const tokens = (text.length > MAX_LENGTH ? undefined : tokensOf(text)) ?? text.match(/\\?./gs) ?? [];
   let depth = 0;
   return tokens.some((token) => {
     if (token.startsWith('(')) depth += 1;
     else if (token === ')') depth -= 1;
-    return token === '|' && depth === 0;
+    return token === '|' && depth <= 0;
   });
 }
 

@@ -1,23 +1,32 @@
 import { nearestOf } from '../../lib/nearest.ts';
 import { isDnsLabel, isDnsSubdomain, isPort, urlPathOf } from '../../model/grammar.ts';
 import { EVERY_PATH, type PathMatch } from '../../model/http/match.ts';
-import type { IngressBackend, IngressPath, ServicePortRef } from '../../model/ingress.ts';
-import { pathRegexOf } from '../../model/path-regex.ts';
+import type { IngressBackend, IngressPath, IngressPolicy, ServicePortRef } from '../../model/ingress.ts';
+import { coverOf, pathRegexOf } from '../../model/path-regex.ts';
 import { shown, type Field } from './field.ts';
 import { oddCharacterIn } from './odd-characters.ts';
 
-/** One path of a rule, or none where it is not known which requests it is for. */
-export function admitPath(path: Field, isRegex: boolean): readonly IngressPath[] {
-  const match = admitMatch(path, isRegex);
+/**
+ * One path of a rule, or none where it is not known which requests it is for. Of an Ingress that is closed it then is for all that begin as
+ * it is written: left out, it would let in by another path whom the Ingress keeps out.
+ */
+export function admitPath(path: Field, { hasRegexPaths, isClosed }: IngressPolicy): readonly IngressPath[] {
+  const given = path.at('path').text();
+  const match = admitMatch(path, given, hasRegexPaths) ?? (isClosed ? matchToClose(given) : undefined);
   if (match === undefined) return [];
   const backend = path.at('backend');
   if (backend.isAbsent) backend.add('BackendMissing', 'there is no backend');
   return [{ match, backend: backend.isAbsent ? undefined : admitBackend(backend), field: path.path }];
 }
 
-function admitMatch(path: Field, isRegex: boolean): PathMatch | undefined {
+/** Undefined where nothing says where the path begins: closing all paths of the host would harm others. */
+function matchToClose(given: string | undefined): PathMatch | undefined {
+  return given === undefined ? undefined : { type: 'RegularExpression', value: coverOf(given) };
+}
+
+function admitMatch(path: Field, given: string | undefined, isRegex: boolean): PathMatch | undefined {
   const [pathField, typeField] = [path.at('path'), path.at('pathType')];
-  const [given, givenType] = [pathField.text(), typeField.text()];
+  const givenType = typeField.text();
   // Of the wrong type, and reported as such: "every path" is not what was meant.
   if (given === undefined && !pathField.isAbsent) return undefined;
   if (givenType === undefined && !typeField.isAbsent) return undefined;

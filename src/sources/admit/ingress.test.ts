@@ -205,6 +205,20 @@ describe('admitIngress', () => {
   });
 
   it.each([
+    ['an expression that is none', 'path: "/admin(", pathType: ImplementationSpecific', '/admin+'],
+    ['an unknown path type', 'path: /admin, pathType: Prefex', '/admin'],
+    ['a character that no path has', 'path: "/admin panel", pathType: Prefix', '/admin()()()'],
+  ])('closes what a closed Ingress names by %s, rather than leaving it to another path', (_, path, cover) => {
+    const closed = 'nginx.ingress.kubernetes.io/whitelist-source-range: 10.0.0.0/8';
+    const { ingress } = admit(rule(`${path}, ${WEB}`), {
+      annotations: `${REGEX.annotations.slice(0, -1)}, ${closed} }`,
+    });
+    expect(ingress.policy?.isClosed).toBe(true);
+    expect(ingress.rules?.[0]?.paths.map(({ match }) => match)).toEqual([{ type: 'RegularExpression', value: cover }]);
+    expect(admit(rule(`${path}, ${WEB}`), REGEX).ingress.rules?.[0]?.paths).toEqual([]);
+  });
+
+  it.each([
     ['"true"', true, 0],
     ['"1"', true, 0],
     ['"T"', true, 0],

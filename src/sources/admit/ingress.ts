@@ -1,7 +1,7 @@
 import { domainToASCII } from 'node:url';
 import { nearestOf } from '../../lib/nearest.ts';
 import { hostnameOf, isDnsSubdomain, type Hostname } from '../../model/grammar.ts';
-import type { IngressBackend, IngressRule, IngressTls } from '../../model/ingress.ts';
+import type { IngressBackend, IngressPolicy, IngressRule, IngressTls } from '../../model/ingress.ts';
 import { keyOf, type ObjectMeta } from '../../model/object.ts';
 import type { Change } from '../change.ts';
 import { admitAnnotations } from './annotations/register.ts';
@@ -28,7 +28,7 @@ export function admitIngress(raw: Field, meta: ObjectMeta): Change {
     className: specClass ?? annotatedClass,
     isClassAnnotated: specClass === undefined && annotatedClass !== undefined,
     defaultBackend,
-    rules: admitRules(spec, policy.hasRegexPaths),
+    rules: admitRules(spec, policy),
     tls: spec.at('tls').flatMap(admitTls),
     policy,
   };
@@ -53,10 +53,10 @@ function straysIn(field: Field): readonly Field[] {
   return field.unknownNames.filter((name) => nearestOf(name, ['annotations'])).map((name) => field.at(name));
 }
 
-function admitRules(spec: Field, isRegex: boolean): readonly IngressRule[] {
+function admitRules(spec: Field, policy: IngressPolicy): readonly IngressRule[] {
   const rules = spec.at('rules');
   reportSplitRules(rules.items(), spec);
-  return rules.flatMap((rule) => admitRule(rule, isRegex));
+  return rules.flatMap((rule) => admitRule(rule, policy));
 }
 
 /** A host without paths before paths without a host: a dash too many makes two rules of one, and its paths those of every host. */
@@ -72,14 +72,14 @@ function reportSplitRules(rules: readonly Field[], spec: Field): void {
   }
 }
 
-function admitRule(rule: Field, isRegex: boolean): readonly IngressRule[] {
+function admitRule(rule: Field, policy: IngressPolicy): readonly IngressRule[] {
   const field = rule.at('host');
   const text = field.text();
   // Read whatever the host is: each mistake is reported at once.
   const paths = rule
     .at('http')
     .at('paths')
-    .flatMap((path) => admitPath(path, isRegex));
+    .flatMap((path) => admitPath(path, policy));
   // Of the wrong type, and reported as such: "every host" is not what was meant.
   if (!rule.isObject || (text === undefined && !field.isAbsent)) return [];
   if (text === undefined && rule.unknownNames.length > 0) {
