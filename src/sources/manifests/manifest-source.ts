@@ -10,6 +10,7 @@ import type { FileNews } from './file-reading.ts';
 import { FolderReader, SETTLE_MS, type LookReport } from './folder-reader.ts';
 import { Folder } from './folder.ts';
 import { FolderWatches } from './folder-watches.ts';
+import { LargeFiles } from './large-files.ts';
 import { Patience, type Scene } from './patience.ts';
 import { ManifestPlaces } from './places.ts';
 import { RememberedFolder, type FolderMemory } from './remembered-folder.ts';
@@ -47,8 +48,10 @@ export class ManifestSource implements Source {
   #remembered: FolderMemory | undefined;
   /** Either something is taken in, or it is committed: what is committed is whole. */
   readonly #turns = new Turns();
-  readonly #largeFiles = new Map<string, string>();
-  #readingLarge: Promise<void> | undefined;
+  readonly #largeFiles = new LargeFiles(
+    (news) => this.#take(news),
+    () => this.#wake.abort(),
+  );
   #state: SourceState = { kind: 'syncing', lacks: 'own' };
   /** What events have named since the last look. */
   #names = new Set<string>();
@@ -95,7 +98,7 @@ export class ManifestSource implements Source {
         this.#setState(state, onState);
         await this.#rest();
       }
-      await this.#readingLarge;
+      await this.#largeFiles.end();
     } catch (thrown) {
       // The threads are ended with whatever they are at.
       if (!signal.aborted) throw thrown;
@@ -117,16 +120,22 @@ export class ManifestSource implements Source {
     const names = isAll || believesEmpty ? 'all' : [...this.#names];
     this.#names = new Set();
     try {
-      const report = await reader.look({ names, believesEmpty }, (news) => this.#take(news));
+      const report = await reader.look({ names, believesEmpty }, (news) => {
+        this.#largeFiles.note(news);
+        return this.#take(news);
+      });
       this.#last = report;
       this.#isEmptied = report.emptied !== undefined || this.#isSuspect(report);
       const nowMs = performance.now();
-      if (report.isFull) patience.lookedAtAll(nowMs, nowMs - beganMs);
+      if (report.isFull) {
+        patience.lookedAtAll(nowMs, nowMs - beganMs);
+        this.#largeFiles.retry();
+      }
       if (report.unsettled > 0) patience.active(nowMs);
       this.#folder.setTroubles(report.troubles);
       // What changed in a folder between its being read and being watched is found by another look.
       if (!this.#watches.watchOnly(report.root, report.folders)) this.#names.add('');
-      this.#readLarge(reader);
+      this.#largeFiles.read(reader);
       return await this.#believe(report);
     } catch (thrown) {
       if (!(thrown instanceof FolderFault)) throw thrown;
@@ -181,33 +190,15 @@ export class ManifestSource implements Source {
 
   get #scene(): Scene {
     const { missing, hasChanges } = this.#folder;
-    const isReadingLarge = this.#readingLarge !== undefined;
+    const isReadingLarge = this.#largeFiles.isReading;
     return { unsettled: this.#last?.unsettled ?? 0, isReadingLarge, missing, hasChanges };
   }
 
   async #take(news: FileNews): Promise<void> {
     this.#patience.active(performance.now());
-    if (news.kind === 'large') this.#largeFiles.set(news.path, news.stamp);
-    else if (news.kind === 'part') await this.#drive(this.#folder.take(news, performance.now()));
+    if (news.kind === 'large') return;
+    if (news.kind === 'part') await this.#drive(this.#folder.take(news, performance.now()));
     else await this.#turns.take(() => this.#drive(this.#folder.take(news, performance.now())));
-  }
-
-  /** Reads the large files that wait, one after the other, while everything else goes on. */
-  #readLarge(reader: ThreadReader): void {
-    if (this.#largeFiles.size === 0 || this.#readingLarge !== undefined) return;
-    const read = async (): Promise<void> => {
-      for (const [path, stamp] of this.#largeFiles) {
-        this.#largeFiles.delete(path);
-        for await (const news of reader.readLarge(path, stamp)) await this.#take(news);
-      }
-    };
-    const reading = read().finally(() => {
-      this.#readingLarge = undefined;
-      this.#wake.abort();
-    });
-    // The next look tells of it.
-    reading.catch(() => undefined);
-    this.#readingLarge = reading;
   }
 
   /** Does work in slices, with room for everything else between them. */
