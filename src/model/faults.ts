@@ -43,6 +43,11 @@ export const FAULTS = {
     meaning: 'The demonstration cannot have a port that it needs.',
     remedy: 'End the other demonstration, or whatever has the port.',
   },
+  'haproxy-check': {
+    meaning: 'HAProxy was to say which object it refuses, and was ended or gave no answer in time.',
+    remedy:
+      'Nothing, unless it lasts: it is tried again. Then look whether the machine lacks memory, or waits for a disk.',
+  },
   'haproxy-gone': {
     meaning: 'HAProxy ended or closed its runtime CLI while it was to be changed.',
     remedy:

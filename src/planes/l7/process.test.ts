@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeHaproxyCli } from '../../../test/fakes/haproxy-cli.ts';
-import { endSilentEngine, findEngine, type EnginePaths } from './process.ts';
+import { checkConfig, endSilentEngine, findEngine, type EnginePaths } from './process.ts';
 
 describe('findEngine', () => {
   let paths: EnginePaths;
@@ -51,5 +51,44 @@ describe('findEngine', () => {
       message: expect.stringContaining('neither answers nor ends') as string,
     });
     await haproxy.close();
+  });
+});
+
+describe('checkConfig', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sluice-check-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  /** A HAProxy that is this script. */
+  async function haproxy(script: string): Promise<string> {
+    const path = join(folder, 'haproxy');
+    await writeFile(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return path;
+  }
+
+  it('says what HAProxy has against a configuration, however much it prints besides', async () => {
+    expect(await checkConfig(await haproxy('exit 0'), folder, '')).toBeUndefined();
+    const loud = `head -c 3000000 /dev/zero | tr '\\0' '\\n' >&2; echo '[ALERT]    (1) : bad' >&2; exit 1`;
+    expect(await checkConfig(await haproxy(loud), folder, '')).toBe('bad');
+    const warns = "head -c 3000000 /dev/zero | tr '\\0' '\\n' >&2; exit 0";
+    expect(await checkConfig(await haproxy(warns), folder, '')).toBeUndefined();
+  });
+
+  it.each([
+    ['does not end', 'exec sleep 60', 'did not end within 0.2 seconds'],
+    ['is killed, as for want of memory', 'kill -KILL $$', 'was ended by SIGKILL'],
+  ])('blames no object when HAProxy %s', async (_, script, message) => {
+    const deadlineMs = script.startsWith('exec') ? 200 : undefined;
+    await expect(checkConfig(await haproxy(script), folder, '', deadlineMs)).rejects.toMatchObject({
+      code: 'haproxy-check',
+      message: expect.stringContaining(message) as string,
+    });
+  });
+
+  it('blames no object when HAProxy cannot be run', async () => {
+    const missing = join(folder, 'missing');
+    await expect(checkConfig(missing, folder, '')).rejects.toMatchObject({ code: 'haproxy-check' });
   });
 });

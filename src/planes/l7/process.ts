@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, type ExecFileException } from 'node:child_process';
 import { open, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault } from '../../lib/fault.ts';
@@ -92,14 +92,46 @@ export async function startEngine(
   throw new Fault(NOT_STARTED, await startFailure(paths, logPath, ended));
 }
 
-/** Has HAProxy read a checkpoint: undefined when it would start on it, otherwise what it has against it. @throws what the file system throws */
-export async function checkConfig(haproxy: string, checkpoint: string, skeleton: string): Promise<string | undefined> {
+/**
+ * Has HAProxy read a checkpoint: undefined when it would start on it, otherwise what it has against it.
+ *
+ * @throws Fault `haproxy-check` when it gives no answer within `deadlineMs`, is killed or cannot be run: no object is to blame for that;
+ *   what the file system throws
+ */
+export async function checkConfig(
+  haproxy: string,
+  checkpoint: string,
+  skeleton: string,
+  deadlineMs: number = START_DEADLINE_MS,
+): Promise<string | undefined> {
   await putSkeleton(checkpoint, skeleton);
-  return new Promise((resolve) => {
-    execFile(haproxy, ['-c', '-q', ...configArguments(checkpoint)], { cwd: checkpoint }, (error, _, printed) =>
-      resolve(error === null ? undefined : alertsIn(printed).join('; ') || error.message),
-    );
+  const options = {
+    cwd: checkpoint,
+    timeout: deadlineMs,
+    killSignal: 'SIGKILL',
+    maxBuffer: MOST_PRINTED_BYTES,
+  } as const;
+  return new Promise((resolve, reject) => {
+    execFile(haproxy, ['-c', '-q', ...configArguments(checkpoint)], options, (error, _, printed) => {
+      if (error === null) resolve(undefined);
+      // Only an exit code, which is a number, is an answer.
+      else if (typeof error.code === 'number') resolve(alertsIn(printed).join('; ') || error.message);
+      else reject(new Fault('haproxy-check', checkFailure(haproxy, error, deadlineMs)));
+    });
   });
+}
+
+/** An alert for every object is far less. */
+const MOST_PRINTED_BYTES = 64 * 1024 * 1024;
+
+function checkFailure(haproxy: string, error: ExecFileException, deadlineMs: number): string {
+  const how =
+    error.killed === true && typeof error.code !== 'string'
+      ? `did not end within ${String(deadlineMs / 1000)} seconds`
+      : typeof error.signal === 'string'
+        ? `was ended by ${error.signal}`
+        : `could not be run: ${error.message}`;
+  return `${haproxy} was to say which object it refuses, and ${how}`;
 }
 
 /** The arguments that have HAProxy read a checkpoint with its skeleton. */
