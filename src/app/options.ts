@@ -43,6 +43,6 @@ export type AnnounceOptions = RunFlags['announce'];
 export interface NodeOptions extends NodeFlags {
   /** The bridge that pods are recognized by; undefined: they are recognized otherwise. */
   readonly podBridge: string | undefined;
-  /** What the kernel is told of conntrack. */
+  /** The settings of conntrack for the kernel. */
   readonly conntrack: RunFlags['conntrack'];
 }

@@ -165,7 +165,7 @@ export class Http2Connection {
       this.#streams -= 1;
       if (this.#streams === 0) this.#session.unref();
     });
-    // What goes wrong is told by `headersOf` and by the body; without a listener it would be an uncaught error.
+    // What goes wrong is reported by `headersOf` and by the body; without a listener it would be an uncaught error.
     stream.on('error', () => {});
     if (payload !== undefined) stream.end(payload);
     return stream;
@@ -220,7 +220,7 @@ function bodyOf(stream: ClientHttp2Stream): AnswerBody {
     if (!isWhole()) body.destroy(cutOf(stream));
   });
   body.once('close', () => cancel(stream));
-  // Whoever reads is told; without a listener, an error before that would be an uncaught one.
+  // The error is reported to the reader; without a listener, an error before that would be an uncaught one.
   body.on('error', () => {});
   return body;
 }

@@ -373,7 +373,7 @@ export class Reflector<T> {
   }
 }
 
-/** What makes two states the same to whoever is told of them. */
+/** What makes two states the same to those who are notified of them. */
 function describe(state: ReflectionState): string {
   const verbs = state.kind === 'forbidden' ? state.verbs : [];
   return [state.kind, 'cause' in state ? state.cause.code : '', ...verbs].join(' ');

@@ -9,7 +9,7 @@ export interface PortListenerOptions extends ListenAddress {
   /** Where `::` is the wildcard of IPv6 alone: otherwise it would be that of IPv4 too, and keep another listener from it. */
   readonly ipv6Only?: boolean;
   /**
-   * Whether its address may be away in passing, and is told only when it stays so: an IPv6 address that has just come is not to be had for a
+   * Whether its address may be away in passing, and is reported only when it stays so: an IPv6 address that has just come is not to be had for a
    * second or two, while the kernel looks for another that has it (RFC 4862).
    */
   readonly mayBeAway?: boolean;
@@ -20,7 +20,7 @@ export interface PortListenerOptions extends ListenAddress {
   readonly retryBounds?: BackoffBounds;
 }
 
-/** How often an address may be away before that is told. */
+/** How often an address may be away before that is reported. */
 const FAILURES_IN_PASSING = 2;
 
 const RETRY_BOUNDS: BackoffBounds = { minMs: 1000, maxMs: 60_000 };

@@ -24,7 +24,7 @@ export class LogOutput {
   constructor(stream: Writable, events: LogOutputEvents) {
     this.#stream = stream;
     this.#events = events;
-    // Of a write that fails its callback is told; without a listener, a reader that leaves would be an uncaught error.
+    // A write that fails is reported to its callback; without a listener, a reader that leaves would be an uncaught error.
     stream.on('error', () => {});
     letTerminalWait(stream);
   }

@@ -6,7 +6,7 @@ import { formerAfter, withLastGood } from './succession.ts';
 
 /**
  * The one place where desired state is gathered, and what is observed beside it. Sources write changes; whoever subscribed to one of the
- * two is told once per batch. A batch is seen as a whole or not at all.
+ * two is notified once per batch. A batch is seen as a whole or not at all.
  */
 export class Store {
   #snapshot: Snapshot = EMPTY_SNAPSHOT;

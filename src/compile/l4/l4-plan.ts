@@ -25,9 +25,9 @@ export interface NodePlan {
   readonly nodePortAddresses: readonly IpAddress[];
   /** Where healthCheckNodePorts answer: there too, or on the wildcard of a family whose addresses all are among them. */
   readonly healthCheckAddresses: readonly ListenHost[];
-  /** How clients inside of the cluster are told, as the operator decided: at ClusterIPs all others get the node's address as their source. */
+  /** How clients inside of the cluster are recognised, as the operator decided: at ClusterIPs all others get the node's address as their source. */
   readonly localPods: LocalPods;
-  /** How pods of this very node are told, whom policy Local leaves the endpoints elsewhere. */
+  /** How pods of this very node are recognised, whom policy Local leaves the endpoints elsewhere. */
   readonly ownPods: LocalPods;
   /** Where ClusterIPs are taken from, as far as it is known, none nested in another. */
   readonly clusterIpRanges: readonly Cidr[];
@@ -35,7 +35,7 @@ export interface NodePlan {
   readonly misplacedRanges: readonly Cidr[];
   /** Whether these ranges are nobody else's: what goes to an address in them that no Service has is dropped. */
   readonly ownsClusterIpRanges: boolean;
-  /** What is not there of this node's object: all of it (and pods would be told by it, or not), or the podCIDRs that pods are told by. */
+  /** What is not there of this node's object: all of it (and pods would be recognised by it, or not), or the podCIDRs that pods are recognised by. */
   readonly lacks: 'node' | 'node-that-tells-pods' | 'pod-cidrs' | undefined;
   /** Masquerade whatever comes in by a ClusterIP. */
   readonly masqueradesAll: boolean;
@@ -46,7 +46,7 @@ export interface NodePlan {
 /** An address to listen on, or the wildcard of a family. */
 export type ListenHost = IpAddress | '0.0.0.0' | '::';
 
-/** How pods are told from everything else. */
+/** How pods are distinguished from everything else. */
 export type LocalPods =
   /** No way is known: nothing is masqueraded for being foreign, and nothing short-circuited for being local. */
   | { readonly kind: 'unknown' }

@@ -169,7 +169,7 @@ describe('what decides over traffic', () => {
       { externalIps: ['192.0.2.1'] as never },
       'AddressInvalid spec.externalIPs[1]',
     ],
-  ])('%j is told, and served without', (spec, expected, finding) => {
+  ])('%j is reported, and served without', (spec, expected, finding) => {
     const { traffic, findings } = admit('LoadBalancer', spec);
     expect(traffic).toMatchObject(expected);
     expect(findings).toEqual([finding]);

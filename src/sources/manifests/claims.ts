@@ -37,7 +37,7 @@ interface Entry {
 /**
  * Which document counts for each object, while files come, change and go. One that counts goes on counting until it goes. When it goes,
  * one that came no earlier takes its place at once, as after a rename; without such a one the object stays as it was until
- * {@link expire} is told to believe that it is gone.
+ * {@link expire} decides that it is gone.
  */
 export class Claims {
   readonly #entries = new Map<string, Entry>();

@@ -186,7 +186,7 @@ export class FolderReader {
   /** Whether an event about this name may be about other manifests, such as all in a folder, or all behind a link. */
   #isMoreThanAFile(name: string): boolean {
     if (isManifestName(basename(name))) return false;
-    // What happens to the folder itself is told by its own name.
+    // What happens to the folder itself is reported under its own name.
     if (name === basename(this.root)) return true;
     const path = join(this.root, name);
     try {

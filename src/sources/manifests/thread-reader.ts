@@ -4,7 +4,7 @@ import type { FileNews } from './file-reading.ts';
 import type { LookReport, LookRequest, LookStep } from './folder-reader.ts';
 import type { ThreadAnswer, ThreadRequest } from './reading-thread.ts';
 
-/** How much a thread may take to read a large file, in megabytes; one that needs more is told of, and harms nothing else. */
+/** How much a thread may take to read a large file, in megabytes; one that needs more is reported, and harms nothing else. */
 const MOST_MEMORY_MB = 1024;
 
 /** A thread with a {@link FolderReader} on it. One request at a time. */
