@@ -141,8 +141,9 @@ export function readMap(text: string, key: RegExp = ROUTE_KEY): readonly (readon
 export function readRegexes(text: string): readonly (readonly [key: string, value: string])[] {
   const entries = readMap(text, /^[\x21-\x7e]+$/);
   for (const [key] of entries) {
-    const host = /^\^(?:\\\*|[a-z0-9-]+)(?:\\\.[a-z0-9-]+)*(?=\(\?:)/.exec(key)?.[0];
-    if (host === undefined) refuse('an expression that does not begin with a host and a group', key);
+    // Without the look ahead to the `/`, the group could go on with the host's name.
+    const host = /^\^(?:\\\*|[a-z0-9-]+)(?:\\\.[a-z0-9-]+)*\(\?=\/\)(?=\(\?:)/.exec(key)?.[0];
+    if (host === undefined) refuse('an expression that does not begin with a host, its end and a group', key);
     if (groupEnd(key, host.length) !== key.length - 1) refuse('an expression that leaves its group', key);
   }
   return entries;

@@ -95,7 +95,7 @@ export function shareOf({ sections, routes, regexes, certificates }: Served, own
   return {
     sections: sections.filter(({ name }) => name.startsWith(`${owner}_`)),
     routes: routes.filter(([key, value]) => isOwned(key.split('/', 1)[0] ?? '') || isOwned(value)),
-    regexes: regexes.filter(([key, value]) => isOwned(key.split('(?:', 1)[0] ?? '') || isOwned(value)),
+    regexes: regexes.filter(([key, value]) => isOwned(key.split('(?=/)', 1)[0] ?? '') || isOwned(value)),
     certificates: certificates.filter(([file = '']) => file.startsWith(`certs/${owner}_`)),
   };
 }

@@ -114,6 +114,11 @@ describe('regular expression keys', () => {
     ).toEqual([true, true, false, false, false, false]);
     expect(new RegExp(regexKey('*.a.test', regex('^/x'))).test('*.a.test/x')).toBe(true);
   });
+
+  it('match on no host that only begins as theirs does', () => {
+    const key = new RegExp(regexKey('a.co', regex('/x|m/.*')));
+    expect(['a.co/x', 'a.com/x', 'a.com/'].map((text) => key.test(text))).toEqual([true, false, false]);
+  });
 });
 
 describe('names', () => {

@@ -102,10 +102,11 @@ export function routeKey(host: string, match: PathMatch): string {
 
 /**
  * The regular expression over `host` + `path` for a path that is one. It stands in a group: behind a bare `|` it would be
- * without its host, and match the requests of others.
+ * without its host, and match the requests of others. And the host must end where the path begins, or `/x|m/.*` of `a.co` would match
+ * the requests of `a.com`.
  */
 export function regexKey(host: string, pattern: PathRegex): string {
-  const anchored = `^${host.replaceAll(/[.*]/g, String.raw`\$&`)}(?:${pattern.replace(/^\^/, '')})`;
+  const anchored = `^${host.replaceAll(/[.*]/g, String.raw`\$&`)}(?=/)(?:${pattern.replace(/^\^/, '')})`;
   invariant('regex' in pathRegexOf(pattern), `${JSON.stringify(pattern)} stays in its group`);
   return checked(/^[\x21-\x7e]+$/, anchored, 'regular expression key');
 }
