@@ -40,14 +40,14 @@ const checks: readonly Step[] = [
     isSlow: false,
     limitMinutes: 2,
   },
-  { name: 'format', command: ['prettier', '--check', '.'], isSuite: false, isSlow: false, limitMinutes: 2 },
+  { name: 'format', command: ['prettier', '--check', '.'], isSuite: false, isSlow: false, limitMinutes: 1 },
 ];
 
 const suites: readonly Step[] = [
-  suite('unit', { isSlow: false, limitMinutes: 4 }),
+  suite('unit', { isSlow: false, limitMinutes: 3 }),
   suite('traffic', { isSlow: true, limitMinutes: 9 }),
-  suite('netns', { isSlow: true, isIsolated: true, limitMinutes: 9 }),
-  suite('cluster', { isSlow: true, limitMinutes: 9 }),
+  suite('netns', { isSlow: true, isIsolated: true, limitMinutes: 16 }),
+  suite('cluster', { isSlow: true, limitMinutes: 12 }),
 ];
 
 const NOTHING: Outcome = { passed: 0, failed: 0, skipped: 0, failures: [], flaky: [] };
