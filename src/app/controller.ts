@@ -14,8 +14,9 @@ import type { Metrics } from '../observe/metrics.ts';
 import { KeyedRunner } from '../planes/keyed-runner.ts';
 import { EventPlane, type EventWish } from '../planes/status/events.ts';
 import { FindingEvents } from '../planes/status/finding-events.ts';
-import { IngressStatusPlane, IngressWishes, type IngressAddresses } from '../planes/status/ingress.ts';
-import { ServiceStatusPlane } from '../planes/status/service.ts';
+import { IngressWishes, ingressStatusPlane, type IngressAddresses } from '../planes/status/ingress.ts';
+import type { LoadBalancerStatusPlane } from '../planes/status/load-balancer.ts';
+import { serviceStatusPlane } from '../planes/status/service.ts';
 import { observeBalancing } from '../sources/admit/observe.ts';
 import { GatewayLeases } from '../sources/cluster/gateway-leases.ts';
 import type { Store } from '../sources/store.ts';
@@ -58,9 +59,9 @@ export class Controller implements Role {
   readonly name = 'controller';
   readonly #options: ControllerOptions;
   readonly #elector: LeaderElector;
-  readonly #plane: IngressStatusPlane;
+  readonly #plane: LoadBalancerStatusPlane<IngressAddresses>;
   readonly #status: KeyedRunner<IngressAddresses, ObservedIngress>;
-  readonly #addresses: ServiceStatusPlane;
+  readonly #addresses: LoadBalancerStatusPlane<AddressAssignment>;
   /** Undefined where nobody gives Services addresses of pools. */
   readonly #services: KeyedRunner<AddressAssignment, ObservedService> | undefined;
   readonly #events: KeyedRunner<EventWish, EventWish> | undefined;
@@ -77,7 +78,7 @@ export class Controller implements Role {
     const { client, logger, metrics, store, installation, leaseNamespace, hasEvents } = options;
     this.#options = options;
     const writer = new KubeStatusWriter(client, installation.fieldManager, 'Ingress', observeBalancing);
-    this.#plane = new IngressStatusPlane(writer);
+    this.#plane = ingressStatusPlane(writer);
     this.#elector = client.leaderElector({
       lease: { namespace: leaseNamespace, name: installation.leaseName },
       // A new identity for every start: a process that was killed must not be taken for its successor.
@@ -88,7 +89,7 @@ export class Controller implements Role {
     const shared = { logger, events: metrics, mayWrite: () => this.#elector.isLeading };
     this.#status = new KeyedRunner(this.#plane, { ...shared, rate: STATUS_RATE });
     const serviceWriter = new KubeStatusWriter(client, installation.fieldManager, 'Service', observeBalancing);
-    this.#addresses = new ServiceStatusPlane(serviceWriter);
+    this.#addresses = serviceStatusPlane(serviceWriter);
     this.#services = options.givesAddresses
       ? new KeyedRunner(this.#addresses, { ...shared, rate: STATUS_RATE })
       : undefined;

@@ -4,7 +4,7 @@ import { PersistentMap } from '../../lib/persistent-map.ts';
 import { hostnameOf, ipAddressOf } from '../../model/grammar.ts';
 import type { ObservedIngress } from '../../model/observed.ts';
 import type { PublishedAddress } from '../../model/service.ts';
-import { IngressStatusPlane, IngressWishes } from './ingress.ts';
+import { IngressWishes, ingressStatusPlane } from './ingress.ts';
 import type { StatusWrite, StatusWriter } from './status-writer.ts';
 
 const { signal } = new AbortController();
@@ -64,23 +64,23 @@ const cases: readonly Case[] = [
   { name: 'gone', want: undefined, seen: undefined, written: 'nothing' },
 ];
 
-describe('IngressStatusPlane', () => {
+describe('ingressStatusPlane', () => {
   it.each(cases)('$name', async ({ want, seen: observed, written }) => {
     const writes = new Writes();
-    const plane = new IngressStatusPlane(writes);
+    const plane = ingressStatusPlane(writes);
     plane.mayTakeBack = true;
     await plane.compare('ns/web', want, observed)?.(signal);
     expect(writes.all).toEqual(written === 'nothing' ? [] : [{ key: 'ns/web', uid: 'u-1', status: written }]);
   });
 
   it('takes nothing back before all is read that decides what is ours', () => {
-    const plane = new IngressStatusPlane(new Writes());
+    const plane = ingressStatusPlane(new Writes());
     expect(plane.compare('ns/web', undefined, seen(['192.0.2.1'], 'sluice'))).toBeUndefined();
     expect(plane.compare('ns/web', ONE, seen([]))).toBeDefined();
   });
 
   it('names who else owns the addresses', () => {
-    const plane = new IngressStatusPlane(new Writes());
+    const plane = ingressStatusPlane(new Writes());
     expect(plane.otherWriter(seen([], 'nginx-ingress-controller', 'sluice'))).toBe('nginx-ingress-controller');
     expect(plane.otherWriter(seen([], 'sluice'))).toBeUndefined();
     expect(plane.concernsAll(new Fault('away', ''))).toBe(true);

@@ -1,9 +1,8 @@
-import type { Fault } from '../../lib/fault.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { ObservedIngress } from '../../model/observed.ts';
-import { sameAddresses, sortedAddresses } from '../../model/published-address.ts';
+import { sameAddresses } from '../../model/published-address.ts';
 import type { PublishedAddress } from '../../model/service.ts';
-import type { ItemWrite, KeyedPlane } from '../keyed-plane.ts';
+import { LoadBalancerStatusPlane } from './load-balancer.ts';
 import type { StatusWriter } from './status-writer.ts';
 
 /** The addresses for `status.loadBalancer.ingress` of one Ingress that is ours; none: its status is left as it is. */
@@ -31,47 +30,13 @@ export class IngressWishes {
 }
 
 /**
- * The addresses under which Ingresses are reached, in their status: `loadBalancer.ingress`, a list that one writer owns as a whole.
+ * The addresses under which Ingresses are reached, in their status. Without any address to publish nothing is taken back: that no gateway
+ * reports one is more often a matter of minutes than a fact.
  *
- * Of an Ingress that is not ours, only what we wrote ourselves is taken back. Without any address to publish nothing is taken back
- * either: that no gateway reports one is more often a matter of minutes than a fact.
+ * It may take back once all is read that decides which Ingresses are ours. What has not been read yet is pending, not absent.
  */
-export class IngressStatusPlane implements KeyedPlane<IngressAddresses, ObservedIngress> {
-  readonly name = 'ingress-status';
-  readonly renewAfterMs = undefined;
-  /** Whether all is read that decides which Ingresses are ours. What has not been read yet is pending, not absent. */
-  mayTakeBack = false;
-  readonly #writer: StatusWriter<ObservedIngress>;
-
-  constructor(writer: StatusWriter<ObservedIngress>) {
-    this.#writer = writer;
-  }
-
-  compare(
-    key: string,
-    want: IngressAddresses | undefined,
-    seen: ObservedIngress | undefined,
-  ): ItemWrite<ObservedIngress> | undefined {
-    if (seen === undefined) return undefined;
-    const { uid } = seen;
-    if (want === undefined) {
-      const isOurs = seen.managers.includes(this.#writer.fieldManager);
-      return isOurs && this.mayTakeBack ? this.#write(key, uid, undefined) : undefined;
-    }
-    // An order of its own, as other controllers have, is as good as ours.
-    if (want.length === 0 || sameAddresses(want, sortedAddresses(seen.addresses))) return undefined;
-    return this.#write(key, uid, { loadBalancer: { ingress: want } });
-  }
-
-  concernsAll(fault: Fault): boolean {
-    return this.#writer.concernsAll(fault);
-  }
-
-  otherWriter(seen: ObservedIngress): string | undefined {
-    return seen.managers.find((manager) => manager !== this.#writer.fieldManager);
-  }
-
-  #write(key: string, uid: string, status: unknown): ItemWrite<ObservedIngress> {
-    return (signal) => this.#writer.write({ key, uid, status }, signal);
-  }
+export function ingressStatusPlane(writer: StatusWriter<ObservedIngress>): LoadBalancerStatusPlane<IngressAddresses> {
+  return new LoadBalancerStatusPlane('ingress-status', writer, (addresses) =>
+    addresses.length === 0 ? undefined : addresses,
+  );
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { AddressAssignment } from '../../compile/addresses/address-plan.ts';
 import { ipAddressOf } from '../../model/grammar.ts';
 import type { ObservedService } from '../../model/observed.ts';
-import { ServiceStatusPlane } from './service.ts';
+import { serviceStatusPlane } from './service.ts';
 import type { StatusWrite, StatusWriter } from './status-writer.ts';
 
 const { signal } = new AbortController();
@@ -50,7 +50,7 @@ describe('the status of a Service with an address of a pool', () => {
     ['stays while it is not known what is ours', undefined, seen(['192.0.2.1'], 'sluice'), false, 'nothing'],
   ])('%s', async (_, wanted, shown, mayTakeBack, status) => {
     const writes = new Writes();
-    const plane = new ServiceStatusPlane(writes);
+    const plane = serviceStatusPlane(writes);
     plane.mayTakeBack = mayTakeBack;
     await plane.compare('ns/web', wanted, shown)?.(signal);
     expect(writes.all).toEqual(status === 'nothing' ? [] : [{ key: 'ns/web', uid: 'u-1', status }]);
