@@ -1,4 +1,4 @@
-import { open, rename } from 'node:fs/promises';
+import { open, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Has what was written to a file, or the names in a folder, outlast a loss of power. @throws what the file system throws */
@@ -17,13 +17,7 @@ export async function makeDurable(path: string): Promise<void> {
  */
 export async function writeDurably(path: string, text: string): Promise<void> {
   const temporary = `${path}.tmp`;
-  const handle = await open(temporary, 'w', 0o600);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await writeFile(temporary, text, { mode: 0o600, flush: true });
   await rename(temporary, path);
   await makeDurable(dirname(path));
 }

@@ -59,13 +59,7 @@ export class Keepalived {
    */
   async install(text: string): Promise<void> {
     const temporary = this.#file(`${FILES.configuration}.tmp`);
-    const handle = await open(temporary, 'w', 0o600);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await writeFile(temporary, text, { mode: 0o600, flush: true });
     await this.#check(temporary);
     await writeFile(this.#file(FILES.reloading), 'installed\n', { mode: 0o600 });
     await rename(temporary, this.#file(FILES.configuration));

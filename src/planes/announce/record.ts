@@ -1,5 +1,6 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeDurably } from '../../lib/durable.ts';
 import { isRecord } from '../../lib/is-record.ts';
 import { ipAddressOf, type IpAddress } from '../../model/grammar.ts';
 
@@ -39,9 +40,7 @@ export class AddressRecord {
 
   /** @throws what the file system throws */
   async write(entries: readonly RecordedAddress[]): Promise<void> {
-    const text = `${JSON.stringify(entries)}\n`;
-    await writeFile(`${this.#path}.tmp`, text, { mode: 0o600, flush: true });
-    await rename(`${this.#path}.tmp`, this.#path);
+    await writeDurably(this.#path, `${JSON.stringify(entries)}\n`);
     this.#entries = entries;
   }
 }
