@@ -113,6 +113,17 @@ describe('KeyedRunner', () => {
     return { board, runner, running, end };
   }
 
+  /** While the first write waits for its gate. */
+  async function duringWrite(): Promise<ReturnType<typeof scene> & { readonly gate: PromiseWithResolvers<void> }> {
+    const begun = scene();
+    const gate = Promise.withResolvers<void>();
+    begun.board.gate = gate.promise;
+    begun.runner.want(wishes(['x']));
+    begun.runner.start();
+    await pass(0);
+    return { ...begun, gate };
+  }
+
   const pass = async (durationMs: number): Promise<void> => void (await vi.advanceTimersByTimeAsync(durationMs));
 
   it('writes nothing before it is started, and everything that is wanted then', async () => {
@@ -172,12 +183,7 @@ describe('KeyedRunner', () => {
   });
 
   it('writes the newest wish, one at a time for each item', async () => {
-    const { board, runner } = scene();
-    const gate = Promise.withResolvers<void>();
-    board.gate = gate.promise;
-    runner.want(wishes(['x']));
-    runner.start();
-    await pass(0);
+    const { board, runner, gate } = await duringWrite();
     for (const version of ['b', 'c', 'd']) runner.want(wishes(['x'], version));
     await pass(1_000);
     expect(board.writes).toEqual(['x:a']);
@@ -188,12 +194,7 @@ describe('KeyedRunner', () => {
   });
 
   it('believes what is observed during a write, not the answer that may be older', async () => {
-    const { board, runner } = scene();
-    const gate = Promise.withResolvers<void>();
-    board.gate = gate.promise;
-    runner.want(wishes(['x']));
-    runner.start();
-    await pass(0);
+    const { board, runner, gate } = await duringWrite();
     runner.observe(PersistentMap.from([['x', 'spoilt after our write']]));
     gate.resolve();
     await pass(0);

@@ -1,6 +1,27 @@
 import { expect, vi } from 'vitest';
+import type { LeaderElector } from '../../../src/kube/lease.ts';
 import { objectPath } from '../../../src/kube/resource.ts';
-import { leases, until, type Case } from './scene.ts';
+import { leases, until, type Case, type Scene } from './scene.ts';
+
+/** A candidate without a rival, once it leads, and what it is called back with. */
+async function onceLeading(scene: Scene): Promise<{
+  readonly lease: { readonly namespace: string; readonly name: string };
+  readonly said: readonly string[];
+  readonly elector: LeaderElector;
+}> {
+  const lease = { namespace: scene.namespace, name: 'leader' };
+  const said: string[] = [];
+  const elector = scene.admin.leaderElector({
+    lease,
+    identity: 'first',
+    onStartedLeading: () => void said.push('started'),
+    onStoppedLeading: () => void said.push('stopped'),
+    timings: { retryPeriodMs: 50 },
+  });
+  scene.run((signal) => elector.run(signal));
+  await until(() => expect(said).toEqual(['started']));
+  return { lease, said, elector };
+}
 
 export const electingCases: Readonly<Record<string, Case>> = {
   'elects one of two, and the other as soon as the first resigns': async (scene) => {
@@ -30,17 +51,7 @@ export const electingCases: Readonly<Record<string, Case>> = {
     });
   },
   'leads on when its lease is deleted, and creates it again': async (scene) => {
-    const lease = { namespace: scene.namespace, name: 'leader' };
-    const said: string[] = [];
-    const elector = scene.admin.leaderElector({
-      lease,
-      identity: 'first',
-      onStartedLeading: () => void said.push('started'),
-      onStoppedLeading: () => void said.push('stopped'),
-      timings: { retryPeriodMs: 50 },
-    });
-    scene.run((signal) => elector.run(signal));
-    await until(() => expect(said).toEqual(['started']));
+    const { lease, said } = await onceLeading(scene);
     await scene.delete(leases, 'leader');
     await until(async () => {
       expect((await scene.admin.get(leases, lease))['spec']).toMatchObject({ holderIdentity: 'first' });
@@ -48,17 +59,7 @@ export const electingCases: Readonly<Record<string, Case>> = {
     expect(said).toEqual(['started']);
   },
   'leaves a lease that somebody else took': async (scene) => {
-    const lease = { namespace: scene.namespace, name: 'leader' };
-    const said: string[] = [];
-    const elector = scene.admin.leaderElector({
-      lease,
-      identity: 'first',
-      onStartedLeading: () => void said.push('started'),
-      onStoppedLeading: () => void said.push('stopped'),
-      timings: { retryPeriodMs: 50 },
-    });
-    scene.run((signal) => elector.run(signal));
-    await until(() => expect(said).toEqual(['started']));
+    const { lease, said, elector } = await onceLeading(scene);
     await until(async () => {
       const taken = await scene.admin.get(leases, lease);
       const spec = { ...Object(taken['spec']), holderIdentity: 'usurper' };
