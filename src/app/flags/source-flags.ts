@@ -36,7 +36,7 @@ export const SOURCE_FLAGS = {
 };
 
 /** Of flags for what an API server does by itself. */
-export const ONLY_MANIFESTS = {
+const ONLY_MANIFESTS = {
   kind: 'manifests',
   otherwise: 'with an API server, give it to kube-apiserver and leave it out here',
 } as const;

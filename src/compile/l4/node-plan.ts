@@ -12,7 +12,7 @@ export interface ClusterIpRanges {
   readonly areOwn: boolean;
 }
 
-export const NO_CLUSTER_IP_RANGES: ClusterIpRanges = { cidrs: [], areOwn: false };
+const NO_CLUSTER_IP_RANGES: ClusterIpRanges = { cidrs: [], areOwn: false };
 
 /** What holds for the node, from its object (if there is one), its interfaces, and what the operator decided. Pure. */
 export function nodePlanOf(

@@ -21,7 +21,7 @@ export interface EventWriter {
 }
 
 /** API servers forget Events an hour after they were last written, unless --event-ttl says otherwise; in milliseconds. */
-export const RENEW_EVENT_AFTER_MS = 50 * 60_000;
+const RENEW_EVENT_AFTER_MS = 50 * 60_000;
 
 /**
  * Events: each wish is written once. Nobody reads them back, since that would take the right to read all Events of the cluster; what

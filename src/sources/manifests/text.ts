@@ -27,7 +27,7 @@ export function decodeText(bytes: Buffer): DecodedText {
 }
 
 /** 1-based. */
-export function lineAt(text: string, offset: number): number {
+function lineAt(text: string, offset: number): number {
   let line = 1;
   for (let at = text.indexOf('\n'); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) line += 1;
   return line;
@@ -66,7 +66,7 @@ const FOREIGN: readonly (readonly [begins: RegExp, what: string])[] = [
 ];
 
 /** What a text is that is no manifest whatever a YAML parser makes of it; undefined of one that may be a manifest. */
-export function describeForeign(text: string): string | undefined {
+function describeForeign(text: string): string | undefined {
   const start = text.slice(0, 1000).replace(BYTE_ORDER_MARK, '').trim();
   const found = FOREIGN.find(([begins]) => begins.test(text.length > 1000 ? `${start}…` : start));
   if (found !== undefined) return found[1];

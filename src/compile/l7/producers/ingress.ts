@@ -38,7 +38,7 @@ export const ingressProducer: RouteProducer = {
  * A path whose backend is broken still takes its requests and answers 503: were it left out, they
  * would fall to a less specific rule of somebody else.
  */
-export function routeSetOf(ingress: Ingress, services: PersistentMap<Service>, settings: CompileSettings): RouteSet {
+function routeSetOf(ingress: Ingress, services: PersistentMap<Service>, settings: CompileSettings): RouteSet {
   const ref: ObjectRef = { kind: 'Ingress', namespace: ingress.meta.namespace, name: ingress.meta.name };
   const findings: Finding[] = [];
   const named = new Set<string>();

@@ -18,7 +18,7 @@ export function keyOf(space: KeySpace, family: Family): string {
 }
 
 /** The same in the maps of endpoints, each of which is of one protocol. */
-export function endpointKeyOf(space: KeySpace, family: Family): string {
+function endpointKeyOf(space: KeySpace, family: Family): string {
   return space === 'address' ? `${WORDS[family].family} daddr . th dport` : 'th dport';
 }
 
