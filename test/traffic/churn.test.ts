@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeCertificate } from './certificate.ts';
 import { Engine } from './engine.ts';
@@ -79,6 +80,29 @@ describe('ten thousand changes', () => {
     expect(engine.starts).toEqual(['started']);
   }, 240_000);
 });
+
+/** HAProxy repeats all that it has said of servers when it deletes a backend; of this many its answer does not fit into its buffer. */
+const MANY_SERVERS = 60;
+
+it('brings a backend back whose deletion HAProxy did not answer to its end', async () => {
+  const engine = await Engine.create();
+  try {
+    const backend = await Backend.start('a');
+    const crowd = Array.from({ length: MANY_SERVERS }, (_, index) => 20_000 + index);
+    await engine.apply(service('steady', [backend.port]) + ingress('steady', 'steady.test', { '/': 'steady' }));
+    await engine.apply(service('crowd', crowd) + ingress('crowd', 'crowd.test', { '/': 'crowd' }));
+    for (let round = 0; round < 8; round += 1) {
+      await engine.remove(service('crowd', crowd));
+      // Leftovers are deleted 100 ms after a change, and ever later for as long as that is refused.
+      await setTimeout(150);
+      await engine.apply(service('crowd', crowd));
+    }
+    await backend.stop();
+  } finally {
+    await engine.stop();
+  }
+  expect(engine.starts).toEqual(['started']);
+}, 60_000);
 
 /** Keep-alive requests in a loop from a few connections; anything but 200 is a failure. */
 class SteadyLoad {

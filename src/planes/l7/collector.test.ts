@@ -43,6 +43,8 @@ function server(last: number): string {
 /** HAProxy's side: what still has requests is not deleted. */
 class Engine {
   readonly busy = new Set<string>();
+  /** Backends whose deletion is answered with what was said of servers before, cut off in front of the answer itself. */
+  readonly wordy = new Set<string>();
   readonly sent: string[][] = [];
 
   readonly send = (commands: readonly string[]): Promise<readonly string[]> => {
@@ -51,6 +53,7 @@ class Engine {
       commands.map((command) => {
         const [, kind, target = ''] = command.split(' ');
         if (this.busy.has(target)) return 'Server still has connections attached to it, cannot remove it.';
+        if (kind === 'backend' && this.wordy.delete(target)) return 'Server deleted.\nServer deleted.';
         return kind === 'server' ? 'Server deleted.' : 'Backend deleted.';
       }),
     );
@@ -105,6 +108,15 @@ describe('Collector', () => {
     engine.busy.clear();
     await vi.advanceTimersByTimeAsync(60_000);
     expect(engine.sent.slice(-2)).toEqual([[`del server ${server(1)}`], ['del backend a']]);
+  });
+
+  it('asks at once for a backend whose deletion was not answered to its end: a change may revive it next', async () => {
+    engine.wordy.add('a');
+    collector.add(plan({}), left([], ['a', 'b']));
+    collector.schedule(engine.send, turns);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(engine.sent).toEqual([['del backend a', 'del backend b'], ['del backend a']]);
+    expect(collector.leftovers.backends).toEqual(new Set());
   });
 
   it('lets go of what a plan has revived', async () => {

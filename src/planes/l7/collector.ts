@@ -4,6 +4,7 @@ import type { L7Plan } from '../../compile/plan.ts';
 import { backendName, serverName } from './encode.ts';
 import type { Leftovers, Retired } from './backends.ts';
 import { outcomesOf, type Send } from './execute.ts';
+import type { Outcome } from './reply.ts';
 
 const FIRST_TRY_MS = 100;
 const LONGEST_WAIT_MS = 30_000;
@@ -60,30 +61,45 @@ export class Collector {
   }
 
   async #collect(send: Send): Promise<void> {
-    await this.#delete(this.#servers, 'server', send);
-    const backends = [...this.#backends].filter(
+    await this.#deleteServers(send);
+    const idle = [...this.#backends].filter(
       (name) => ![...this.#servers].some((target) => target.startsWith(`${name}/`)),
     );
-    await this.#delete(this.#backends, 'backend', send, backends);
+    // HAProxy may repeat so much of what it has said before that its answer is cut off in front of "Backend deleted.". Of a backend that is
+    // gone it then says so; without the question a change that revives it would add servers to what is not there.
+    const unclear = await this.#deleteBackends(idle, send);
+    await this.#deleteBackends(unclear, send);
   }
 
-  async #delete(
-    held: Set<string>,
-    kind: 'server' | 'backend',
-    send: Send,
-    targets: readonly string[] = [...held],
-  ): Promise<void> {
-    const steps = targets.map((target) =>
-      kind === 'server'
-        ? ({ kind: 'delete-server', target } as const)
-        : ({ kind: 'delete-backend', name: target } as const),
+  async #deleteServers(send: Send): Promise<void> {
+    const targets = [...this.#servers];
+    const outcomes = await outcomesOf(
+      targets.map((target) => ({ kind: 'delete-server', target })),
+      '',
+      send,
     );
-    const outcomes = await outcomesOf(steps, '', send);
     targets.forEach((target, index) => {
-      const outcome = outcomes[index]?.kind;
-      if (outcome === 'done' || outcome === 'absent') held.delete(target);
+      if (isGone(outcomes[index])) this.#servers.delete(target);
     });
   }
+
+  /** Returns those of which HAProxy does not say that they are gone. */
+  async #deleteBackends(names: readonly string[], send: Send): Promise<readonly string[]> {
+    const outcomes = await outcomesOf(
+      names.map((name) => ({ kind: 'delete-backend', name })),
+      '',
+      send,
+    );
+    return names.filter((name, index) => {
+      if (!isGone(outcomes[index])) return true;
+      this.#backends.delete(name);
+      return false;
+    });
+  }
+}
+
+function isGone(outcome: Outcome | undefined): boolean {
+  return outcome?.kind === 'done' || outcome?.kind === 'absent';
 }
 
 function isWanted(plan: L7Plan, target: string): boolean {

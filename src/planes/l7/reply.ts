@@ -15,7 +15,7 @@ const NOTHING = /^$/;
 
 /**
  * What HAProxy 3.4 answers to a step that it has carried out. Before `Backend deleted.` it may repeat what it has said of the servers of
- * that backend since they were added.
+ * that backend, and of others, since; where that fills its buffer, `Backend deleted.` is missing (seen in 3.4.7).
  */
 const DONE: Readonly<Record<Exclude<Step['kind'], 'prepare-map'>, RegExp>> = {
   'add-backend': /^New backend registered\.$/,
