@@ -8,35 +8,37 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const variable = 'SLUICE_TEST_RUN';
 const value = `${process.pid}.${Date.now()}`;
 
-/** To be put into the environment of what is to be found again. */
-export const marker: Readonly<Record<string, string>> = { [variable]: value };
+/** To be put into the environment of what is to be found again; `name` keeps apart what runs at the same time. */
+export function markerOf(name: string): Readonly<Record<string, string>> {
+  return { [variable]: `${value}.${name}` };
+}
 
 /** A process that was just told to end, or that is taking its time to die with its parent, is not left behind. */
 const graceMs = 3_000;
 
 /**
- * Ends every marked process that is still there after a moment of grace.
+ * Ends every process marked with `name` that is still there after a moment of grace.
  *
  * @returns one line for each process that had to be ended: its id and its command line
  */
-export async function endMarked(): Promise<readonly string[]> {
+export async function endMarked(name: string): Promise<readonly string[]> {
   const deadlineMs = performance.now() + graceMs;
-  let marked = await findMarked();
+  let marked = await findMarked(name);
   while (marked.size > 0 && performance.now() < deadlineMs) {
     await sleep(50);
-    marked = await findMarked();
+    marked = await findMarked(name);
   }
   for (const pid of marked.keys()) end(pid);
   return [...marked].map(([pid, commandLine]) => `${pid} ${commandLine}`);
 }
 
-async function findMarked(): Promise<ReadonlyMap<number, string>> {
+async function findMarked(name: string): Promise<ReadonlyMap<number, string>> {
   const found = new Map<number, string>();
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const environment = (await readOf(name, 'environ')).split('\0');
-    if (!environment.includes(`${variable}=${value}`)) continue;
-    found.set(Number(name), (await readOf(name, 'cmdline')).split('\0').join(' ').trim());
+  for (const pid of await readdir('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    const environment = (await readOf(pid, 'environ')).split('\0');
+    if (!environment.includes(`${variable}=${value}.${name}`)) continue;
+    found.set(Number(pid), (await readOf(pid, 'cmdline')).split('\0').join(' ').trim());
   }
   return found;
 }

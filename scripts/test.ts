@@ -1,5 +1,5 @@
 /**
- * Runs everything that must hold before a change goes in, one step after another, and prints their sum last, as the
+ * Runs everything that must hold before a change goes in, step by step, and prints their sum last, as the
  * plain line `N passed, N failed` or `N passed, N failed, N skipped`. Exit status 0 says that nothing failed.
  *
  *     node scripts/test.ts            all steps
@@ -12,9 +12,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { delimiter, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { endMarked, marker } from './marked-processes.ts';
+import { endMarked, markerOf } from './marked-processes.ts';
 import { OUTCOME_FILE, type Outcome } from './sum-reporter.ts';
 
 interface Step {
@@ -27,9 +29,12 @@ interface Step {
   readonly isSlow: boolean;
   /** Runs in a network namespace of its own, because it changes the rules of the one it is in. */
   readonly isIsolated?: boolean;
-  /** When a step is given up as hanging. Their sum stays below what the whole may take. */
+  /** When a step is given up as hanging. The sum of these, of the longest where several run at once, stays below what the whole may take. */
   readonly limitMinutes: number;
 }
+
+/** What runs at the same time. */
+type Stage = readonly Step[];
 
 const checks: readonly Step[] = [
   { name: 'types', command: ['tsc', '--noEmit'], isSuite: false, isSlow: false, limitMinutes: 2 },
@@ -43,11 +48,15 @@ const checks: readonly Step[] = [
   { name: 'format', command: ['prettier', '--check', '.'], isSuite: false, isSlow: false, limitMinutes: 1 },
 ];
 
-const suites: readonly Step[] = [
-  suite('unit', { isSlow: false, limitMinutes: 3 }),
-  suite('traffic', { isSlow: true, limitMinutes: 9 }),
-  suite('netns', { isSlow: true, isIsolated: true, limitMinutes: 16 }),
-  suite('cluster', { isSlow: true, limitMinutes: 12 }),
+const stages: readonly Stage[] = [
+  ...checks.map((step) => [step]),
+  [suite('unit', { isSlow: false, limitMinutes: 4 })],
+  [suite('traffic', { isSlow: true, limitMinutes: 10 })],
+  // Both wait for timers and other programs most of the time, and neither sees the other's network.
+  [
+    suite('netns', { isSlow: true, isIsolated: true, limitMinutes: 25 }),
+    suite('cluster', { isSlow: true, limitMinutes: 25 }),
+  ],
 ];
 
 const NOTHING: Outcome = { passed: 0, failed: 0, skipped: 0, failures: [], flaky: [] };
@@ -68,21 +77,15 @@ async function main(): Promise<void> {
   const interruption = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interruption.abort(signal));
 
-  const lines: string[] = [];
-  const details: string[] = [];
-  const sum = { passed: 0, failed: 0, skipped: 0 };
-  for (const step of [...checks, ...suites].filter(({ isSlow }) => !(isSlow && values.quick))) {
-    print(`\n[test] ${step.name}: ${step.command.join(' ')}`);
-    const startMs = performance.now();
-    const outcome = await runStep(step, join(folder, `${step.name}.json`), interruption.signal);
+  const results: Result[] = [];
+  for (const stage of stages.map((steps) => steps.filter(({ isSlow }) => !(isSlow && values.quick)))) {
+    const isAlone = stage.length === 1;
+    results.push(
+      ...(await Promise.all(
+        stage.map((step) => runTimed({ step, isAlone, folder, interruption: interruption.signal })),
+      )),
+    );
     if (interruption.signal.aborted) break;
-    const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
-    lines.push(`[test] ${step.name.padEnd(8)}${seconds.padStart(7)} s  ${verdict(step, outcome)}`);
-    sum.passed += outcome.passed;
-    sum.failed += outcome.failed;
-    sum.skipped += outcome.skipped;
-    details.push(...outcome.failures.map((failure) => `[test] failed: ${failure}`));
-    details.push(...outcome.flaky.map((test) => `[test] passed only when tried again: ${test}`));
   }
   await rm(folder, { recursive: true });
   if (interruption.signal.aborted) {
@@ -90,13 +93,62 @@ async function main(): Promise<void> {
     process.exitCode = 130;
     return;
   }
-  print(['', ...lines, ...details, counts(sum)].join('\n'));
+  const sum = sumOf(results.map(({ outcome }) => outcome));
+  print(
+    [
+      '',
+      ...results.map(
+        ({ step, outcome, seconds }) =>
+          `[test] ${step.name.padEnd(8)}${seconds.toFixed(1).padStart(7)} s  ${verdict(step, outcome)}`,
+      ),
+      ...sum.failures.map((failure) => `[test] failed: ${failure}`),
+      ...sum.flaky.map((test) => `[test] passed only when tried again: ${test}`),
+      counts(sum),
+    ].join('\n'),
+  );
   process.exitCode = sum.failed === 0 ? 0 : 1;
 }
 
-async function runStep(step: Step, outcomeFile: string, interruption: AbortSignal): Promise<Outcome> {
-  const isOk = await run(step, outcomeFile, interruption);
-  const leftBehind = await endMarked();
+/** One run of a step. */
+interface Run {
+  readonly step: Step;
+  /** Whether nothing else runs at the same time. */
+  readonly isAlone: boolean;
+  /** For what a suite says of itself. */
+  readonly folder: string;
+  readonly interruption: AbortSignal;
+}
+
+interface Result {
+  readonly step: Step;
+  readonly outcome: Outcome;
+  readonly seconds: number;
+}
+
+async function runTimed(run: Run): Promise<Result> {
+  const { step } = run;
+  print(`\n[test] ${step.name}: ${step.command.join(' ')}`);
+  const startMs = performance.now();
+  const outcome = await runStep(run);
+  return { step, outcome, seconds: (performance.now() - startMs) / 1000 };
+}
+
+function sumOf(outcomes: readonly Outcome[]): Outcome {
+  const total = (count: (outcome: Outcome) => number): number => outcomes.reduce((sum, one) => sum + count(one), 0);
+  return {
+    passed: total(({ passed }) => passed),
+    failed: total(({ failed }) => failed),
+    skipped: total(({ skipped }) => skipped),
+    failures: outcomes.flatMap(({ failures }) => failures),
+    flaky: outcomes.flatMap(({ flaky }) => flaky),
+  };
+}
+
+async function runStep(run: Run): Promise<Outcome> {
+  const { step, folder } = run;
+  const outcomeFile = join(folder, `${step.name}.json`);
+  const isOk = await isSuccess(run, outcomeFile);
+  const leftBehind = await endMarked(step.name);
   for (const processLine of leftBehind) print(`[test] ${step.name} left a process behind (ended now): ${processLine}`);
   const outcome = step.isSuite ? await readOutcome(outcomeFile) : NOTHING;
   const isBroken = !isOk || leftBehind.length > 0;
@@ -104,29 +156,32 @@ async function runStep(step: Step, outcomeFile: string, interruption: AbortSigna
 }
 
 /** Whether the command ended with status 0 before its time was over. */
-async function run(step: Step, outcomeFile: string, interruption: AbortSignal): Promise<boolean> {
+async function isSuccess({ step, isAlone, interruption }: Run, outcomeFile: string): Promise<boolean> {
   const [name, ...args] = step.command;
   const reporters = step.isSuite ? ['--reporter=default', '--reporter=./scripts/sum-reporter.ts'] : [];
   const command = [process.execPath, join(binFolder, name), ...args, ...reporters];
   const [program = '', ...rest] = step.isIsolated === true ? [...isolation, ...command] : command;
+  const output = isAlone ? 'inherit' : 'pipe';
   const child = spawn(program, rest, {
     cwd: root,
     // The suites start `node` themselves: it must be this one, however old the machine's own is.
     env: {
       ...process.env,
-      ...marker,
+      ...markerOf(step.name),
       [OUTCOME_FILE]: outcomeFile,
       PATH: [dirname(process.execPath), binFolder, process.env['PATH']].join(delimiter),
     },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', output, output],
   });
+  for (const stream of [child.stdout, child.stderr]) if (stream !== null) printLines(stream, `${step.name} | `);
   const onInterruption = (): boolean => child.kill('SIGINT');
   interruption.addEventListener('abort', onInterruption);
   const limit = setTimeout(() => {
-    print(`[test] given up after ${step.limitMinutes} minutes`);
+    print(`[test] ${step.name} is given up after ${step.limitMinutes} minutes`);
     child.kill('SIGKILL');
   }, step.limitMinutes * 60_000);
-  await once(child, 'close');
+  // Not `close`: a process that was left behind may hold the output open, and is ended only after this.
+  await once(child, 'exit');
   clearTimeout(limit);
   interruption.removeEventListener('abort', onInterruption);
   return child.exitCode === 0;
@@ -145,6 +200,11 @@ function verdict(step: Step, outcome: Outcome): string {
 
 function counts({ passed, failed, skipped }: Pick<Outcome, 'passed' | 'failed' | 'skipped'>): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+}
+
+/** Line by line, so that nothing of another step comes in between. */
+function printLines(output: Readable, prefix: string): void {
+  createInterface({ input: output }).on('line', (line) => print(`${prefix}${line}`));
 }
 
 function print(line: string): void {
