@@ -9,6 +9,7 @@ import type { Unread } from '../src/model/snapshot.ts';
 import { findingsOf } from '../src/observe/views.ts';
 import { admitObject } from '../src/sources/admit/admit.ts';
 import type { Change } from '../src/sources/change.ts';
+import { ServedBefore } from '../src/sources/served-before.ts';
 import { Store } from '../src/sources/store.ts';
 import { Authority } from './fakes/apiserver/certificates.ts';
 
@@ -40,6 +41,12 @@ function ingress(name: string, secretName: string | undefined, path = '/'): obje
   };
 }
 
+/** The same, with a restriction of access that is not implemented. */
+function restricted(raw: object): object {
+  const { metadata, ...rest } = raw as { readonly metadata: object };
+  return { ...rest, metadata: { ...metadata, annotations: { 'nginx.ingress.kubernetes.io/auth-secret': 'users' } } };
+}
+
 function secret(name: string, host: string, key = 'its own'): object {
   const pair = authority.issue(host, [host]);
   const data = { 'tls.crt': pair.certificate, 'tls.key': key === 'its own' ? pair.key : key };
@@ -54,6 +61,12 @@ const WEB = service({ ports: [{ port: 80 }] });
 
 function unread(name: string, value: Unread | undefined): Change {
   return { table: 'unread', key: `Secret/shop/${name}`, value };
+}
+
+/** What the program before this one served from a Secret. */
+function servedBefore(name: string, host: string): ServedBefore {
+  const pair = authority.issue(host, [host]);
+  return new ServedBefore(new Map([[`shop/${name}`, `${pair.certificate.trim()}\n${pair.key}`]]));
 }
 
 describe('in a cluster, where Secrets are read by name', () => {
@@ -82,6 +95,11 @@ describe('in a cluster, where Secrets are read by name', () => {
 
   function said(compiled: Plan): readonly string[] {
     return findingsOf(compiled).map(({ reason, object, message }) => `${reason} ${object.name}: ${message}`);
+  }
+
+  /** The certificate that is served under an id. */
+  function served({ l7 }: Plan, id: string): string | undefined {
+    return [...l7.certificates.values()].find((item) => item.id === id)?.certificate.fingerprint;
   }
 
   function wanted({ wants }: Plan): readonly string[] {
@@ -120,6 +138,18 @@ describe('in a cluster, where Secrets are read by name', () => {
     const read = plan(changeOf(secret('new', 'a.test')));
     expect(shown(read)).toEqual(['a.test shop_new /,/moved']);
     expect(wanted(read)).toEqual(['Secret/shop/new certificate']);
+  });
+
+  it('closes a live host at once when its newest version is to keep people out, though that names a Secret not read yet', () => {
+    const actions = ({ l7 }: Plan): readonly string[] =>
+      (l7.hosts.get('a.test')?.routes ?? []).map(({ match, action }) => `${match.value} ${action.kind}`);
+    plan(changeOf(WEB), changeOf(secret('old', 'a.test')), changeOf(ingress('a', 'old')));
+    const pending = plan(changeOf(restricted(ingress('a', 'new', '/moved'))));
+    expect(actions(pending)).toEqual(['/ refuse']);
+    // Its certificate stays, so that who is refused learns of it without a warning.
+    expect(shown(pending)).toEqual(['a.test shop_old /']);
+    expect(actions(plan(changeOf(restricted(ingress('a', 'newer')))))).toEqual(['/ refuse']);
+    expect(actions(plan(changeOf(ingress('a', 'old'))))).toEqual(['/ forward']);
   });
 
   it('keeps the version that was served through several that never were', () => {
@@ -165,6 +195,39 @@ describe('in a cluster, where Secrets are read by name', () => {
     expect(shown(pending)).toEqual(['a.test - /']);
     const filters = pending.l7.hosts.get('a.test')?.routes.flatMap((route) => route.filters);
     expect(filters).toEqual([]);
+  });
+
+  it('starts with the certificate that was served before where its Secret cannot be read, and says so, until it can', () => {
+    store.remember(servedBefore('a-tls', 'a.test'));
+    expect(shown(plan(changeOf(WEB), changeOf(ingress('a', 'a-tls')), changeOf(ingress('b', 'b-tls'))))).toEqual([]);
+    const unreadable = plan(unread('a-tls', UNREADABLE), unread('b-tls', UNREADABLE));
+    expect(shown(unreadable)).toEqual(['a.test shop_a-tls /', 'b.test - /']);
+    expect(said(unreadable)).toEqual([
+      'SecretUnreadable a: Secret shop/a-tls cannot be read: the API server answered 500; a.test keeps its last certificate',
+      'SecretUnreadable b: Secret shop/b-tls cannot be read: the API server answered 500',
+    ]);
+    const read = plan(changeOf(secret('a-tls', 'a.test')), unread('a-tls', undefined));
+    expect(served(read, 'shop_a-tls')).not.toBe(served(unreadable, 'shop_a-tls'));
+    expect(said(read).join()).not.toContain(' a: ');
+    expect(store.snapshot.former.size).toBe(0);
+  });
+
+  it('starts with the certificate that was served before where its Secret is broken, and with none where it is gone', () => {
+    store.remember(servedBefore('a-tls', 'a.test'));
+    const broken = plan(changeOf(WEB), changeOf(ingress('a', 'a-tls')), changeOf(secret('a-tls', 'a.test', 'no key')));
+    expect(shown(broken)).toEqual(['a.test shop_a-tls /']);
+    expect(said(broken).join()).toContain('the certificate that it held before is served');
+    const gone = plan(removal(secret('a-tls', 'a.test')), unread('a-tls', { kind: 'absent' }));
+    expect(shown(gone)).toEqual(['a.test - /']);
+    // What is served no more is not remembered either.
+    expect(shown(plan(unread('a-tls', UNREADABLE)))).toEqual(['a.test - /']);
+  });
+
+  it('takes a Secret that is gone for gone, whatever was served of it before the start', () => {
+    store.remember(servedBefore('a-tls', 'a.test'));
+    plan(changeOf(WEB), changeOf(ingress('a', 'a-tls')));
+    expect(shown(plan(unread('a-tls', { kind: 'absent' })))).toEqual(['a.test - /']);
+    expect(shown(plan(unread('a-tls', UNREADABLE)))).toEqual(['a.test - /']);
   });
 
   it('withdraws an Ingress that is deleted while its Secret is awaited', () => {

@@ -10,6 +10,9 @@ import { ClusterSource } from '../sources/cluster/cluster-source.ts';
 import { NameSource } from '../sources/dns/name-source.ts';
 import type { Source } from '../sources/source.ts';
 import { ManifestSource } from '../sources/manifests/manifest-source.ts';
+import { selfSignedPem } from '../planes/l7/self-signed.ts';
+import { readServedCertificates } from '../planes/l7/served-certificates.ts';
+import { ServedBefore } from '../sources/served-before.ts';
 import { Store } from '../sources/store.ts';
 import type { Logger } from '../lib/logger.ts';
 import { Announcer } from './announcer.ts';
@@ -150,6 +153,11 @@ async function rolesOf(options: RunOptions, parts: RoleParts): Promise<readonly 
   }
 }
 
+async function servedBefore({ stateDirectory, compile }: RunOptions, logger: Logger): Promise<ServedBefore> {
+  const fallback = { secret: compile.defaultCertificateSecret, selfSignedPem: await selfSignedPem(stateDirectory) };
+  return new ServedBefore(await readServedCertificates(stateDirectory, fallback, logger));
+}
+
 function roleFactories(
   options: RunOptions,
   { logger, metrics, store, cluster }: RoleParts,
@@ -162,6 +170,7 @@ function roleFactories(
     factories.push(async () => {
       const report =
         cluster === undefined ? undefined : new GatewayReport(cluster.client, cluster.namespace, installation);
+      store.remember(await servedBefore(options, logger));
       const gateway = await Gateway.create(options, logger, metrics, report);
       ({ serves } = gateway);
       return gateway;

@@ -7,7 +7,7 @@ import { ALL_KINDS, KINDS, type Kind, type TableOfKind } from './kinds.ts';
 import type { L2Advertisement } from './l2-advertisement.ts';
 import type { Namespace } from './namespace.ts';
 import type { Node } from './node.ts';
-import type { Secret } from './secret.ts';
+import { certificateIn, type Certificate, type Secret } from './secret.ts';
 import type { ServiceCidr } from './service-cidr.ts';
 import type { EndpointSlice, Service } from './service.ts';
 
@@ -41,14 +41,16 @@ export type Unread =
   /** It was waited for long enough, or the API server refuses it; `message` says what the server answers. */
   | { readonly kind: 'unreadable'; readonly message: string };
 
-/** An object as it was before a change that refers to something which is not known yet. */
+type FormerTable = 'ingresses' | 'services' | 'secrets';
+
+/** An object as it was before a change that refers to something which is not known yet; a Secret as it was served before it could not be read. */
 export type Former = {
-  readonly [Name in 'ingresses' | 'services']: {
+  readonly [Name in FormerTable]: {
     readonly table: Name;
     readonly key: string;
     readonly value: ObjectTables[Name];
   };
-}['ingresses' | 'services'];
+}[FormerTable];
 
 /** Objects by kind. Keys are `namespace/name`, for `resolvedNames` the DNS name. */
 export interface Tables extends ObjectTables {
@@ -57,7 +59,7 @@ export interface Tables extends ObjectTables {
   readonly unread: Unread;
   /** Kinds of which everything that there is stands in its table: what does not, does not exist. By kind. */
   readonly complete: true;
-  /** What is served of an object until everything is known that its newest version refers to. By `kind/namespace/name`. */
+  /** What is served of an object until everything is known that its newest version refers to, or it can be read. By `kind/namespace/name`. */
   readonly former: Former;
   /** What admission found wrong, by `kind/namespace/name` or by the file that could not be read. */
   readonly findings: readonly Finding[];
@@ -97,6 +99,14 @@ export function answerAbout(snapshot: Snapshot, secretKey: string): Answer<Secre
   return unread ?? { kind: snapshot.complete.has('Secret') ? 'absent' : 'pending' };
 }
 
+/** The certificate that is served from a Secret: the one in it, or the one that was served before the Secret could not be read. */
+export function certificateOf(snapshot: Snapshot, secretKey: string): Certificate | undefined {
+  const secret = snapshot.secrets.get(secretKey);
+  if (secret !== undefined) return certificateIn(secret);
+  const former = snapshot.former.get(`Secret/${secretKey}`);
+  return former?.table === 'secrets' ? certificateIn(former.value) : undefined;
+}
+
 /** The Snapshot as it would be had this object not changed. */
 export function asBefore(snapshot: Snapshot, former: Former): Snapshot {
   switch (former.table) {
@@ -104,5 +114,7 @@ export function asBefore(snapshot: Snapshot, former: Former): Snapshot {
       return { ...snapshot, ingresses: snapshot.ingresses.set(former.key, former.value) };
     case 'services':
       return { ...snapshot, services: snapshot.services.set(former.key, former.value) };
+    case 'secrets':
+      return { ...snapshot, secrets: snapshot.secrets.set(former.key, former.value) };
   }
 }

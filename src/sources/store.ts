@@ -2,6 +2,7 @@ import type { PersistentMap } from '../lib/persistent-map.ts';
 import { NOTHING_OBSERVED, type Observed, type ObservedTables } from '../model/observed.ts';
 import { EMPTY_SNAPSHOT, type Snapshot, type Tables } from '../model/snapshot.ts';
 import type { Change, ObservedChange } from './change.ts';
+import { ServedBefore } from './served-before.ts';
 import { formerAfter, withLastGood } from './succession.ts';
 
 /**
@@ -11,8 +12,14 @@ import { formerAfter, withLastGood } from './succession.ts';
 export class Store {
   #snapshot: Snapshot = EMPTY_SNAPSHOT;
   #observed: Observed = NOTHING_OBSERVED;
+  #servedBefore = new ServedBefore();
   readonly #listeners = new Set<() => void>();
   readonly #observers = new Set<() => void>();
+
+  /** Takes over what the program before this one served, before any source says anything. */
+  remember(servedBefore: ServedBefore): void {
+    this.#servedBefore = servedBefore;
+  }
 
   get snapshot(): Snapshot {
     return this.#snapshot;
@@ -29,7 +36,7 @@ export class Store {
    */
   commit(changes: Iterable<Change>, observations: Iterable<ObservedChange> = []): void {
     const { snapshot, observed } = this;
-    for (const change of changes) this.#snapshot = succeeded(this.#snapshot, change);
+    for (const change of changes) this.#snapshot = succeeded(this.#snapshot, change, this.#servedBefore);
     for (const change of observations) this.#observed = withObservation(this.#observed, change);
     if (this.#snapshot !== snapshot) for (const listener of this.#listeners) listener();
     if (this.#observed !== observed) for (const observer of this.#observers) observer();
@@ -49,9 +56,9 @@ export class Store {
 }
 
 /** The Snapshot after a change, with what of the object outlives it. */
-function succeeded(snapshot: Snapshot, change: Change): Snapshot {
-  const former = formerAfter(snapshot, change);
-  const next = applied(snapshot, withLastGood(snapshot, change));
+function succeeded(snapshot: Snapshot, change: Change, servedBefore: ServedBefore): Snapshot {
+  const former = formerAfter(snapshot, change, servedBefore);
+  const next = applied(snapshot, withLastGood(snapshot, change, servedBefore));
   return former === undefined ? next : applied(next, former);
 }
 

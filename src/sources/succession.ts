@@ -9,6 +9,7 @@ import { certificateIn, type Secret } from '../model/secret.ts';
 import type { Service } from '../model/service.ts';
 import { answerAbout, type Former, type Snapshot } from '../model/snapshot.ts';
 import type { Change } from './change.ts';
+import type { ServedBefore } from './served-before.ts';
 
 /**
  * What `former` is to hold of an object once `change` has been made; undefined where that stays as it is.
@@ -16,7 +17,11 @@ import type { Change } from './change.ts';
  * A version that refers to something which is not known yet is not served; the last one that was complete is. So it is kept for as
  * long as newer ones are not: of three versions within a moment, the first may be the only one that ever was served.
  */
-export function formerAfter(snapshot: Snapshot, change: Change): Change<'former'> | undefined {
+export function formerAfter(
+  snapshot: Snapshot,
+  change: Change,
+  servedBefore: ServedBefore,
+): Change<'former'> | undefined {
   switch (change.table) {
     case 'ingresses':
       return successor(snapshot, `Ingress/${change.key}`, change.value, snapshot.ingresses.get(change.key), {
@@ -31,9 +36,34 @@ export function formerAfter(snapshot: Snapshot, change: Change): Change<'former'
         isServed: (service) => isSettledService(snapshot, service),
         keep: (value) => ({ table: 'services', key: change.key, value }),
       });
+    case 'secrets':
+      return change.value === undefined ? undefined : forgotten(snapshot, `Secret/${change.key}`);
+    case 'unread':
+      return formerSecret(snapshot, change, servedBefore);
     default:
       return undefined;
   }
+}
+
+/** A Secret that cannot be read, and has not been since the start, is what the program before this one served of it. */
+function formerSecret(
+  snapshot: Snapshot,
+  { key: id, value }: Change<'unread'>,
+  servedBefore: ServedBefore,
+): Change<'former'> | undefined {
+  if (!id.startsWith(SECRET_PREFIX)) return undefined;
+  const key = id.slice(SECRET_PREFIX.length);
+  if (value?.kind === 'absent') servedBefore.forget(key);
+  if (value?.kind !== 'unreadable') return forgotten(snapshot, id);
+  if (snapshot.secrets.has(key)) return undefined;
+  const secret = servedBefore.secret(key);
+  return secret && { table: 'former', key: id, value: { table: 'secrets', key, value: secret } };
+}
+
+const SECRET_PREFIX = 'Secret/';
+
+function forgotten({ former }: Snapshot, id: string): Change<'former'> | undefined {
+  return former.has(id) ? { table: 'former', key: id, value: undefined } : undefined;
 }
 
 interface Succession<T> {
@@ -52,9 +82,7 @@ function successor<T>(
   { isSettled, isServed, keep }: Succession<T>,
 ): Change<'former'> | undefined {
   if (after === before) return undefined;
-  const forget: Change<'former'> | undefined = snapshot.former.has(id)
-    ? { table: 'former', key: id, value: undefined }
-    : undefined;
+  const forget = forgotten(snapshot, id);
   if (after === undefined || isSettled(after)) return forget;
   // Of a version with something that cannot be read, an earlier one has more: its certificate. Without that it is kept itself.
   const isKept = before !== undefined && (isSettled(before) || (forget === undefined && isServed(before)));
@@ -79,9 +107,12 @@ function isSettledService({ resolvedNames }: Snapshot, { type, externalName }: S
 const heirs = new WeakMap<Secret, Secret>();
 
 /** A Secret that breaks keeps the certificate that it held, until it is mended or gone. */
-export function withLastGood(snapshot: Snapshot, change: Change): Change {
-  if (change.table !== 'secrets' || change.value?.tls.kind !== 'broken') return change;
-  const before = snapshot.secrets.get(change.key);
+export function withLastGood(snapshot: Snapshot, change: Change, servedBefore: ServedBefore): Change {
+  if (change.table !== 'secrets') return change;
+  const seen = snapshot.secrets.get(change.key);
+  const before = seen ?? (change.value?.tls.kind === 'broken' ? servedBefore.secret(change.key) : undefined);
+  servedBefore.forget(change.key);
+  if (change.value?.tls.kind !== 'broken') return change;
   const known = heirs.get(change.value);
   if (known !== undefined && known === before) return { ...change, value: known };
   const lastGood = certificateIn(before);

@@ -93,10 +93,9 @@ describe('Secrets that cannot be read, or not yet', { timeout: 120_000 }, () => 
   });
 
   it('starts although a Secret is answered with 500 for ever: its own host alone lacks a certificate, and it is said why', async () => {
-    await shop.apply(secret('lost', 'lost', 'lost.test'), ingress('lost', 'lost.test', { secret: 'lost' }));
-    await shop.lab.until('its host', async () => (await certificate('lost.test')) === 'lost');
     await shop.lab.signal('SIGTERM');
     shop.proxy.trouble = { status: 500, selection: /secrets metadata\.name=lost/ };
+    await shop.apply(secret('lost', 'lost', 'lost.test'), ingress('lost', 'lost.test', { secret: 'lost' }));
     await shop.lab.start();
     expect(await certificate('tls.test')).toBe('second');
     expect(await shop.statusOf('https://lost.test/')).toBe(200);
@@ -105,6 +104,19 @@ describe('Secrets that cannot be read, or not yet', { timeout: 120_000 }, () => 
     shop.proxy.trouble = undefined;
     await shop.lab.until('the certificate', async () => (await certificate('lost.test')) === 'lost');
     expect(await findings()).toBe(NO_FINDINGS);
+  });
+
+  it('starts with the certificates that it served last while every Secret is refused, and says so', async () => {
+    shop.lab.agent.destroy();
+    await shop.lab.signal('SIGTERM');
+    shop.proxy.trouble = { status: 403, selection: /secrets / };
+    await shop.lab.start();
+    expect(await certificate('tls.test')).toBe('second');
+    expect(await certificate('lost.test')).toBe('lost');
+    expect(await findings()).toMatch(/SLU310.*tls\.test keeps its last certificate/);
+    shop.proxy.trouble = undefined;
+    await shop.lab.until('all of them', async () => (await findings()) === NO_FINDINGS);
+    expect(await certificate('tls.test')).toBe('second');
   });
 
   it('keeps the certificate of a Secret that breaks, says so, and takes the next good one', async () => {

@@ -66,6 +66,20 @@ endpoints: [{ addresses: [127.0.0.1] }]
     expect(await findings()).toBe(NO_FINDINGS);
   });
 
+  it('keeps its certificate through a restart', async () => {
+    const before = await certificate();
+    await lab.write('secret.yaml', secret('broken', makeCertificate('other', ['a.test']).key));
+    await lab.until('the Finding', async () => (await findings()).includes('SLU304'));
+    lab.agent.destroy();
+    await lab.signal('SIGTERM');
+    await lab.start();
+    expect(await certificate()).toBe(before);
+    expect(await findings()).toContain('the certificate that it held before is served');
+    await lab.write('secret.yaml', secret('after a restart'));
+    await lab.until('the next one', async () => (await certificate()) === 'after a restart');
+    expect(await findings()).toBe(NO_FINDINGS);
+  });
+
   it('gives the default certificate once it is removed', async () => {
     await lab.remove('secret.yaml');
     await lab.until('the Finding', async () => (await findings()).includes('SLU301'));

@@ -1,7 +1,7 @@
 import { invariant } from '../../lib/invariant.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import { hostnameOf, type Hostname } from '../../model/grammar.ts';
-import { certificateIn } from '../../model/secret.ts';
+import { certificateOf } from '../../model/snapshot.ts';
 import { DependencyIndex } from '../dependency-index.ts';
 import type { CertificateId, CertificatePlan } from '../plan.ts';
 import { certificateId } from './certificate.ts';
@@ -22,7 +22,12 @@ export class CertificateTable {
   }
 
   compile(input: L7Input, defaultCertificate: CertificateId | undefined): PersistentMap<CertificatePlan> {
-    PersistentMap.diff(input.before.secrets, input.snapshot.secrets, (key) => this.#dirty.add(certificateId(key)));
+    const { before, snapshot } = input;
+    PersistentMap.diff(before.secrets, snapshot.secrets, (key) => this.#dirty.add(certificateId(key)));
+    PersistentMap.diff(before.former, snapshot.former, (_, left, right) => {
+      const former = right ?? left;
+      if (former?.table === 'secrets') this.#dirty.add(certificateId(former.key));
+    });
     for (const id of [this.#default, defaultCertificate])
       if (id !== undefined && this.#default !== defaultCertificate) this.#dirty.add(id);
     this.#default = defaultCertificate;
@@ -33,7 +38,7 @@ export class CertificateTable {
 
   #compileCertificate(id: string, input: L7Input): void {
     const key = id.replace('_', '/');
-    const certificate = certificateIn(input.snapshot.secrets.get(key));
+    const certificate = certificateOf(input.snapshot, key);
     const serverNames = [...this.#certificateOfHost.ownersOf(id)].sort().map(serverName);
     const isUsed = serverNames.length > 0 || id === this.#default;
     if (certificate === undefined || !isUsed) {

@@ -2,7 +2,7 @@ import { finding, type Finding } from '../../model/finding.ts';
 import { hostCovers, type Hostname } from '../../model/grammar.ts';
 import type { ObjectRef } from '../../model/object.ts';
 import { certificateIn, type Certificate, type Secret, type TlsMaterial } from '../../model/secret.ts';
-import { answerAbout, type Snapshot } from '../../model/snapshot.ts';
+import { answerAbout, certificateOf, type Snapshot } from '../../model/snapshot.ts';
 import type { CertificateId } from '../plan.ts';
 import type { Facts } from '../settings.ts';
 import type { TlsClaim } from '../../model/http/route-set.ts';
@@ -14,8 +14,8 @@ export function certificateId(secretKey: string): CertificateId {
 }
 
 /** Whether two Secrets, by `namespace/name`, hold one certificate. */
-export function isSameCertificate(a: string, b: string, { secrets }: Snapshot): boolean {
-  const [first, second] = [certificateIn(secrets.get(a)), certificateIn(secrets.get(b))];
+export function isSameCertificate(a: string, b: string, snapshot: Snapshot): boolean {
+  const [first, second] = [certificateOf(snapshot, a), certificateOf(snapshot, b)];
   return first !== undefined && first.fingerprint === second?.fingerprint;
 }
 
@@ -44,11 +44,12 @@ export function certificateFor(
       return { secret: undefined, findings: [finding('SecretNotFound', owner, field, message)] };
     }
     case 'unreadable': {
-      const former = claim.formerSecret;
-      const isServed = former !== undefined && certificateIn(snapshot.secrets.get(former)) !== undefined;
-      const consequence = isServed ? `; ${claim.host} keeps the certificate in Secret ${former}` : '';
+      const secret = [claim.secret, claim.formerSecret].find(
+        (key) => key !== undefined && certificateOf(snapshot, key) !== undefined,
+      );
+      const kept = secret === claim.secret ? 'its last certificate' : `the certificate in Secret ${String(secret)}`;
+      const consequence = secret === undefined ? '' : `; ${claim.host} keeps ${kept}`;
       const message = `Secret ${claim.secret} cannot be read: ${answer.message}${consequence}`;
-      const secret = isServed ? former : undefined;
       return { secret, findings: [finding('SecretUnreadable', owner, field, message)] };
     }
     case 'found':

@@ -4,7 +4,7 @@ import { finding, type Finding } from '../../model/finding.ts';
 import { hostCovers, hostnameOf, isWildcard, type Hostname } from '../../model/grammar.ts';
 import type { RouteSet, TlsClaim } from '../../model/http/route-set.ts';
 import { byAge, idOf, nameOf, type ObjectRef } from '../../model/object.ts';
-import { certificateIn } from '../../model/secret.ts';
+import { certificateOf } from '../../model/snapshot.ts';
 import type { Purpose, Want, Wants } from '../../model/want.ts';
 import { DependencyIndex } from '../dependency-index.ts';
 import { ANY_HOST, HOST_PREFIX, type CertificateId, type HostPlan, type L7Plan } from '../plan.ts';
@@ -195,7 +195,7 @@ export class L7Compiler {
     if (key === undefined) return undefined;
     this.#wantSecret(key);
     findings.set('flag:default-ssl-certificate', defaultCertificateFindings(key, input.snapshot));
-    return certificateIn(input.snapshot.secrets.get(key)) === undefined ? undefined : certificateId(key);
+    return certificateOf(input.snapshot, key) === undefined ? undefined : certificateId(key);
   }
 }
 
