@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { ADDRESS_INTERESTS, ROLE_INTERESTS, ROLES } from '../src/app/role.ts';
+import { ADDRESS_INTERESTS, GATEWAY_INTERESTS, ROLE_INTERESTS, ROLES } from '../src/app/role.ts';
 import { resourceOf } from '../src/model/kinds.ts';
 
 const FOLDER = join(import.meta.dirname, '..', 'deploy');
@@ -45,15 +45,16 @@ function readable(serviceAccount: string): readonly string[] {
 }
 
 function reading(roles: readonly Manifest[]): readonly string[] {
-  return roles
+  const granted = roles
     .flatMap(({ rules = [] }) => rules)
     .flatMap(({ apiGroups, resources, verbs }) =>
       apiGroups.flatMap((group) =>
         resources.flatMap((resource) => verbs.map((verb) => ({ text: `${group}/${resource} ${verb}`, verb }))),
       ),
     )
-    .flatMap(({ text, verb }) => (verb === 'list' || verb === 'watch' || verb === 'get' ? [text] : []))
-    .toSorted();
+    .flatMap(({ text, verb }) => (verb === 'list' || verb === 'watch' || verb === 'get' ? [text] : []));
+  // Two parts that are installed apart may need the same.
+  return [...new Set(granted)].toSorted();
 }
 
 /** The same for what these roles read; in one namespace alone, what is in it. */
@@ -61,7 +62,8 @@ function read(roles: readonly string[], isNamespaced = false): readonly string[]
   const interests = ROLES.filter((role) => roles.includes(role)).flatMap((role) => ROLE_INTERESTS[role]('node'));
   // Addresses of pools are for the whole cluster, or not given.
   const ofPools = roles.includes('controller') && !isNamespaced ? ADDRESS_INTERESTS : [];
-  const kinds = [...interests, ...ofPools].map(({ kind }) => kind);
+  const ofGateways = roles.includes('gateway') && !isNamespaced ? GATEWAY_INTERESTS : [];
+  const kinds = [...interests, ...ofPools, ...ofGateways].map(({ kind }) => kind);
   return [...new Set(kinds)]
     .map(resourceOf)
     .filter((resource) => resource.isNamespaced || !isNamespaced)

@@ -122,6 +122,13 @@ function announced(text: string, count = 1): Case {
   return { files, settings: { ...settings, announce: { nodeName: 'a', routers: { first: 1, count } } } };
 }
 
+/** A Gateway, and a route on it to a Service that is there. */
+function gateway(listener: string, rule = 'backendRefs: [{ name: web, port: 80 }]', rest = ''): string {
+  const api = '---\n{ apiVersion: gateway.networking.k8s.io/v1, kind:';
+  return `${service()}${api} Gateway, metadata: { name: g }, spec: { gatewayClassName: sluice, listeners: [{ name: a, port: 80, protocol: HTTP, ${listener} }], ${rest} } }
+${api} HTTPRoute, metadata: { name: r }, spec: { parentRefs: [{ name: g }], rules: [{ ${rule} }] } }\n`;
+}
+
 const cases: Readonly<Record<FindingReason, Case>> = {
   ManifestUnreadable: { files: { 'a.yaml': 'kind: [unclosed' } },
   ObjectMalformed: { files: { 'a.yaml': service('ports: 5') } },
@@ -246,6 +253,22 @@ const cases: Readonly<Record<FindingReason, Case>> = {
   ),
   AddressPoolOverlap: balanced(POOL.replace('[', '[192.0.2.0/24, ')),
   AddressPoolMissing: balanced(balancer('a', '')),
+  GatewayClassUnknown: { files: { 'a.yaml': gateway('') }, settings: { mode: 'cluster' } },
+  GatewayNotAccepted: {
+    files: { 'a.yaml': gateway('', undefined, 'addresses: [{ type: Hostname, value: a.test }]') },
+  },
+  ListenerNotServed: {
+    files: { 'a.yaml': gateway('allowedRoutes: { kinds: [{ kind: HTTPRoute }, { kind: TCPRoute }] }') },
+  },
+  RouteNotAttached: {
+    files: {
+      'a.yaml': gateway('allowedRoutes: { namespaces: { from: Selector, selector: { matchLabels: { a: b } } } }'),
+    },
+  },
+  RouteBackendUnresolved: { files: { 'a.yaml': gateway('', 'backendRefs: [{ name: gone, port: 80 }]') } },
+  RouteFeatureUnsupported: {
+    files: { 'a.yaml': gateway('', 'timeouts: { request: 1s }, backendRefs: [{ name: web, port: 80 }]') },
+  },
   AddressNotAnnounced: announced(ADVERTISEMENT.replace('[small]', '[other]') + balancer('a', '')),
   VirtualRoutersExhausted: announced(balancer('a', '', 'externalTrafficPolicy: Local,'), 0),
   SourceForbidden: {

@@ -18,9 +18,10 @@ import { readManifests } from '../sources/manifests/manifest-source.ts';
 import type { FileLine, ManifestPlaces } from '../sources/manifests/places.ts';
 import { Store } from '../sources/store.ts';
 import { defaultsOf } from './flags/flag.ts';
-import { RUN_FLAGS } from './flags/register.ts';
+import { RUN_FLAGS, type RunFlags } from './flags/register.ts';
 import type { KubeconfigChoice } from './options.ts';
-import { ROLE_INTERESTS } from './role.ts';
+import { listenerPortsOf } from './run-options.ts';
+import { GATEWAY_INTERESTS, ROLE_INTERESTS } from './role.ts';
 import { programVersion } from './version.ts';
 
 /** What `sluice check` found. */
@@ -44,6 +45,7 @@ export const STANDALONE_SETTINGS: CompileSettings = {
   isIngressClassExplicit: false,
   allowsLocalExternalNames: true,
   publishAddresses: [],
+  listenerPorts: listenerPortsOf(defaultsOf(RUN_FLAGS.engine.flags)),
   l4: undefined,
   allocation: undefined,
   addresses: undefined,
@@ -101,7 +103,7 @@ async function inOrderOfFiles(
 /** Reads and compiles what an API server has, without serving it. @throws Fault when it does not answer in time. */
 export async function checkCluster(
   { paths, context }: KubeconfigChoice,
-  namespaces: readonly string[] | undefined,
+  { namespaces, hasGatewayApi }: Pick<RunFlags['source'], 'namespaces' | 'hasGatewayApi'>,
   options: CheckOptions,
 ): Promise<CheckReport> {
   const store = new Store();
@@ -109,7 +111,12 @@ export async function checkCluster(
   const config = await loadKubeconfig(paths, { contextName: context });
   const client = new KubeClient({ config, logger: silentLogger, userAgent: `sluice/${programVersion()}` });
   const sources = [
-    new ClusterSource({ client, store, interests: ROLE_INTERESTS.gateway(undefined), namespaces }),
+    new ClusterSource({
+      client,
+      store,
+      interests: [...ROLE_INTERESTS.gateway(undefined), ...(hasGatewayApi ? GATEWAY_INTERESTS : [])],
+      namespaces,
+    }),
     new NameSource({ store, logger: silentLogger }),
   ];
   try {

@@ -12,6 +12,8 @@ export type SourceChoice =
       readonly kubeconfig: KubeconfigChoice | undefined;
       /** Undefined: all of them. */
       readonly namespaces: readonly string[] | undefined;
+      /** Whether Gateways and what belongs to them are read. */
+      readonly hasGatewayApi: boolean;
     };
 
 /** Kubeconfig files, as `KUBECONFIG` names them, and the context that is meant; undefined: the current one. */

@@ -193,7 +193,9 @@ function lackOf({ name, state }: Source): string {
 
 /** Whether two snapshots agree in all that decides which Secrets and names a plan wants. */
 function hasSameWants(left: Snapshot, right: Snapshot | undefined): boolean {
-  return (['ingresses', 'ingressClasses', 'services'] as const).every((table) => left[table] === right?.[table]);
+  return (
+    ['ingresses', 'ingressClasses', 'services', 'gatewayClasses', 'gateways', 'httpRoutes', 'referenceGrants'] as const
+  ).every((table) => left[table] === right?.[table]);
 }
 
 /** Each of them, whatever becomes of the others. @throws what the first one threw */

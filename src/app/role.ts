@@ -35,6 +35,16 @@ export const ADDRESS_INTERESTS: readonly Interest[] = [
   { kind: 'Namespace', objects: 'all' },
 ];
 
+/** What gateways and controllers read besides for Gateway API (`--gateway-api`); `deploy/gateway-api.yaml` grants it. */
+export const GATEWAY_INTERESTS: readonly Interest[] = [
+  { kind: 'GatewayClass', objects: 'all' },
+  { kind: 'Gateway', objects: 'all' },
+  { kind: 'HTTPRoute', objects: 'all' },
+  { kind: 'ReferenceGrant', objects: 'all' },
+  // Listeners select routes by the labels of their namespaces.
+  { kind: 'Namespace', objects: 'all' },
+];
+
 function ownNode(nodeName: string | undefined): readonly Interest[] {
   return nodeName === undefined ? [] : [{ kind: 'Node', objects: { named: nodeName } }];
 }

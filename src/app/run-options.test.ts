@@ -14,7 +14,11 @@ function optionsOf(source: Partial<RunFlags['source']>, engine: Partial<RunFlags
   });
 }
 
-const cluster = (paths: string, context?: string): object => ({ kind: 'cluster', kubeconfig: { paths, context } });
+const cluster = (paths: string, context?: string): object => ({
+  kind: 'cluster',
+  kubeconfig: { paths, context },
+  hasGatewayApi: false,
+});
 
 beforeEach(() => {
   for (const name of ['KUBECONFIG', 'KUBERNETES_SERVICE_HOST']) vi.stubEnv(name, undefined);
@@ -31,7 +35,7 @@ describe('the source', () => {
 
   it('is the kubeconfig that is named, else the files that KUBECONFIG names, else the pod', () => {
     vi.stubEnv('KUBERNETES_SERVICE_HOST', '10.96.0.1');
-    expect(optionsOf({}).source).toEqual({ kind: 'cluster', kubeconfig: undefined });
+    expect(optionsOf({}).source).toEqual({ kind: 'cluster', kubeconfig: undefined, hasGatewayApi: false });
     vi.stubEnv('KUBECONFIG', 'one:two');
     expect(optionsOf({}).source).toEqual(cluster('one:two'));
     expect(optionsOf({ context: 'c' }).source).toEqual(cluster('one:two', 'c'));

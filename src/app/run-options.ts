@@ -2,6 +2,7 @@ import { homedir, hostname, networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { AddressSettings } from '../compile/addresses/address-plan.ts';
 import type { AnnounceSettings } from '../compile/announce/announce-settings.ts';
+import type { ListenerPorts } from '../compile/gateway/gateway-settings.ts';
 import type { L4Settings, LocalDetection } from '../compile/l4/l4-settings.ts';
 import { DEFAULT_INGRESS_CLASS, type CompileSettings } from '../compile/settings.ts';
 import { Fault } from '../lib/fault.ts';
@@ -81,7 +82,7 @@ function sourceOf(flags: RunFlags['source']): SourceChoice {
     throw usageFault(
       'say what to serve: a folder with --manifests DIR, or an API server with --kubeconfig FILE. Neither is needed in a pod, which this is not',
     );
-  return { kind: 'cluster', kubeconfig, namespaces: flags.namespaces };
+  return { kind: 'cluster', kubeconfig, namespaces: flags.namespaces, hasGatewayApi: flags.hasGatewayApi };
 }
 
 /** The kubeconfig that is named, else the files that `KUBECONFIG` names; undefined where there is neither. */
@@ -107,11 +108,20 @@ export function compileSettingsOf(flags: RunFlags, source: SourceChoice['kind'])
     // Whoever writes a folder of manifests runs Sluice; in a cluster it is anybody who may create a Service.
     allowsLocalExternalNames: allowsLocalExternalNames ?? source === 'manifests',
     // Of a process that is no gateway the address leads nowhere.
+    listenerPorts: listenerPortsOf(flags.engine),
     publishAddresses: publishAddresses ?? (source === 'cluster' && isGateway ? machineAddresses() : []),
     l4: undefined,
     allocation: source === 'manifests' ? flags.allocation : undefined,
     announce: undefined,
     addresses: addressSettingsOf(flags.addresses, source),
+  };
+}
+
+/** The ports of listeners that are those of this program: 80 and 443 stand for them, as they do behind a balancer. */
+export function listenerPortsOf({ httpPort, httpsPort, publicHttpsPort }: RunFlags['engine']): ListenerPorts {
+  return {
+    http: [...new Set([80, httpPort])],
+    https: [...new Set([443, httpsPort, ...(publicHttpsPort === undefined ? [] : [publicHttpsPort])])],
   };
 }
 

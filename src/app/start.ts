@@ -27,7 +27,7 @@ import { whyNoNode } from './node-possible.ts';
 import { NodeRole } from './node.ts';
 import type { RunOptions } from './options.ts';
 import { Program } from './program.ts';
-import { ADDRESS_INTERESTS, ROLE_INTERESTS, type Role } from './role.ts';
+import { ADDRESS_INTERESTS, GATEWAY_INTERESTS, ROLE_INTERESTS, type Role } from './role.ts';
 import { programVersion } from './version.ts';
 
 /**
@@ -126,7 +126,11 @@ async function createSources(options: RunOptions, store: Store, logger: Logger):
     ...(config.proxy !== undefined && { proxy: config.proxy.host }),
   });
   const ofRoles = [...roles].flatMap((role) => ROLE_INTERESTS[role](compile.l4?.nodeName));
-  const interests = compile.addresses === undefined ? ofRoles : [...ofRoles, ...ADDRESS_INTERESTS];
+  const interests = [
+    ...ofRoles,
+    ...(compile.addresses === undefined ? [] : ADDRESS_INTERESTS),
+    ...(source.hasGatewayApi ? GATEWAY_INTERESTS : []),
+  ];
   const cluster = new ClusterSource({ client, store, interests, namespaces: source.namespaces });
   return {
     sources: [cluster, names],

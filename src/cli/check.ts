@@ -55,7 +55,7 @@ async function checkKubeconfig(flags: RunFlags): Promise<CheckReport> {
   if (kubeconfig === undefined) throw unclearSource();
   const { checkCluster } = await import('../app/check.ts');
   refuseUnwatched(flags);
-  return checkCluster(kubeconfig, flags.source.namespaces, optionsOf(flags, 'cluster'));
+  return checkCluster(kubeconfig, flags.source, optionsOf(flags, 'cluster'));
 }
 
 function unclearSource(): Fault {

@@ -22,6 +22,7 @@ const SETTINGS: CompileSettings = {
   allowsLocalExternalNames: false,
   sslRedirect: true,
   publishService: 'ns/b',
+  listenerPorts: { http: [80], https: [443] },
   publishAddresses: [],
   l4: undefined,
   allocation: undefined,

@@ -9,6 +9,8 @@ import { AddressAllocator } from './addresses/address-allocator.ts';
 import type { HeldAddresses } from './addresses/address-plan.ts';
 import type { AnnouncePlan } from './announce/announce-plan.ts';
 import { AnnounceTable } from './announce/announce-table.ts';
+import { GatewayTable } from './gateway/gateway-table.ts';
+import { NO_GATEWAY_STATUS } from './gateway/status-plan.ts';
 import { Allocator, NOTHING_ALLOCATED, type Held } from './l4/allocation.ts';
 import { L4Compiler } from './l4/l4-compiler.ts';
 import type { L4Plan } from './l4/l4-plan.ts';
@@ -39,12 +41,14 @@ export class Compiler {
   readonly #routeSets: RouteSetTable;
   readonly #slicesOfService = new DependencyIndex();
   #findings = PersistentMap.empty<readonly Finding[]>();
-  #status: StatusPlan = { ingresses: PersistentMap.empty(), addresses: [] };
+  readonly #gateway: GatewayTable;
+  #status: StatusPlan = { ingresses: PersistentMap.empty(), addresses: [], gateway: NO_GATEWAY_STATUS };
 
   /** `held` is what an earlier run allocated to Services, which keep it. */
   constructor(settings: CompileSettings, held: Held = PersistentMap.empty()) {
     this.#settings = settings;
     this.#routeSets = new RouteSetTable(settings);
+    this.#gateway = new GatewayTable(settings);
     this.#l7 = new L7Compiler(settings);
     const { l4, allocation, addresses, announce } = settings;
     this.#l4 = l4 === undefined ? undefined : new L4Compiler(l4, allocation);
@@ -73,7 +77,7 @@ export class Compiler {
     const moved = this.#allocate(dirtyServices, snapshot, facts.nowMs);
     const announce = this.#compileAnnounce(dirtyServices, before, snapshot, facts);
     const l4 = this.#compileL4(new Set([...dirtyServices, ...moved]), snapshot, withoutAnnounced(facts, announce));
-    this.#compileStatus(routeSets.changed, snapshot);
+    this.#compileStatus(routeSets.changed, before, snapshot);
     this.#snapshot = snapshot;
     return {
       l7: l7.plan,
@@ -150,8 +154,9 @@ export class Compiler {
     return this.#routeSets.isForeign(key) ? [] : (snapshot.findings.get(key) ?? []);
   }
 
-  #compileStatus(changed: ReadonlySet<string>, snapshot: Snapshot): void {
+  #compileStatus(changed: ReadonlySet<string>, earlier: Snapshot, snapshot: Snapshot): void {
     const before = this.#status;
+    const gateway = this.#gateway.update(changed, earlier, snapshot);
     let { ingresses } = before;
     for (const id of changed) {
       if (!id.startsWith(INGRESS_PREFIX)) continue;
@@ -160,8 +165,8 @@ export class Compiler {
     }
     const addresses = ingressAddresses(snapshot, this.#settings);
     const areSame = sameAddresses(addresses, before.addresses);
-    if (ingresses === before.ingresses && areSame) return;
-    this.#status = { ingresses, addresses: areSame ? before.addresses : addresses };
+    if (ingresses === before.ingresses && areSame && gateway === before.gateway) return;
+    this.#status = { ingresses, addresses: areSame ? before.addresses : addresses, gateway };
   }
 
   #setFindings(producer: string, findings: readonly Finding[]): void {

@@ -3,9 +3,11 @@ import type { Finding } from '../model/finding.ts';
 import type { Hostname, IpAddress } from '../model/grammar.ts';
 import type { HttpFilter } from '../model/http/filter.ts';
 import type { PathMatch } from '../model/http/match.ts';
+import type { Entrance } from '../model/http/route-set.ts';
 import type { Certificate } from '../model/secret.ts';
 import type { PublishedAddress } from '../model/service.ts';
 import type { Wants } from '../model/want.ts';
+import type { GatewayStatusPlan } from './gateway/status-plan.ts';
 import type { AnnouncePlan } from './announce/announce-plan.ts';
 import type { AddressAssignments, PoolUsage } from './addresses/address-plan.ts';
 import type { Held } from './l4/allocation.ts';
@@ -32,7 +34,7 @@ export interface Plan {
 
 /** HTTP routing: what the L7 engine serves. */
 export interface L7Plan {
-  /** By host; {@link ANY_HOST} for requests whose host no other entry covers. */
+  /** By {@link hostKey}; {@link ANY_HOST} for requests whose host no other entry covers. */
   readonly hosts: PersistentMap<HostPlan>;
   /** By BackendId. */
   readonly backends: PersistentMap<BackendPlan>;
@@ -59,9 +61,16 @@ export type CertificateId = string & { readonly [brand]: 'CertificateId' };
 /** All paths of one host, in one order: exact before prefix before regular expression, then by text. */
 export interface HostPlan {
   readonly host: Hostname | typeof ANY_HOST;
+  /** `split`: over HTTP it has other routes than over HTTPS, which stand under these two entrances, and here are none. */
+  readonly entrance: Entrance | 'split';
   readonly routes: readonly RoutePlan[];
   /** The certificate for this host in TLS; undefined: the default certificate, or none at all. */
   readonly certificate: CertificateId | undefined;
+}
+
+/** The key of a host among those of a plan. */
+export function hostKey({ host, entrance }: Pick<HostPlan, 'host' | 'entrance'>): string {
+  return entrance === 'main' || entrance === 'split' ? host : `${String(entrance)}|${host}`;
 }
 
 /** One path of one host. */
@@ -79,7 +88,7 @@ export type RefusalReason =
 
 export type RouteAction =
   | { readonly kind: 'forward'; readonly backend: BackendId }
-  | { readonly kind: 'refuse'; readonly status: 404 | 503; readonly reason: RefusalReason };
+  | { readonly kind: 'refuse'; readonly status: 404 | 500 | 503; readonly reason: RefusalReason };
 
 /** How requests are spoken to a backend's servers: HTTP/1.1, HTTP/2 without TLS, or HTTP/1.1 in TLS. */
 export type BackendProtocol = 'http' | 'h2c' | 'https';
@@ -118,4 +127,5 @@ export interface StatusPlan {
   readonly ingresses: PersistentMap<true>;
   /** Under which this process is reached, as `--publish-service` and `--publish-status-address` say; sorted. */
   readonly addresses: readonly PublishedAddress[];
+  readonly gateway: GatewayStatusPlan;
 }

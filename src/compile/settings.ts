@@ -2,6 +2,7 @@ import type { AnnounceSettings, InterfaceFacts } from './announce/announce-setti
 import type { IpAddress } from '../model/grammar.ts';
 import type { PublishedAddress } from '../model/service.ts';
 import type { AddressSettings } from './addresses/address-plan.ts';
+import type { ListenerPorts } from './gateway/gateway-settings.ts';
 import type { AllocationSettings, L4Settings } from './l4/l4-settings.ts';
 
 /** `spec.controller` of the IngressClasses that are ours, unless `--controller-class` names another. */
@@ -29,6 +30,8 @@ export interface CompileSettings {
   readonly allowsLocalExternalNames: boolean;
   /** Whether hosts with TLS redirect HTTP to HTTPS where the Ingress does not say. */
   readonly sslRedirect: boolean;
+  /** Ports on which listeners of Gateways are served. */
+  readonly listenerPorts: ListenerPorts;
   /** `namespace/name` of the Service whose addresses are published on Ingresses; before `publishAddresses`. */
   readonly publishService: string | undefined;
   readonly publishAddresses: readonly PublishedAddress[];

@@ -105,6 +105,36 @@ export const KINDS = {
     presence: 'custom',
     table: 'l2Advertisements',
   },
+  // Those of Gateway API are read in a cluster where it is asked for (--gateway-api).
+  GatewayClass: {
+    apiVersions: ['gateway.networking.k8s.io/v1', 'gateway.networking.k8s.io/v1beta1'],
+    plural: 'gatewayclasses',
+    scope: 'cluster',
+    presence: 'custom',
+    table: 'gatewayClasses',
+  },
+  Gateway: {
+    apiVersions: ['gateway.networking.k8s.io/v1', 'gateway.networking.k8s.io/v1beta1'],
+    plural: 'gateways',
+    scope: 'namespace',
+    presence: 'custom',
+    table: 'gateways',
+  },
+  HTTPRoute: {
+    apiVersions: ['gateway.networking.k8s.io/v1', 'gateway.networking.k8s.io/v1beta1'],
+    plural: 'httproutes',
+    scope: 'namespace',
+    presence: 'custom',
+    table: 'httpRoutes',
+  },
+  // Older CRDs serve v1beta1 alone.
+  ReferenceGrant: {
+    apiVersions: ['gateway.networking.k8s.io/v1beta1', 'gateway.networking.k8s.io/v1'],
+    plural: 'referencegrants',
+    scope: 'namespace',
+    presence: 'custom',
+    table: 'referenceGrants',
+  },
 } as const satisfies Readonly<Record<string, KindRow>>;
 
 /** A kind of objects that Sluice reads. */

@@ -1,6 +1,10 @@
 import { PersistentMap } from '../lib/persistent-map.ts';
 import type { AddressPool } from './address-pool.ts';
 import type { Finding } from './finding.ts';
+import type { GatewayClass } from './gateway/gateway-class.ts';
+import type { Gateway } from './gateway/gateway.ts';
+import type { HTTPRoute } from './gateway/http-route.ts';
+import type { ReferenceGrant } from './gateway/reference-grant.ts';
 import type { IpAddress } from './grammar.ts';
 import type { Ingress, IngressClass } from './ingress.ts';
 import { ALL_KINDS, KINDS, type Kind, type TableOfKind } from './kinds.ts';
@@ -30,6 +34,10 @@ interface Models {
   readonly Namespace: Namespace;
   readonly IPAddressPool: AddressPool;
   readonly L2Advertisement: L2Advertisement;
+  readonly GatewayClass: GatewayClass;
+  readonly Gateway: Gateway;
+  readonly HTTPRoute: HTTPRoute;
+  readonly ReferenceGrant: ReferenceGrant;
 }
 
 /** A table for each kind, or for several kinds that are admitted to one model. */

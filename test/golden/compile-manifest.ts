@@ -5,10 +5,12 @@ import type { CompileSettings } from '../../src/compile/settings.ts';
 import { STANDALONE_SETTINGS } from '../../src/app/check.ts';
 import { findingRows, findingsOf } from '../../src/observe/views.ts';
 import { checkpointFiles } from '../fakes/checkpoint-files.ts';
+import { FILES } from '../../src/planes/l7/files.ts';
 import { renderCheckpoint } from '../../src/planes/l7/checkpoint.ts';
 import { admitObject, findingsKey } from '../../src/sources/admit/admit.ts';
 import { addressText } from '../../src/model/published-address.ts';
 import { parseFile } from '../../src/sources/manifests/document.ts';
+import { printGatewayStatus } from './gateway-status.ts';
 import { EVERYTHING_READ, type Change } from '../../src/sources/change.ts';
 import { Store } from '../../src/sources/store.ts';
 
@@ -43,11 +45,12 @@ export function compileChanges(changes: readonly Change[], settings: CompileSett
 export function printPlan(plan: Plan): string {
   const files = checkpointFiles(renderCheckpoint(plan.l7, 'self-signed\n'));
   const parts = [...files]
-    .filter(([name]) => !name.startsWith('certs/'))
+    .filter(([name, text]) => !name.startsWith('certs/') && (name !== FILES.entrances || text !== ''))
     .map(([name, text]) => `## ${name}\n${text.trim()}\n`);
   const addresses = plan.status.addresses.map(addressText).join(', ');
   const status = plan.status.ingresses.sorted().map(([key]) => `${key}: ${addresses}\n`);
-  return [...parts, `## status\n${status.join('')}`, `## findings\n${printFindings(plan)}`].join('\n');
+  const gateways = printGatewayStatus(plan.status.gateway);
+  return [...parts, `## status\n${status.join('')}${gateways}`, `## findings\n${printFindings(plan)}`].join('\n');
 }
 
 export function printFindings(plan: Plan): string {

@@ -33,6 +33,11 @@ export const SOURCE_FLAGS = {
     source: { kind: 'cluster', otherwise: 'leave it out with --manifests' },
     isChecked: true,
   }),
+  hasGatewayApi: switchOn({
+    flag: '--gateway-api',
+    help: 'in a cluster: serve the Gateways of GatewayClasses with controller sluice.dev/gateway, which without a cluster are served anyway',
+    isChecked: true,
+  }),
 };
 
 /** Of flags for what an API server does by itself. */

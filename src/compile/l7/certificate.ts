@@ -34,7 +34,7 @@ export function certificateFor(
   facts: Facts,
 ): ClaimedCertificate {
   if (claim.secret === undefined) return NO_CERTIFICATE;
-  const field = `${claim.field}.secretName`;
+  const field = claim.secretField;
   const answer = answerAbout(snapshot, claim.secret);
   switch (answer.kind) {
     case 'pending':

@@ -21,7 +21,7 @@ export function servedOf(newest: RouteSet, former: () => RouteSet | undefined, s
   const secrets = secretsOf(newest);
   const kinds = new Map(secrets.map((secret) => [secret, answerAbout(snapshot, secret).kind]));
   const known = new Set(kinds.values());
-  const isPending = known.has('pending');
+  const isPending = known.has('pending') && newest.waitsForSecrets;
   if (!isPending && !known.has('unreadable')) return { routeSet: newest, secrets };
   const before = former();
   const all = [...new Set([...secrets, ...(before === undefined ? [] : secretsOf(before))])];
@@ -52,6 +52,6 @@ function withFormer(claim: TlsClaim, before: RouteSet | undefined): TlsClaim {
   return { ...claim, formerSecret };
 }
 
-function secretsOf({ tls }: RouteSet): readonly string[] {
-  return [...new Set(tls.flatMap(({ secret }) => secret ?? []))];
+function secretsOf({ tls, secrets }: RouteSet): readonly string[] {
+  return [...new Set([...secrets, ...tls.flatMap(({ secret }) => secret ?? [])])];
 }

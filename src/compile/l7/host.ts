@@ -1,7 +1,7 @@
 import { finding, type Finding } from '../../model/finding.ts';
 import { hostCovers, type Hostname } from '../../model/grammar.ts';
 import { EVERY_PATH, type PathMatch } from '../../model/http/match.ts';
-import type { HttpRule, Precedence, RouteSet } from '../../model/http/route-set.ts';
+import type { Entrance, HttpRule, Precedence, RouteSet } from '../../model/http/route-set.ts';
 import { byAge, keyOf, nameOf } from '../../model/object.ts';
 import type { ANY_HOST, BackendId, CertificateId, HostPlan, RouteAction, RoutePlan } from '../plan.ts';
 import { effectiveFilters } from './filters.ts';
@@ -19,6 +19,7 @@ export interface HostTls {
 /** A rule for a host, and whose it is. */
 export interface OwnedRule {
   readonly owner: RouteSet;
+  readonly entrance: Entrance;
   readonly rule: HttpRule;
 }
 
@@ -26,14 +27,14 @@ export interface OwnedRule {
 export type BackendLookup = (namespace: string, service: string, port: number) => BackendId;
 
 /**
- * Merges all routes of one host. Of two rules for one match the older object's wins, and the loser
+ * Merges all routes of one host and entrance. Of two rules for one match the older object's wins, and the loser
  * learns of it by a Finding. Pure.
  *
  * An exact host whose rules leave paths open refuses these with 404 itself: a request for it must
  * not fall to a wildcard host or to another tenant's catch-all (Ingress, "host rules").
  */
 export function hostPlan(
-  host: Hostname | typeof ANY_HOST,
+  { host, entrance }: { readonly host: Hostname | typeof ANY_HOST; readonly entrance: Entrance },
   rules: readonly OwnedRule[],
   tls: HostTls,
   backends: BackendLookup,
@@ -52,7 +53,7 @@ export function hostPlan(
   // A regular expression is tried where a plain entry of its host was found, so that there must be one on any host too.
   const hasRegex = plans.some((plan) => plan.match.type === 'RegularExpression');
   if (!taken.has(matchKey(EVERY_PATH)) && (host === '*' ? hasRegex : isRouted)) plans.push(NOT_FOUND);
-  return { plan: { host, routes: plans.sort(byMatch), certificate: tls.certificate }, findings };
+  return { plan: { host, entrance, routes: plans.sort(byMatch), certificate: tls.certificate }, findings };
 }
 
 const NOT_FOUND: RoutePlan = {
@@ -67,7 +68,7 @@ function routePlan({ owner, rule }: OwnedRule, tls: HostTls, backends: BackendLo
   const action: RouteAction =
     target.kind === 'forward'
       ? { kind: 'forward', backend: backends(target.backend.namespace, target.backend.service, target.backend.port) }
-      : { kind: 'refuse', status: 503, reason: target.reason };
+      : { kind: 'refuse', status: target.status ?? 503, reason: target.reason };
   const filters = effectiveFilters(rule.filters, { isSecured: tls.securedBy.has(owner.ref.namespace) });
   return { match: rule.match, filters, action, owner: keyOf(owner.ref) };
 }

@@ -7,13 +7,14 @@ import { byAge, idOf, nameOf, type ObjectRef } from '../../model/object.ts';
 import { certificateOf } from '../../model/snapshot.ts';
 import type { Purpose, Want, Wants } from '../../model/want.ts';
 import { DependencyIndex } from '../dependency-index.ts';
-import { ANY_HOST, HOST_PREFIX, type CertificateId, type HostPlan, type L7Plan } from '../plan.ts';
+import { ANY_HOST, HOST_PREFIX, hostKey, type CertificateId, type HostPlan, type L7Plan } from '../plan.ts';
 import type { CompileSettings } from '../settings.ts';
 import { BackendTable } from './backend-table.ts';
 import { backendId, portOf, protocolOf } from './backend.ts';
 import { CertificateTable } from './certificate-table.ts';
 import { certificateFor, certificateId, defaultCertificateFindings, isSameCertificate } from './certificate.ts';
-import { hostPlan, wildcardAbove, type HostTls, type OwnedRule } from './host.ts';
+import { hostPlans } from './entrances.ts';
+import { wildcardAbove, type HostTls, type OwnedRule } from './host.ts';
 import type { L7Input } from './l7-input.ts';
 import { ValidityTable } from './validity.ts';
 
@@ -42,6 +43,8 @@ export class L7Compiler {
   /** Hosts that TLS entries name and no rule, by the hosts whose routes they may have. */
   readonly #tlsOnlyBelow = new DependencyIndex();
   #hosts = PersistentMap.empty<HostPlan>();
+  /** Under which keys a host stands in the plan. */
+  readonly #keysOfHost = new Map<HostKey, readonly string[]>();
   #wants = PersistentMap.empty<Want>();
 
   constructor(settings: CompileSettings) {
@@ -116,12 +119,11 @@ export class L7Compiler {
     const hostsAbove = above === undefined ? [ANY_HOST] : [ANY_HOST, above];
     this.#tlsOnlyBelow.set(host, isTlsOnly ? hostsAbove : []);
     const all = isTlsOnly ? this.#redirectedRulesAbove(host, tls, input) : own;
-    const { plan, findings: conflicts } = hostPlan(host, all, tls, (namespace, service, port) => {
+    const { plans, findings: conflicts } = hostPlans(host, all, tls, (namespace, service, port) => {
       const object = input.snapshot.services.get(`${namespace}/${service}`);
       return backendId(namespace, service, port, protocolOf(portOf(object, port)));
     });
-    const isEmpty = all.length === 0;
-    this.#hosts = isEmpty && tls.certificate === undefined ? this.#hosts.delete(host) : this.#hosts.set(host, plan);
+    this.#setPlans(host, plans);
     // Conflicts among routes of the host above are reported there.
     findings.set(`${HOST_PREFIX}${host}`, [...(isTlsOnly ? [] : conflicts), ...tls.findings]);
     this.#backends.use(
@@ -130,11 +132,23 @@ export class L7Compiler {
     );
   }
 
+  #setPlans(host: HostKey, plans: readonly HostPlan[]): void {
+    const gone = new Set(this.#keysOfHost.get(host));
+    for (const plan of plans) {
+      this.#hosts = this.#hosts.set(hostKey(plan), plan);
+      gone.delete(hostKey(plan));
+    }
+    for (const key of gone) this.#hosts = this.#hosts.delete(key);
+    if (plans.length === 0) this.#keysOfHost.delete(host);
+    else this.#keysOfHost.set(host, plans.map(hostKey));
+  }
+
   #rulesOf(host: HostKey, input: L7Input): readonly OwnedRule[] {
     return [...this.#hostsOfRouteSet.ownersOf(host)].flatMap((key) => {
       const owner = input.routeSets.get(key);
-      const route = owner?.routes.find((item) => (item.host ?? ANY_HOST) === host);
-      return owner === undefined || route === undefined ? [] : route.rules.map((rule) => ({ owner, rule }));
+      if (owner === undefined) return [];
+      const routes = owner.routes.filter((item) => (item.host ?? ANY_HOST) === host);
+      return routes.flatMap(({ entrance, rules }) => rules.map((rule) => ({ owner, entrance, rule })));
     });
   }
 

@@ -6,11 +6,18 @@ import { DependencyIndex } from '../dependency-index.ts';
 import type { CompileSettings } from '../settings.ts';
 import { servedOf } from './continuity.ts';
 import { defaultBackendProducer } from './producers/default-backend.ts';
+import { gatewayProducer } from './producers/gateway.ts';
+import { httpRouteProducer } from './producers/http-route.ts';
 import { ingressProducer } from './producers/ingress.ts';
 import type { RouteProducer } from './producers/producer.ts';
 
 /** One a kind of object that routes. Their kinds begin their keys, so that no two are equal. */
-const PRODUCERS: readonly RouteProducer[] = [ingressProducer, defaultBackendProducer];
+const PRODUCERS: readonly RouteProducer[] = [
+  ingressProducer,
+  defaultBackendProducer,
+  gatewayProducer,
+  httpRouteProducer,
+];
 
 /** Begins the keys of Secrets among those of all objects. */
 const SECRET_PREFIX = 'Secret/';

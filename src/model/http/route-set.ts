@@ -12,9 +12,13 @@ export interface RouteSet {
   /** The object: whom Findings are about, whom the access log names, and of which age the routes are. */
   readonly ref: ObjectRef;
   readonly meta: ObjectMeta;
-  /** At most one a host. */
+  /** At most one a host and entrance. */
   readonly routes: readonly HttpRoute[];
   readonly tls: readonly TlsClaim[];
+  /** `namespace/name` of Secrets that are read for it besides those of `tls`. */
+  readonly secrets: readonly string[];
+  /** Whether nothing of it is to be served before its Secrets are known. */
+  readonly waitsForSecrets: boolean;
   /** `namespace/name` of every Service that is named, whether it exists or not. */
   readonly services: readonly string[];
   readonly findings: readonly Finding[];
@@ -23,8 +27,15 @@ export interface RouteSet {
 /** All that one object routes on one host. `host` undefined: every host that no other route names. */
 export interface HttpRoute {
   readonly host: Hostname | undefined;
+  readonly entrance: Entrance;
   readonly rules: readonly HttpRule[];
 }
+
+/**
+ * Where requests come in: `main` through the ports for HTTP and for HTTPS alike, `http` and `https` through one of these two, and a
+ * number through the port of HAProxy that a listener of a Gateway has for itself. What is for `main` is for no port of a Gateway.
+ */
+export type Entrance = 'main' | 'http' | 'https' | number;
 
 /** One match with its target. */
 export interface HttpRule {
@@ -47,6 +58,8 @@ export type RuleTarget =
   | { readonly kind: 'forward'; readonly backend: BackendRef }
   | {
       readonly kind: 'unavailable';
+      /** What Gateway API asks for where a backend cannot be had; 503 unless it is given. */
+      readonly status?: 500 | undefined;
       readonly reason: 'service-missing' | 'port-missing' | 'backend-invalid' | 'restriction-unsupported';
     };
 
@@ -66,4 +79,6 @@ export interface TlsClaim {
   readonly formerSecret?: string | undefined;
   /** JSON path in the object, for Findings. */
   readonly field: string;
+  /** JSON path of the reference to the Secret. */
+  readonly secretField: string;
 }

@@ -2,7 +2,7 @@ import type { BackendPlan, L7Plan } from '../../compile/plan.ts';
 import { weightOf } from './backends.ts';
 import { crtListLine, defaultCertificatePem, partsOf, pemLines } from './certificates.ts';
 import { backendName, SERVER_WORDS, serverAddress, serverName } from './encode.ts';
-import { hostEntries, regexLines } from './routes.ts';
+import { hostEntries, mapOf, regexLines } from './routes.ts';
 import { FILES } from './files.ts';
 import { BACKEND_CLASS } from './skeleton.ts';
 
@@ -16,7 +16,8 @@ export type Checkpoint = Iterable<readonly [file: string, pieces: Iterable<strin
 /** Renders a plan as files. Pure; equal plans give equal bytes. */
 export function* renderCheckpoint(plan: L7Plan, selfSignedPem: string): Checkpoint {
   yield [FILES.backends, backendPieces(plan)];
-  yield [FILES.routes, routePieces(plan)];
+  yield [FILES.routes, routePieces(plan, FILES.routes)];
+  yield [FILES.entrances, routePieces(plan, FILES.entrances)];
   yield [FILES.regexes, regexLines(plan.hosts).map((line) => `${line}\n`)];
   const certificates = plan.certificates.sorted().map(([, certificate]) => certificate);
   yield [FILES.certificates, certificates.flatMap(partsOf).map((part) => `${crtListLine(part)}\n`)];
@@ -40,7 +41,7 @@ function backendSection(backend: BackendPlan): string {
   return `\nbackend ${backendName(backend.id)} from ${BACKEND_CLASS}\n${servers.join('')}`;
 }
 
-function* routePieces(plan: L7Plan): Iterable<string> {
+function* routePieces(plan: L7Plan, map: string): Iterable<string> {
   for (const [, host] of plan.hosts.sorted())
-    for (const [key, value] of hostEntries(host).routes) yield `${key} ${value}\n`;
+    if (mapOf(host) === map) for (const [key, value] of hostEntries(host).routes) yield `${key} ${value}\n`;
 }

@@ -100,8 +100,9 @@ describe('route keys', () => {
   });
 
   it('keep any host apart from hosts that clients can name', () => {
-    expect(keyHost(ANY_HOST)).toBe('*');
-    expect(keyHost('a.test')).toBe('a.test');
+    expect(keyHost({ host: ANY_HOST, entrance: 'main' })).toBe('*');
+    expect(keyHost({ host: defined(hostnameOf('a.test')), entrance: 'https' })).toBe('https|a.test');
+    expect(keyHost({ host: defined(hostnameOf('a.test')), entrance: 'main' })).toBe('a.test');
     expect(hostnameOf('*')).toBeUndefined();
   });
 });

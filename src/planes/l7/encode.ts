@@ -8,6 +8,7 @@ import {
   type BackendId,
   type BackendProtocol,
   type CertificateId,
+  type HostPlan,
   type RoutePlan,
   type ServerPlan,
 } from '../../compile/plan.ts';
@@ -23,8 +24,8 @@ import { FILTER_FLAG } from './filters.ts';
  */
 const WORD = /^[A-Za-z0-9._:*-]+$/;
 
-/** Map keys hold a host and a path (RFC 3986 pchar), and end in {@link PATH_END} for an exact match. */
-const MAP_KEY = /^[A-Za-z0-9\-._~!$&'()*+,;:@%/=]+#?$/;
+/** Map keys hold an entrance, a host and a path (RFC 3986 pchar), and end in {@link PATH_END} for an exact match. */
+const MAP_KEY = /^(?:(?:https?|\d{1,5})\|)?[A-Za-z0-9\-._~!$&'()*+,;:@%/=]+#?$/;
 
 /** Map values are four fields of ours, with names of objects in them. */
 const MAP_VALUE = /^[A-Za-z0-9._|/-]+$/;
@@ -106,7 +107,7 @@ export function routeKey(host: string, match: PathMatch): string {
  * the requests of `a.com`.
  */
 export function regexKey(host: string, pattern: PathRegex): string {
-  const anchored = `^${host.replaceAll(/[.*]/g, String.raw`\$&`)}(?=/)(?:${pattern.replace(/^\^/, '')})`;
+  const anchored = `^${host.replaceAll(/[.*|]/g, String.raw`\$&`)}(?=/)(?:${pattern.replace(/^\^/, '')})`;
   invariant('regex' in pathRegexOf(pattern), `${JSON.stringify(pattern)} stays in its group`);
   return checked(/^[\x21-\x7e]+$/, anchored, 'regular expression key');
 }
@@ -117,10 +118,10 @@ export function keyArgument(key: string): string {
 }
 
 /** A letter that switches rules of the skeleton on for a route, beside those of its filters, and the sign that it needs none. */
-export const FLAG = { hostHasRegex: 'R', none: '-' } as const;
+export const FLAG = { hostHasRegex: 'R', split: 'E', none: '-' } as const;
 
 /** Backends of the skeleton that answer themselves. A `-` right after `sluice` and no `_`: no BackendId can be equal. */
-export const REFUSAL_BACKEND = { 404: 'sluice-404', 503: 'sluice-503' } as const;
+export const REFUSAL_BACKEND = { 404: 'sluice-404', 500: 'sluice-500', 503: 'sluice-503' } as const;
 
 /** What a route's key maps to: `backend|flags|owner|reason`. */
 export function routeValue(route: RoutePlan, hostHasRegex: boolean): string {
@@ -131,7 +132,14 @@ export function routeValue(route: RoutePlan, hostHasRegex: boolean): string {
   return checked(MAP_VALUE, `${backend}|${flags || FLAG.none}|${route.owner}|${reason}`, 'route value');
 }
 
-/** The prefix of the keys of {@link ANY_HOST}: `*` cannot be a host that a client names. */
-export function keyHost(host: string): string {
-  return host === ANY_HOST ? '*' : host;
+/** What a host whose routes stand under entrances maps to, whatever the path. */
+export const SPLIT_VALUE = checked(MAP_VALUE, `${REFUSAL_BACKEND[404]}|${FLAG.split}||no-route`, 'route value');
+
+/**
+ * The part of a key before the path. `*`, for {@link ANY_HOST}, cannot be a host that a client names; and keys with an entrance stand in a
+ * map of their own, which is never asked with what a client alone has written.
+ */
+export function keyHost({ host, entrance }: Pick<HostPlan, 'host' | 'entrance'>): string {
+  const name = host === ANY_HOST ? '*' : host;
+  return entrance === 'main' || entrance === 'split' ? name : `${String(entrance)}|${name}`;
 }

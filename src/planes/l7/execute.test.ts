@@ -34,7 +34,7 @@ const steps: readonly Step[] = [
   { kind: 'prepare-map', map },
   { kind: 'fill-map', map, lines: ['^a(?:/x) new|-||'] },
   { kind: 'commit-map', map },
-  { kind: 'set-route', key: 'a.test/', value: 'new|R||' },
+  { kind: 'set-route', map: 'routes.map', key: 'a.test/', value: 'new|R||' },
   { kind: 'unpublish-backend', name: 'old' },
 ];
 

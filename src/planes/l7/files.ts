@@ -4,6 +4,8 @@ export const FILES = {
   skeleton: 'haproxy.cfg',
   backends: 'backends.cfg',
   routes: 'routes.map',
+  /** Routes of entrances. */
+  entrances: 'entrances.map',
   regexes: 'regexes.map',
   certificates: 'crt-list.txt',
   selfSigned: 'certs/self-signed.pem',

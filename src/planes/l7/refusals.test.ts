@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { bystanders, targets } from '../../../test/injection/objects.ts';
 import { planOf } from '../../../test/injection/served.ts';
-import type { HostPlan, L7Plan } from '../../compile/plan.ts';
+import { hostKey, type HostPlan, type L7Plan } from '../../compile/plan.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import { findRefusals, nameOf, without, type Ask, type Item } from './refusals.ts';
 import { regexLines } from './routes.ts';
@@ -93,19 +93,19 @@ describe('without', () => {
   });
 
   describe('an expression that is left out', () => {
-    const everything = [...plan.hosts.values()].flatMap(({ host, routes }) =>
+    const everything = [...plan.hosts.values()].flatMap(({ host, entrance, routes }) =>
       routes.flatMap((value): Item[] =>
-        value.match.type === 'RegularExpression' ? [{ kind: 'expression', value, host }] : [],
+        value.match.type === 'RegularExpression' ? [{ kind: 'expression', value, host: { host, entrance } }] : [],
       ),
     );
     const [item] = everything;
     if (item?.kind !== 'expression') throw new Error('a plan with an expression');
-    const before = plan.hosts.get(item.host)?.routes ?? [];
+    const before = plan.hosts.get(hostKey(item.host))?.routes ?? [];
 
     it('leaves a route that refuses what it could match, in the same place among the others', () => {
       expect(item.value.match.value).toBe('/regex/[0-9]+');
       expect(item.value.action.kind).toBe('forward');
-      const host = without(plan, [item]).hosts.get(item.host);
+      const host = without(plan, [item]).hosts.get(hostKey(item.host));
       if (host === undefined) throw new Error('the host is there');
       const match = { type: 'RegularExpression', value: '/regex/()()()' };
       const action = { kind: 'refuse', status: 503, reason: 'backend-invalid' };
@@ -113,7 +113,7 @@ describe('without', () => {
       expect(new Set(host.routes.filter((route) => before.includes(route)))).toEqual(
         new Set(before.filter((route) => route !== item.value)),
       );
-      const line = regexLines(PersistentMap.empty<HostPlan>().set(item.host, host)).find((text) =>
+      const line = regexLines(PersistentMap.empty<HostPlan>().set(hostKey(item.host), host)).find((text) =>
         text.includes('()()()'),
       );
       expect(line).toMatch(/ sluice-503\|.*\|backend-invalid$/);
@@ -124,9 +124,9 @@ describe('without', () => {
       const value = { ...item.value, action };
       const closed = {
         ...plan,
-        hosts: plan.hosts.set(item.host, { host: item.host, certificate: undefined, routes: [value] }),
+        hosts: plan.hosts.set(hostKey(item.host), { ...item.host, certificate: undefined, routes: [value] }),
       };
-      const left = without(closed, [{ ...item, value }]).hosts.get(item.host)?.routes;
+      const left = without(closed, [{ ...item, value }]).hosts.get(hostKey(item.host))?.routes;
       expect(left?.map((route) => route.action)).toEqual([action]);
     });
   });

@@ -1,4 +1,11 @@
-import type { BackendPlan, CertificatePlan, HostPlan, L7Plan, RoutePlan } from '../../compile/plan.ts';
+import {
+  hostKey,
+  type BackendPlan,
+  type CertificatePlan,
+  type HostPlan,
+  type L7Plan,
+  type RoutePlan,
+} from '../../compile/plan.ts';
 import type { PersistentMap } from '../../lib/persistent-map.ts';
 import { coverOf } from '../../model/path-regex.ts';
 import { partsOf } from './certificates.ts';
@@ -8,7 +15,7 @@ import { backendName } from './encode.ts';
 export type Item =
   | { readonly kind: 'certificate'; readonly value: CertificatePlan }
   | { readonly kind: 'backend'; readonly value: BackendPlan }
-  | { readonly kind: 'expression'; readonly value: RoutePlan; readonly host: HostPlan['host'] };
+  | { readonly kind: 'expression'; readonly value: RoutePlan; readonly host: Pick<HostPlan, 'host' | 'entrance'> };
 
 /** An item that HAProxy does not start with, and what it says about that. */
 export interface Refusal {
@@ -23,10 +30,10 @@ function itemsOf(plan: L7Plan): readonly Item[] {
   return [
     ...[...plan.certificates.values()].map((value): Item => ({ kind: 'certificate', value })),
     ...[...plan.backends.values()].map((value): Item => ({ kind: 'backend', value })),
-    ...[...plan.hosts.values()].flatMap(({ host, routes }) =>
+    ...[...plan.hosts.values()].flatMap(({ host, entrance, routes }) =>
       routes
         .filter(({ match }) => match.type === 'RegularExpression')
-        .map((value): Item => ({ kind: 'expression', value, host })),
+        .map((value): Item => ({ kind: 'expression', value, host: { host, entrance } })),
     ),
   ];
 }
@@ -39,7 +46,7 @@ export function nameOf(item: Item): string {
     case 'backend':
       return `Service ${item.value.namespace}/${item.value.service}, port ${String(item.value.port)}`;
     case 'expression':
-      return `Ingress ${item.value.owner}, path ${item.value.match.value} of ${item.host}`;
+      return `Ingress ${item.value.owner}, path ${item.value.match.value} of ${item.host.host}`;
   }
 }
 
@@ -76,9 +83,9 @@ export function without(plan: L7Plan, items: readonly Item[], served?: L7Plan): 
       backends = backends.delete(id);
       lost.add(id);
     } else {
-      const host = hosts.get(item.host);
+      const host = hosts.get(hostKey(item.host));
       if (host?.routes.includes(item.value) === true)
-        hosts = hosts.set(item.host, { ...host, routes: closed(host.routes, item.value) });
+        hosts = hosts.set(hostKey(item.host), { ...host, routes: closed(host.routes, item.value) });
     }
   }
   if (lost.size > 0) hosts = refusedRoutes(hosts, lost);

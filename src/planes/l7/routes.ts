@@ -1,8 +1,8 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
-import type { PathMatch } from '../../model/http/match.ts';
+import { EVERY_PATH, type PathMatch } from '../../model/http/match.ts';
 import { pathRegexOf, type PathRegex } from '../../model/path-regex.ts';
 import type { HostPlan, RoutePlan } from '../../compile/plan.ts';
-import { keyHost, regexKey, routeKey, routeValue } from './encode.ts';
+import { keyHost, regexKey, routeKey, routeValue, SPLIT_VALUE } from './encode.ts';
 import { FILES } from './files.ts';
 import { MAX_PAYLOAD_BYTES, type Rendered, type Step } from './step.ts';
 
@@ -25,18 +25,27 @@ export function hostEntries(plan: HostPlan): {
   const routes = new Map<string, string>();
   const regexes = new Map<string, RegexEntry>();
   const hasRegex = plan.routes.some(isRegex);
+  if (plan.entrance === 'split') routes.set(routeKey(keyHost(plan), EVERY_PATH), SPLIT_VALUE);
   for (const route of plan.routes) {
     const { match } = route;
     const regex = hasRegex ? regexOf(match) : undefined;
     if (regex !== undefined) {
       const isPrefix = match.type === 'PathPrefix';
       const entry = { value: routeValue(route, false), pathLength: match.value.length, isPrefix };
-      regexes.set(regexKey(keyHost(plan.host), regex), entry);
+      regexes.set(regexKey(keyHost(plan), regex), entry);
     }
     if (match.type !== 'RegularExpression')
-      routes.set(routeKey(keyHost(plan.host), match), routeValue(route, hasRegex && match.type !== 'Exact'));
+      routes.set(routeKey(keyHost(plan), match), routeValue(route, hasRegex && match.type !== 'Exact'));
   }
   return { routes, regexes };
+}
+
+/** A map of routes. */
+type RouteMap = typeof FILES.routes | typeof FILES.entrances;
+
+/** The map in which the routes of a host stand. */
+export function mapOf({ entrance }: HostPlan): RouteMap {
+  return entrance === 'main' || entrance === 'split' ? FILES.routes : FILES.entrances;
 }
 
 /** Undefined where the plain entry says it all: Exact goes before every expression, and the prefix of every path before none. */
@@ -69,23 +78,29 @@ function inOrderOfTrial([a, left]: readonly [string, RegexEntry], [b, right]: re
  * matters, so that their map is always replaced as a whole.
  */
 export function renderRoutes(before: PersistentMap<HostPlan>, after: PersistentMap<HostPlan>): Rendered {
-  const added: string[] = [];
+  const added: Record<RouteMap, string[]> = { [FILES.routes]: [], [FILES.entrances]: [] };
   const changed: Step[] = [];
   const removed: Step[] = [];
   let regexesChanged = false;
   PersistentMap.diff(before, after, (_, left, right) => {
+    const host = right ?? left;
+    if (host === undefined) return;
+    const map = mapOf(host);
     const old = left === undefined ? EMPTY : hostEntries(left);
     const next = right === undefined ? EMPTY : hostEntries(right);
     for (const [key, value] of next.routes) {
       const known = old.routes.get(key);
-      if (known === undefined) added.push(`${key} ${value}`);
-      else if (known !== value) changed.push({ kind: 'set-route', key, value });
+      if (known === undefined) added[map].push(`${key} ${value}`);
+      else if (known !== value) changed.push({ kind: 'set-route', map, key, value });
     }
-    for (const key of old.routes.keys()) if (!next.routes.has(key)) removed.push({ kind: 'delete-route', key });
+    for (const key of old.routes.keys()) if (!next.routes.has(key)) removed.push({ kind: 'delete-route', map, key });
     regexesChanged ||= old.regexes.size > 0 || next.regexes.size > 0;
   });
   const regexes = regexesChanged ? replaceRegexes(regexLines(after)) : [];
-  const bulk = batches(added).map((lines): Step => ({ kind: 'add-routes', lines }));
+  // Entrances first: a host that is split leads there.
+  const bulk = ([FILES.entrances, FILES.routes] as const).flatMap((map) =>
+    batches(added[map]).map((lines): Step => ({ kind: 'add-routes', map, lines })),
+  );
   return { comes: [], leads: [...regexes, ...bulk, ...changed, ...removed], goes: [] };
 }
 

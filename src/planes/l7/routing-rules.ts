@@ -47,11 +47,13 @@ function refuse(reason: (typeof REFUSALS)[number]['reason'], condition: string):
  * Finds the route of a request whose look-up missed. One that is written as usual and needs nothing more ends at `allow`: `base` is
  * Host and path together, and the sign for no flags stands between two bars. Every rule after that is for the others. The host is
  * folded to lower case without its port, then the wildcard above it is tried, then the entry for any host. A regular expression
- * belongs to the host that was found, so that it is matched with the key that found it.
+ * belongs to the host that was found, so that it is matched with the key that found it. Where the host has other routes over HTTP than over
+ * HTTPS, the key with the entrance in front finds the route.
  *
  * Without a Host, HTTP/1.0 gets the entry for any host; HTTP/1.1 is refused (RFC 9112 §3.2).
  */
 export function routingRules(settings: EngineSettings, isTls: boolean): string {
+  const isSplit = `{ var(txn.route),field(2,|) -m sub ${FLAG.split} }`;
   const missed = 'if !{ var(txn.route) -m found }';
   const noHost = '!{ var(txn.host) -m len gt 0 }';
   return `    http-request allow if { var(txn.route) -m sub |${FLAG.none}| }
@@ -64,7 +66,9 @@ ${refuse('host-missing', `${missed} ${noHost} !{ req.ver 1.0 }`)}    http-reques
     http-request set-var-fmt(txn.key) "*%[path]/#" ${missed}
     http-request set-var(txn.route) var(txn.key),${LOOK_UP} ${missed}
     http-request set-var(txn.route) str(${REFUSAL_BACKEND[404]}|${FLAG.none}||no-route) ${missed}
-    http-request set-var-fmt(txn.key) "%[req.hdr(host),host_only,lower]%[path]/#" if !{ var(txn.key) -m found } { var(txn.route),field(2,|) -m sub ${FLAG.hostHasRegex} }
+    http-request set-var-fmt(txn.key) "%[req.hdr(host),host_only,lower]%[path]/#" if !{ var(txn.key) -m found } { var(txn.route),field(2,|) -m sub ${FLAG.hostHasRegex} ${FLAG.split} }
+    http-request set-var-fmt(txn.key) "${isTls ? 'https' : 'http'}|%[var(txn.key)]" if ${isSplit}
+    http-request set-var(txn.route) var(txn.key),map_beg(${FILES.entrances}) if ${isSplit}
     http-request set-var(txn.regex) "var(txn.key),regsub('/#',),map_reg(${FILES.regexes})" if { var(txn.route),field(2,|) -m sub ${FLAG.hostHasRegex} }
     http-request set-var(txn.route) var(txn.regex) if { var(txn.regex) -m found }
 ${isTls ? '' : redirectRule(settings)}`;
@@ -84,6 +88,7 @@ function redirectRule(settings: EngineSettings): string {
 export function refusalBackends(backendClass: string): string {
   return [
     { status: 404, text: 'no route for this host and path' },
+    { status: 500, text: 'the backend of this route cannot be had' },
     { status: 503, text: 'the backend of this route is not usable' },
     ...REFUSALS,
   ]

@@ -39,7 +39,7 @@ describe('RuntimeCli', () => {
     const socket = await peer;
     socket.on('data', () => {});
     const certificate = { kind: 'set-certificate', file: 'x', pem: ['pem'] } as const;
-    const steps = [{ kind: 'add-routes', lines: ['a b'] } as const, certificate];
+    const steps = [{ kind: 'add-routes', map: 'routes.map', lines: ['a b'] } as const, certificate];
     const replies = cli.send(steps.map((step) => printStep(step, '')));
     for (const character of answer) {
       socket.write(character);

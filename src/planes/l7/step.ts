@@ -20,9 +20,9 @@ export type Step =
   | { readonly kind: 'enable-server' | 'disable-server' | 'delete-server'; readonly target: string }
   | { readonly kind: 'weigh-server'; readonly target: string; readonly weight: string }
   /** `key value`, one a line. */
-  | { readonly kind: 'add-routes'; readonly lines: readonly string[] }
-  | { readonly kind: 'set-route'; readonly key: string; readonly value: string }
-  | { readonly kind: 'delete-route'; readonly key: string }
+  | { readonly kind: 'add-routes'; readonly map: string; readonly lines: readonly string[] }
+  | { readonly kind: 'set-route'; readonly map: string; readonly key: string; readonly value: string }
+  | { readonly kind: 'delete-route'; readonly map: string; readonly key: string }
   /** Opens a new version of a map; what is filled in is not looked up before it is committed, all at once. */
   | { readonly kind: 'prepare-map'; readonly map: string }
   | { readonly kind: 'fill-map'; readonly map: string; readonly lines: readonly string[] }
@@ -63,11 +63,11 @@ export function printStep(step: Step, mapVersion: string): string {
     case 'weigh-server':
       return `set server ${step.target} weight ${step.weight}`;
     case 'add-routes':
-      return withPayload(`add map ${FILES.routes}`, step.lines);
+      return withPayload(`add map ${step.map}`, step.lines);
     case 'set-route':
-      return `set map ${FILES.routes} ${keyArgument(step.key)} ${step.value}`;
+      return `set map ${step.map} ${keyArgument(step.key)} ${step.value}`;
     case 'delete-route':
-      return `del map ${FILES.routes} ${keyArgument(step.key)}`;
+      return `del map ${step.map} ${keyArgument(step.key)}`;
     case 'prepare-map':
       return `prepare map ${step.map}`;
     case 'fill-map':

@@ -6,6 +6,10 @@ import type { Change, ObservedChange } from '../change.ts';
 import { admitAddressPool } from './address-pool.ts';
 import { admitEndpoints, admitEndpointSlice } from './endpoints.ts';
 import { Field, Findings, isRecord, shown, type Origin } from './field.ts';
+import { admitGatewayClass } from './gateway/gateway-class.ts';
+import { admitGateway } from './gateway/gateway.ts';
+import { admitHttpRoute } from './gateway/http-route.ts';
+import { admitReferenceGrant } from './gateway/reference-grant.ts';
 import { admitIngress, admitIngressClass } from './ingress.ts';
 import { reportUnknownFields } from './known-fields.ts';
 import { admitL2Advertisement } from './l2-advertisement.ts';
@@ -41,6 +45,10 @@ const ADMIT: Readonly<Record<Kind, Admit>> = {
   Namespace: admitNamespace,
   IPAddressPool: admitAddressPool,
   L2Advertisement: admitL2Advertisement,
+  GatewayClass: admitGatewayClass,
+  Gateway: admitGateway,
+  HTTPRoute: admitHttpRoute,
+  ReferenceGrant: admitReferenceGrant,
 };
 
 /**

@@ -1,13 +1,12 @@
 import { nearestOf } from '../../lib/nearest.ts';
 import type { Kind } from '../../model/kinds.ts';
+import { LABEL_SELECTOR, type FieldShape, type ObjectShape } from './field-shape.ts';
 import { shown, type Field } from './field.ts';
+import { GATEWAY_FIELDS } from './gateway/known-fields.ts';
 import { oddCharacterIn } from './odd-characters.ts';
 
-/** The fields that an object may have: `any` is not looked into, a list has one shape for all of its items. */
-type Shape = 'any' | readonly [Shape] | { readonly [name: string]: Shape };
-
 /** ObjectMeta (meta/v1), with what older versions had. */
-const METADATA: Shape = {
+const METADATA: FieldShape = {
   name: 'any',
   generateName: 'any',
   namespace: 'any',
@@ -27,24 +26,19 @@ const METADATA: Shape = {
   initializers: 'any',
 };
 
-const INGRESS_BACKEND: Shape = {
+const INGRESS_BACKEND: FieldShape = {
   service: { name: 'any', port: { name: 'any', number: 'any' } },
   resource: { apiGroup: 'any', kind: 'any', name: 'any' },
   serviceName: 'any',
   servicePort: 'any',
 };
 
-const ENDPOINT_ADDRESS: Shape = { ip: 'any', hostname: 'any', nodeName: 'any', targetRef: 'any' };
+const ENDPOINT_ADDRESS: FieldShape = { ip: 'any', hostname: 'any', nodeName: 'any', targetRef: 'any' };
 
-const ENDPOINT_PORT: Shape = { name: 'any', port: 'any', protocol: 'any', appProtocol: 'any' };
+const ENDPOINT_PORT: FieldShape = { name: 'any', port: 'any', protocol: 'any', appProtocol: 'any' };
 
-const LABEL_SELECTOR: Shape = {
-  matchLabels: 'any',
-  matchExpressions: [{ key: 'any', operator: 'any', values: 'any' }],
-};
-
-/** What each kind has besides apiVersion, kind and metadata, in all versions that are read (k8s.io/api 0.36 and before). */
-const KNOWN_FIELDS: Readonly<Record<Kind, { readonly [name: string]: Shape }>> = {
+/** What each kind has besides apiVersion, kind and metadata, in all versions that are read (k8s.io/api 0.36 and before, Gateway API 1.6). */
+const KNOWN_FIELDS: Readonly<Record<Kind, ObjectShape>> = {
   Ingress: {
     spec: {
       ingressClassName: 'any',
@@ -143,6 +137,7 @@ const KNOWN_FIELDS: Readonly<Record<Kind, { readonly [name: string]: Shape }>> =
     status: 'any',
   },
   Secret: { immutable: 'any', data: 'any', stringData: 'any', type: 'any' },
+  ...GATEWAY_FIELDS,
 };
 
 /**
@@ -154,7 +149,7 @@ export function reportUnknownFields(raw: Field, kind: Kind): void {
   reportIn(raw, { apiVersion: 'any', kind: 'any', metadata: METADATA, ...own }, own);
 }
 
-function reportIn(field: Field, shape: Shape, ofKind: { readonly [name: string]: Shape }): void {
+function reportIn(field: Field, shape: FieldShape, ofKind: ObjectShape): void {
   if (shape === 'any') return;
   if (isListShape(shape)) {
     if (field.isList) for (const item of field.items()) reportIn(item, shape[0], ofKind);
@@ -167,16 +162,11 @@ function reportIn(field: Field, shape: Shape, ofKind: { readonly [name: string]:
   }
 }
 
-function isListShape(shape: Exclude<Shape, 'any'>): shape is readonly [Shape] {
+function isListShape(shape: Exclude<FieldShape, 'any'>): shape is readonly [FieldShape] {
   return Array.isArray(shape);
 }
 
-function reportUnknown(
-  field: Field,
-  name: string,
-  siblings: readonly string[],
-  ofKind: { readonly [name: string]: Shape },
-): void {
+function reportUnknown(field: Field, name: string, siblings: readonly string[], ofKind: ObjectShape): void {
   field.markUnknown(name);
   const odd = oddCharacterIn(name);
   const plain = odd === undefined ? name : name.replaceAll(/[^\x21-\x7e]/g, '');
@@ -190,7 +180,7 @@ function reportUnknown(
 }
 
 /** A field of metadata or spec that was written beside it. */
-function elsewhere(field: Field, name: string, ofKind: { readonly [name: string]: Shape }): string | undefined {
+function elsewhere(field: Field, name: string, ofKind: ObjectShape): string | undefined {
   if (field.path !== '') return undefined;
   const { spec } = ofKind;
   if (typeof METADATA === 'object' && Object.hasOwn(METADATA, name)) return `metadata.${name}`;

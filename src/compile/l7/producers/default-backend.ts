@@ -34,8 +34,11 @@ function routeTo(ref: ObjectRef, { meta }: Service, port: number): Production {
     field: '',
     precedence: 'last-resort',
   } as const;
-  const routes = [{ host: undefined, rules: [rule] }];
-  return { isOurs: true, routeSet: { ref, meta, routes, tls: [], services: [], findings: [] } };
+  const routes = [{ host: undefined, entrance: 'main' as const, rules: [rule] }];
+  return {
+    isOurs: true,
+    routeSet: { ref, meta, routes, tls: [], secrets: [], waitsForSecrets: false, services: [], findings: [] },
+  };
 }
 
 function unusable(ref: ObjectRef, key: string, service: Service | undefined): Finding {

@@ -71,10 +71,19 @@ function routeSetOf(ingress: Ingress, services: PersistentMap<Service>, settings
     for (const rules of byHost.values()) rules.push(fallback);
     byHost.set(undefined, byHost.get(undefined) ?? [fallback]);
   }
-  const routes = [...byHost].map(([host, rules]) => ({ host, rules }));
+  const routes = [...byHost].map(([host, rules]) => ({ host, entrance: 'main' as const, rules }));
   if (routes.every(({ rules }) => rules.length === 0))
     findings.push(finding('IngressEmpty', ref, 'spec', 'no path is left to serve, and there is no default backend'));
-  return { ref, meta: ingress.meta, routes, tls: tlsClaims(ingress), services: [...named].sort(), findings };
+  return {
+    ref,
+    meta: ingress.meta,
+    routes,
+    tls: tlsClaims(ingress),
+    secrets: [],
+    waitsForSecrets: true,
+    services: [...named].sort(),
+    findings,
+  };
 }
 
 /** Otherwise somebody would come in who is to be kept out. */
@@ -97,7 +106,7 @@ function tlsClaims(ingress: Ingress): readonly TlsClaim[] {
     const hosts = entry.hosts.length > 0 ? entry.hosts : ruleHosts;
     const secret =
       entry.secretName === undefined ? undefined : keyOf({ namespace: ingress.meta.namespace, name: entry.secretName });
-    return hosts.map((host) => ({ host, secret, field: entry.field }));
+    return hosts.map((host) => ({ host, secret, field: entry.field, secretField: `${entry.field}.secretName` }));
   });
 }
 

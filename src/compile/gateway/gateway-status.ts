@@ -1,0 +1,91 @@
+import type { Gateway } from '../../model/gateway/gateway.ts';
+import type { GatewayClass } from '../../model/gateway/gateway-class.ts';
+import { ipAddressOf } from '../../model/grammar.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import { condition, no, yes, type Verdict } from './condition.ts';
+import type { ListenerPorts } from './gateway-settings.ts';
+import { certificatesOf } from './listener-certificates.ts';
+import { listenerVerdicts, type ListenerVerdict } from './listener-verdicts.ts';
+import type { ClassStatus, GatewayStatus, ListenerStatus } from './status-plan.ts';
+
+/** What a GatewayClass that is ours shows. */
+export function classStatus({ generation, parameters }: GatewayClass): ClassStatus {
+  const accepted =
+    parameters === undefined
+      ? yes('Accepted')
+      : no('InvalidParameters', `${parameters.field}: there are no parameters for this controller`);
+  return { generation, conditions: [condition('Accepted', accepted)] };
+}
+
+/** What a Gateway shows. @param attachedRoutes how many routes a listener has, by its name */
+export function gatewayStatus(
+  gateway: Gateway,
+  snapshot: Snapshot,
+  ports: ListenerPorts,
+  attachedRoutes: (listener: string) => number,
+): GatewayStatus {
+  const verdicts = listenerVerdicts(gateway, ports);
+  const listeners = verdicts.map((verdict) => listenerStatus(verdict, gateway, snapshot, attachedRoutes));
+  const accepted = acceptedOf(gateway, verdicts);
+  const isServed = listeners.some(({ conditions }) =>
+    conditions.some(({ type, isTrue }) => type === 'Programmed' && isTrue),
+  );
+  return {
+    generation: gateway.generation,
+    conditions: [condition('Accepted', accepted)],
+    programmed: !accepted.isTrue
+      ? no('Invalid', 'the Gateway is not accepted')
+      : isServed
+        ? yes('Programmed')
+        : no('Invalid', 'none of its listeners is served; their conditions say why'),
+    wantedAddresses: gateway.addresses.flatMap(({ value }) => (value === '' ? [] : [value])),
+    listeners,
+  };
+}
+
+function acceptedOf(gateway: Gateway, verdicts: readonly ListenerVerdict[]): Verdict {
+  const { parameters } = gateway.infrastructure;
+  if (parameters !== undefined)
+    return no('InvalidParameters', `${parameters.field}: there are no parameters for this controller`);
+  const address = gateway.addresses.find(({ type, value }) => type !== 'IPAddress' || !isAddress(value));
+  if (address !== undefined)
+    return no(
+      'UnsupportedAddress',
+      `spec.addresses: ${address.type} ${address.value} cannot be had, only an IPAddress`,
+    );
+  const refused = verdicts.filter(({ accepted }) => !accepted.isTrue);
+  if (refused.length === 0 && verdicts.length > 0) return yes('Accepted');
+  const names = refused.map(({ listener }) => listener.name).join(', ');
+  return refused.length < verdicts.length
+    ? yes('ListenersNotValid', `listeners that are not served: ${names}`)
+    : no('ListenersNotValid', `no listener can be served: ${names}`);
+}
+
+function isAddress(value: string): boolean {
+  return value === '' || ipAddressOf(value) !== undefined;
+}
+
+function listenerStatus(
+  { listener, accepted, conflict, supportedKinds, kindMistake }: ListenerVerdict,
+  gateway: Gateway,
+  snapshot: Snapshot,
+  attachedRoutes: (listener: string) => number,
+): ListenerStatus {
+  const certificates = certificatesOf(listener, gateway, snapshot).verdict;
+  const resolved = kindMistake ?? certificates;
+  const isServed = accepted.isTrue && certificates.isTrue && supportedKinds.length > 0;
+  return {
+    name: listener.name,
+    supportedKinds,
+    attachedRoutes: attachedRoutes(listener.name),
+    conditions: [
+      condition('Accepted', accepted),
+      condition('Conflicted', conflict === undefined ? no('NoConflicts', '') : { ...conflict, isTrue: true }),
+      condition('ResolvedRefs', resolved),
+      condition(
+        'Programmed',
+        isServed ? yes('Programmed') : no('Invalid', (accepted.isTrue ? resolved : accepted).message),
+      ),
+    ],
+  };
+}

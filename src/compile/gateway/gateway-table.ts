@@ -1,0 +1,102 @@
+import { PersistentMap } from '../../lib/persistent-map.ts';
+import { keyOf } from '../../model/object.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import { DependencyIndex } from '../dependency-index.ts';
+import type { CompileSettings } from '../settings.ts';
+import { attachmentsOf, type Attachment } from './attachment.ts';
+import { claimGateway } from './gateway-claim.ts';
+import { GATEWAY_CONTROLLER } from './gateway-settings.ts';
+import { classStatus, gatewayStatus } from './gateway-status.ts';
+import { targetsOf } from './http-route-targets.ts';
+import { certificatesOf } from './listener-certificates.ts';
+import { routeStatus } from './route-status.ts';
+import { NO_GATEWAY_STATUS, type GatewayStatusPlan } from './status-plan.ts';
+
+const GATEWAY_PREFIX = 'Gateway/';
+const HTTP_ROUTE_PREFIX = 'HTTPRoute/';
+
+/** What is said of the objects of Gateway API, computed again only where something has changed that it is made of. */
+export class GatewayTable {
+  readonly #settings: CompileSettings;
+  /** Route -> listeners that it is attached to, as `namespace/name listener`. */
+  readonly #listenersOfRoute = new DependencyIndex();
+  readonly #secretsOfGateway = new DependencyIndex();
+  #classes = NO_GATEWAY_STATUS.classes;
+  #gateways = NO_GATEWAY_STATUS.gateways;
+  #httpRoutes = NO_GATEWAY_STATUS.httpRoutes;
+  #plan = NO_GATEWAY_STATUS;
+
+  constructor(settings: CompileSettings) {
+    this.#settings = settings;
+  }
+
+  /** @param changed keys of the RouteSets that were made anew, or are gone */
+  update(changed: ReadonlySet<string>, before: Snapshot, after: Snapshot): GatewayStatusPlan {
+    const gateways = new Set<string>();
+    for (const id of changed) {
+      if (id.startsWith(GATEWAY_PREFIX)) gateways.add(id.slice(GATEWAY_PREFIX.length));
+      if (id.startsWith(HTTP_ROUTE_PREFIX)) this.#updateRoute(id.slice(HTTP_ROUTE_PREFIX.length), after, gateways);
+    }
+    PersistentMap.diff(before.secrets, after.secrets, (secret) => {
+      for (const key of this.#secretsOfGateway.ownersOf(secret)) gateways.add(key);
+    });
+    PersistentMap.diff(before.gatewayClasses, after.gatewayClasses, (name, _, found) => {
+      const isOurs = found?.controller === GATEWAY_CONTROLLER;
+      this.#classes = isOurs ? this.#classes.set(name, classStatus(found)) : this.#classes.delete(name);
+    });
+    for (const key of gateways) this.#updateGateway(key, after);
+    const [classes, all, httpRoutes] = [this.#classes, this.#gateways, this.#httpRoutes];
+    const isSame =
+      this.#plan.classes === classes && this.#plan.gateways === all && this.#plan.httpRoutes === httpRoutes;
+    if (!isSame) this.#plan = { classes, gateways: all, httpRoutes };
+    return this.#plan;
+  }
+
+  #updateRoute(key: string, snapshot: Snapshot, gateways: Set<string>): void {
+    const route = snapshot.httpRoutes.get(key);
+    const attachments =
+      route === undefined ? [] : attachmentsOf({ kind: 'HTTPRoute', ...route }, snapshot, this.#settings);
+    const id = `${HTTP_ROUTE_PREFIX}${key}`;
+    const listeners = listenersOf(attachments);
+    for (const listener of [...this.#listenersOfRoute.inputsOf(id), ...listeners]) gateways.add(gatewayOf(listener));
+    this.#listenersOfRoute.set(id, listeners);
+    if (route === undefined || attachments.length === 0) this.#httpRoutes = this.#httpRoutes.delete(key);
+    else
+      this.#httpRoutes = this.#httpRoutes.set(
+        key,
+        routeStatus(route.generation, attachments, targetsOf(route, snapshot)),
+      );
+  }
+
+  #updateGateway(key: string, snapshot: Snapshot): void {
+    const gateway = snapshot.gateways.get(key);
+    if (gateway === undefined || !claimGateway(gateway, snapshot, this.#settings).isOurs) {
+      this.#gateways = this.#gateways.delete(key);
+      this.#secretsOfGateway.set(key, []);
+      return;
+    }
+    const secrets = gateway.listeners.flatMap((listener) => certificatesOf(listener, gateway, snapshot).secrets);
+    this.#secretsOfGateway.set(key, [...new Set(secrets)]);
+    const attachedRoutes = (listener: string): number =>
+      this.#listenersOfRoute.ownersOf(listenerKey(key, listener)).size;
+    this.#gateways = this.#gateways.set(
+      key,
+      gatewayStatus(gateway, snapshot, this.#settings.listenerPorts, attachedRoutes),
+    );
+  }
+}
+
+function listenersOf(attachments: readonly Attachment[]): readonly string[] {
+  const all = attachments.flatMap(({ bindings }) =>
+    bindings.map(({ gateway, verdict }) => listenerKey(keyOf(gateway.meta), verdict.listener.name)),
+  );
+  return [...new Set(all)];
+}
+
+function listenerKey(gateway: string, listener: string): string {
+  return `${gateway} ${listener}`;
+}
+
+function gatewayOf(listener: string): string {
+  return listener.slice(0, listener.indexOf(' '));
+}

@@ -1,0 +1,65 @@
+import type { HTTPRoute, RouteBackend, RouteRule } from '../../model/gateway/http-route.ts';
+import type { RuleTarget } from '../../model/http/route-set.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import { resolveBackendReference } from './backend-reference.ts';
+import { yes, type Verdict } from './condition.ts';
+
+/** What the rules of a route lead to, and what of them is not served. */
+export interface RouteTargets {
+  /** One a rule. */
+  readonly targets: readonly RuleTarget[];
+  /** The condition ResolvedRefs. */
+  readonly resolved: Verdict;
+  /** The condition PartiallyInvalid; undefined where everything is served as it is written. */
+  readonly partlyInvalid: Verdict | undefined;
+}
+
+type Services = Pick<Snapshot, 'services' | 'referenceGrants'>;
+
+/** Resolves the backends of all rules. */
+export function targetsOf(route: HTTPRoute, snapshot: Services): RouteTargets {
+  const mistakes: Verdict[] = [];
+  const targets = route.rules.map((rule) => targetOf(rule, route, snapshot, mistakes));
+  const unsupported = route.rules.flatMap(unsupportedIn);
+  return {
+    targets,
+    resolved: mistakes[0] ?? yes('ResolvedRefs'),
+    partlyInvalid:
+      unsupported.length === 0
+        ? undefined
+        : { isTrue: true, reason: 'UnsupportedValue', message: `Dropped Rule: not served: ${unsupported.join(', ')}` },
+  };
+}
+
+/** Fields of a rule that ask for something which is not served. */
+function unsupportedIn({ matches, backends, unsupported, field }: RouteRule): readonly string[] {
+  const split = backends.filter(({ weight }) => weight > 0).length > 1 ? [`${field}.backendRefs (more than one)`] : [];
+  return [
+    ...unsupported,
+    ...matches.flatMap((match) => match.unsupported),
+    ...backends.flatMap((backend) => backend.unsupported),
+    ...split,
+  ];
+}
+
+/** What is asked for and not served is not left out: whoever wrote it might be safe by it alone. */
+function targetOf(rule: RouteRule, route: HTTPRoute, snapshot: Services, mistakes: Verdict[]): RuleTarget {
+  const from = { kind: 'HTTPRoute', namespace: route.meta.namespace };
+  const resolved = rule.backends.map((backend) => {
+    const found = resolveBackendReference(backend, from, snapshot);
+    if (found.kind === 'unresolved') mistakes.push(found.verdict);
+    return { backend, found };
+  });
+  const [first, ...others] = resolved.filter(({ backend }) => backend.weight > 0);
+  const isSplit = others.length > 0;
+  const isServed = rule.unsupported.length === 0 && !isSplit && first?.backend.unsupported.length === 0;
+  if (!isServed || first.found.kind === 'unresolved') return NOT_SERVED;
+  return { kind: 'forward', backend: first.found.backend };
+}
+
+const NOT_SERVED: RuleTarget = { kind: 'unavailable', reason: 'backend-invalid', status: 500 };
+
+/** Every Service that a route names. */
+export function backendsOf(route: HTTPRoute): readonly RouteBackend[] {
+  return route.rules.flatMap(({ backends }) => backends);
+}

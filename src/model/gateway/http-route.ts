@@ -1,0 +1,43 @@
+import type { Hostname } from '../grammar.ts';
+import type { PathMatch } from '../http/match.ts';
+import type { ObjectMeta } from '../object.ts';
+import type { BackendReference, ParentReference } from './reference.ts';
+
+/** An HTTPRoute (gateway.networking.k8s.io/v1). */
+export interface HTTPRoute {
+  readonly meta: ObjectMeta;
+  /** `metadata.generation`, which every condition in its status repeats; 0 where there is none, as in manifests. */
+  readonly generation: number;
+  readonly parents: readonly ParentReference[];
+  /** Empty: every host of the listeners. */
+  readonly hostnames: readonly Hostname[];
+  /** Whether hosts are named of which none can be read: then the route is for none, rather than for all. */
+  readonly hasNoUsableHost: boolean;
+  readonly rules: readonly RouteRule[];
+}
+
+/** One rule. */
+export interface RouteRule {
+  /** Never empty, but for a rule none of whose matches can be read. */
+  readonly matches: readonly RouteMatch[];
+  readonly backends: readonly RouteBackend[];
+  /** Names of fields of the rule that ask for something which is not served, such as `filters[0]`; such a rule answers 500. */
+  readonly unsupported: readonly string[];
+  /** JSON path, for Findings. */
+  readonly field: string;
+}
+
+/** One match of a rule: all of it has to hold. */
+export interface RouteMatch {
+  readonly path: PathMatch;
+  /** Fields besides the path by which it would be told from others; such a match takes no requests. */
+  readonly unsupported: readonly string[];
+  /** JSON path, for Findings. */
+  readonly field: string;
+}
+
+/** A backend of a rule. */
+export interface RouteBackend extends BackendReference {
+  /** Names of fields of the reference that are not served, such as `filters`. */
+  readonly unsupported: readonly string[];
+}

@@ -1,0 +1,38 @@
+import type { Condition } from '../../src/compile/gateway/condition.ts';
+import type { GatewayStatusPlan } from '../../src/compile/gateway/status-plan.ts';
+
+/** What objects of Gateway API show, as a person reads it; nothing where there are none. */
+export function printGatewayStatus({ classes, gateways, httpRoutes }: GatewayStatusPlan): string {
+  const lines = [
+    ...classes
+      .sorted()
+      .flatMap(([key, { generation, conditions }]) => [
+        `GatewayClass ${key} generation ${String(generation)}`,
+        ...conditions.map(line),
+      ]),
+    ...gateways
+      .sorted()
+      .flatMap(([key, status]) => [
+        `Gateway ${key} generation ${String(status.generation)}`,
+        ...[...status.conditions, { type: 'Programmed', ...status.programmed }].map(line),
+        ...status.listeners.flatMap(({ name, supportedKinds, attachedRoutes, conditions }) => [
+          `  listener ${name}: ${supportedKinds.map(({ kind }) => kind).join(' ') || 'no kinds'}, ${String(attachedRoutes)} attached`,
+          ...conditions.map((condition) => `  ${line(condition)}`),
+        ]),
+      ]),
+    ...httpRoutes
+      .sorted()
+      .flatMap(([key, { generation, parents }]) => [
+        `HTTPRoute ${key} generation ${String(generation)}`,
+        ...parents.flatMap(({ parent, conditions }) => [
+          `  parent ${[parent.name, parent.sectionName, parent.port].filter((part) => part !== undefined).join(' ')}`,
+          ...conditions.map((condition) => `  ${line(condition)}`),
+        ]),
+      ]),
+  ];
+  return lines.map((text) => `${text}\n`).join('');
+}
+
+function line({ type, isTrue, reason, message }: Condition): string {
+  return `  ${type}=${isTrue ? 'True' : 'False'} ${reason}${message === '' ? '' : `: ${message}`}`;
+}
