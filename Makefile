@@ -1,6 +1,6 @@
 # Everything a checkout can do. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check bench drill clean
+.PHONY: help run setup test check bench drill oracle clean
 
 # npm ci brings Node 24 for machines that have an older one. Only here and not on PATH: a Debian npm works with Debian's Node alone.
 node = PATH="$(CURDIR)/node_modules/.bin:$$PATH" node
@@ -29,6 +29,10 @@ bench: ## Measure against the peers, side by side
 drill: ## Let nodes die, and measure for how long their addresses do not answer (as root)
 	@scripts/setup.sh --test
 	@$(node) test/drill/failover.ts
+
+oracle: ## Replay what was recorded of ingress-nginx, and count by topic what is answered alike (as root)
+	@scripts/setup.sh --test
+	@PATH="$(CURDIR)/node_modules/.bin:$$PATH" unshare --net node test/oracle/oracle.ts
 
 clean: ## Remove what the other targets left in the checkout; the cache outside it stays
 	rm -rf node_modules coverage .sluice

@@ -11,6 +11,7 @@ import { REASONS } from '../src/planes/l7/access-log/reasons.ts';
 import { renderSkeleton } from '../src/planes/l7/skeleton.ts';
 import { annotationsPage } from './annotations-page.ts';
 import { httpApiPage } from './http-api-page.ts';
+import { differencesPage } from './oracle/page.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -144,6 +145,11 @@ describe('documentation', () => {
   it('has a reference page of the HTTP API, with the answers of the API', async () => {
     const page = await format(await httpApiPage(), { parser: 'markdown', ...(await resolveConfig(ROOT)) });
     await expect(page).toMatchFileSnapshot(join(ROOT, 'docs/reference/http-api.md'));
+  });
+
+  it('has a reference page of differences from ingress-nginx, generated from their list', async () => {
+    const page = await format(differencesPage(), { parser: 'markdown', ...(await resolveConfig(ROOT)) });
+    await expect(page).toMatchFileSnapshot(join(ROOT, 'docs/reference/ingress-nginx-differences.md'));
   });
 
   it('has a reference page of annotations, generated from their register', async () => {

@@ -31,7 +31,7 @@ export class EngineWorld {
   readonly #binary: string;
   readonly #skeleton: string;
   readonly #selfSignedPem: string;
-  readonly #ports: { readonly http: number; readonly https: number };
+  readonly ports: { readonly http: number; readonly https: number };
 
   private constructor(
     root: string,
@@ -44,7 +44,7 @@ export class EngineWorld {
   ) {
     this.#root = root;
     this.#binary = binary;
-    this.#ports = ports;
+    this.ports = ports;
     this.#skeleton = skeleton;
     this.#selfSignedPem = pem;
     this.plane = new L7Plane({
@@ -183,13 +183,13 @@ export class EngineWorld {
   /** What a client is answered by HTTP, as a person reads it: status, then where it is sent, or who answers and what that was asked for. */
   async ask(method: string, { host, pathname, search }: URL): Promise<string> {
     const { status, location, backend } = await this.#request(method, host, `${pathname}${search}`);
-    if (location !== undefined) return `${status} to ${location.replace(`:${String(this.#ports.https)}`, '')}`;
+    if (location !== undefined) return `${status} to ${location.replace(`:${String(this.ports.https)}`, '')}`;
     return backend === undefined ? status : `${status} by ${backend.name}, asked for ${backend.url}`;
   }
 
   #request(method: string, host: string, path: string): Promise<Answer> {
     return new Promise((resolve) => {
-      const port = this.#ports.http;
+      const port = this.ports.http;
       const outgoing = request({ host: '127.0.0.1', port, method, path, headers: { host }, agent: false });
       outgoing.on('response', (response) => {
         let body = '';
@@ -209,7 +209,7 @@ export class EngineWorld {
 
   #certificate(host: string): Promise<string> {
     return new Promise((resolve) => {
-      const options = { host: '127.0.0.1', port: this.#ports.https, servername: host, rejectUnauthorized: false };
+      const options = { host: '127.0.0.1', port: this.ports.https, servername: host, rejectUnauthorized: false };
       const socket = connect(options, () => {
         resolve(String(socket.getPeerCertificate().subject.CN));
         socket.destroy();

@@ -1,0 +1,41 @@
+/** What Sluice means to do otherwise than ingress-nginx, and why. */
+export interface IntendedDifference {
+  readonly cases: readonly string[];
+  /** For users: what differs. */
+  readonly what: string;
+  readonly why: string;
+}
+
+/** The reference page of intended differences is made from this list. */
+export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
+  {
+    cases: ['r079', 'r080', 'r080b', 'r080f'],
+    what: 'Headers by which a client says who it is, such as `ssl-client-verify`, `X-Original-URL`, `Forwarded` or `X-Forwarded-Prefix`, do not reach the backend. ingress-nginx passes them on where it does not set them itself.',
+    why: 'A backend that believes them lets everybody in who knows their names.',
+  },
+  {
+    cases: ['r096'],
+    what: 'Of a request with both Content-Length and Transfer-Encoding, with folded headers or with a header of 10 KB, HAProxy makes one that is not ambiguous, and forwards that. nginx answers 400.',
+    why: 'Both are safe: what the backend reads is what was decided upon (RFC 9112, section 6.3).',
+  },
+  {
+    cases: ['path-12'],
+    what: 'CONNECT and TRACE are answered 405, and so are `#` and other characters in a request line that no URL may have answered 400.',
+    why: 'They are not for a gateway; what a backend makes of them is not known.',
+  },
+  {
+    cases: ['r008'],
+    what: 'A wildcard host covers every single label, also one with characters that ingress-nginx does not look for.',
+    why: 'It is what the Ingress API says.',
+  },
+  {
+    cases: ['path-03', 'r011'],
+    what: '`spec.defaultBackend` of an Ingress with rules serves every host that no other Ingress names. At ingress-nginx it serves the paths that its own rules leave open.',
+    why: 'It is what the Ingress API says. The hosts of its rules are served alike.',
+  },
+  {
+    cases: ['r014', 'r015', 'r100'],
+    what: 'Without an API server there is no status to read.',
+    why: 'The cases are replayed without a cluster; the status of Ingresses has tests of its own.',
+  },
+];
