@@ -38,7 +38,9 @@ export class KernelCopy {
     const before = this.#state;
     const change = before === undefined ? undefined : renderChange(before.plan, plan, before.objects);
     const transaction = change ?? renderAll(plan, 'keep');
+    const ahead = transaction.ahead.map(printCommand);
     const commands = transaction.commands.map(printCommand);
+    this.nft.apply(ahead);
     this.nft.apply(commands);
     const isChange = before !== undefined && change !== undefined;
     this.#state = isChange ? changedState(before, plan, transaction) : replacedState(plan, transaction, 1, 'sluice');
@@ -47,7 +49,7 @@ export class KernelCopy {
     if (before === undefined) this.#state = withStrays(this.#state, this.#strays(plan));
     // Chains before the maps that their rules hold on to.
     const deletions = this.#state.unneeded.sorted().flatMap(([id]) => this.#deleted(id));
-    return [commands, stale, ...deletions].filter((lines) => lines.length > 0);
+    return [ahead, commands, stale, ...deletions].filter((lines) => lines.length > 0);
   }
 
   /** The next plan comes from a process that knows nothing of this one. */

@@ -155,8 +155,8 @@ it('makes nothing anew because nft cannot list what it remembers of clients', as
   const replacements = nft.served.length;
   await plane.apply(planWith(sticky('10.244.0.1:80')), never);
   expect(plane.programmed).toBeDefined();
-  // The change, and before and after it that the clients are forgotten.
-  expect(nft.served.length - replacements).toBe(3);
+  // The chain of one endpoint, the change, and before and after these that the clients are forgotten.
+  expect(nft.served.length - replacements).toBe(4);
   await plane.release();
 });
 

@@ -199,7 +199,8 @@ export class Programming {
     return replacedState(plan, transaction, this.#generation, table);
   }
 
-  async #send({ commands }: Transaction, table: MainTable, signal: AbortSignal): Promise<void> {
+  async #send({ ahead, commands }: Transaction, table: MainTable, signal: AbortSignal): Promise<void> {
+    if (ahead.length > 0) await this.#nft.apply(printCommands(ahead, table), signal);
     if (commands.length > 0) await this.#nft.apply(printCommands(commands, table), signal);
   }
 }

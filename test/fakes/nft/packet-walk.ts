@@ -48,7 +48,11 @@ export interface WalkOptions {
   readonly choose: (modulus: number) => number;
   /** Whether the connection is made, so that affinity remembers it. */
   readonly isMade: boolean;
+  /** Whose sets each look-up finds, counted from 0: those of one and the same nft unless a packet meets a change. Undefined: it finds nothing. */
+  readonly sees?: LookUps;
 }
+
+export type LookUps = (lookUp: number) => FakeNft | undefined;
 
 /**
  * Takes the first packet of a connection past the nat chains of the hooks it goes by, as the kernel does: by priority, and no
@@ -72,6 +76,7 @@ class PacketWalk {
   #port: number;
   #isTranslated = false;
   #isMasqueraded = false;
+  #lookUps = 0;
 
   constructor(nft: FakeNft, machine: Machine, packet: Packet, options: WalkOptions) {
     this.#nft = nft;
@@ -233,10 +238,12 @@ class PacketWalk {
     name: string,
     parts: readonly Part[],
   ): { readonly value: string | undefined } | undefined {
-    const set = setOf(table, name);
-    const key = this.#key(parts);
-    const found = keyIn(set, key);
-    if (found === undefined) return undefined;
+    const { sees } = this.#options;
+    const seen = sees === undefined ? table : sees(this.#lookUps)?.tables.get(tableName);
+    this.#lookUps += 1;
+    const set = seen?.sets.get(name);
+    const found = set === undefined ? undefined : keyIn(set, this.#key(parts));
+    if (set === undefined || found === undefined) return undefined;
     const value = set.elements.get(found)?.value;
     this.#trail.push(`  ${tableName} ${name} { ${found}${value === undefined ? '' : ` : ${value}`} }`);
     return { value };

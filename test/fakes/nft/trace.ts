@@ -1,12 +1,12 @@
 import type { FakeNft } from './fake-nft.ts';
-import { walk, type Fate, type Machine, type Packet, type Walk } from './packet-walk.ts';
+import { walk, type Fate, type LookUps, type Machine, type Packet, type Walk } from './packet-walk.ts';
 
 /** All that may become of a connection, whatever `numgen random` gives; no two walks with one fate. Nothing is remembered of it. */
-export function trace(nft: FakeNft, machine: Machine, packet: Packet): readonly Walk[] {
+export function trace(nft: FakeNft, machine: Machine, packet: Packet, sees?: LookUps): readonly Walk[] {
   const found = new Map<string, Walk>();
   for (let choices: readonly Choice[] | undefined = []; choices !== undefined;) {
     const { made, choose } = replay(choices);
-    const one = walk(nft, machine, packet, { choose, isMade: false });
+    const one = walk(nft, machine, packet, { choose, isMade: false, ...(sees && { sees }) });
     const key = fateText(one.fate);
     if (!found.has(key)) found.set(key, one);
     choices = next(made);

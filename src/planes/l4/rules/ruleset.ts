@@ -1,5 +1,6 @@
 import type { NodePlan } from '../../../compile/l4/l4-plan.ts';
 import { renderAffinityBase } from './affinity.ts';
+import { changedChains } from './balance-chain.ts';
 import type { Command, SetDeclaration, TableName } from './command.ts';
 import { chainCommands, declaredChain, type Chain, type Declaration } from './declaration.ts';
 import { FROM_NODE, fromInside, fromOwnPod, not, passedOn } from './local-sources.ts';
@@ -79,6 +80,7 @@ function mainChains(family: Family, node: NodePlan): readonly Chain[] {
   const masquerading = ['ct status dnat jump masquerading'];
   return [
     { name: REFUSE, rules: ['meta l4proto tcp reject with tcp reset', 'reject'] },
+    ...changedChains(family),
     { name: 'services', rules: serviceRules(family, node) },
     ...masqueradingChains(family, node).map(([name, rules]) => ({ name, rules })),
     {
@@ -122,9 +124,12 @@ export function sourcesDeclarations(family: Family): readonly Declaration[] {
 
 function serviceRules(family: Family, node: NodePlan): readonly string[] {
   const ip = WORDS[family].family;
+  const vip = `${ip} daddr . meta l4proto . th dport`;
   return [
-    `${ip} daddr . meta l4proto . th dport vmap @${SETS.services}`,
+    `${vip} vmap @${SETS.services}`,
     `${ip} daddr @${SETS.nodePortIps} meta l4proto . th dport vmap @${SETS.nodePorts}`,
+    // Looked for once more: the kernel before 6.17 may miss an element that a transaction is just replacing by another value.
+    `${ip} daddr @${SETS.clusterIps} ${vip} vmap @${SETS.services}`,
     // Ports that a Service does not have (KEP-3866): refused here, or the packet would look for the address elsewhere.
     `${ip} daddr @${SETS.clusterIps} goto ${REFUSE}`,
     // Dropped before conntrack confirms the connection: it would keep it untranslated, and a client that tries again as it was until after

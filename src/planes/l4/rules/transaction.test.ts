@@ -1,17 +1,33 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FakeNft } from '../../../../test/fakes/nft/fake-nft.ts';
+import type { Packet, Walk } from '../../../../test/fakes/nft/packet-walk.ts';
 import { connect, fateText, trace } from '../../../../test/fakes/nft/trace.ts';
 import { listingOf } from '../../../../test/l4/listing.ts';
 import { fatesByPlan, meets } from '../../../../test/l4/oracle.ts';
 import { MACHINE, packetOf, question } from '../../../../test/l4/packets.ts';
+import { NODE_PLAN, planOf, target } from '../../../../test/l4/objects.ts';
+import { ip } from '../../../../test/l4/snapshot-steps.ts';
 import { plans } from '../../../../test/l4/plans.ts';
 import type { L4Plan } from '../../../compile/l4/l4-plan.ts';
+import { PersistentMap } from '../../../lib/persistent-map.ts';
 import { KernelCopy } from '../../../../test/l4/kernel-copy.ts';
 import { printCommand } from './command.ts';
 import { WORDS } from './names.ts';
 import { anchorsIn } from './anchors.ts';
 import { renderAll, renderChange } from './transaction.ts';
+
+const WEB: L4Plan = {
+  services: PersistentMap.from([
+    [
+      'ns/web',
+      { ...planOf({ cluster: [target('10.244.0.1:8080'), target('10.244.0.2:8080')] }), clusterIps: [ip('10.0.0.1')] },
+    ],
+  ]),
+  hairpins: PersistentMap.empty(),
+  balancerIps: PersistentMap.empty(),
+  node: NODE_PLAN,
+};
 
 function fresh(plan: L4Plan): FakeNft {
   const nft = new FakeNft();
@@ -54,6 +70,72 @@ describe('what is sent to the kernel', () => {
         }
       }),
     );
+  });
+});
+
+describe('a packet that meets a change', () => {
+  /** Where one gets that sees what stood before until its look-up of that number, and what stands after from then on. */
+  function placesInBetween(before: FakeNft, after: FakeNft, packet: Packet): readonly string[] {
+    return Array.from({ length: 12 }, (_, turn) =>
+      placesOf(trace(before, MACHINE, packet, (lookUp) => (lookUp < turn ? before : after))),
+    ).flat();
+  }
+
+  /** Whatever sources are then: where a policy changes too, they may be as before or after. */
+  function placesOf(walks: readonly Walk[]): readonly string[] {
+    return walks.map(({ fate }) => fateText(fate).replace(' masqueraded', ''));
+  }
+
+  /** Endpoints of the Service that it is sent to, whichever policy says that it may have them. */
+  function endpointsFor(plan: L4Plan, packet: Packet): readonly string[] {
+    return (meets(plan, packet)?.port.cluster ?? []).map(({ address, port }) => {
+      const isTranslated = address !== packet.destination || port !== packet.port;
+      return fateText({ kind: 'delivered', address, port, isTranslated, isMasqueraded: false });
+    });
+  }
+
+  it('gets to an endpoint that its Service had or has, or is dropped so that it comes again', () => {
+    fc.assert(
+      fc.property(plans, fc.array(question, { minLength: 10, maxLength: 10 }), (sequence, questions) => {
+        const [from, to] = [new KernelCopy(), new KernelCopy()];
+        let old: L4Plan | undefined;
+        for (const plan of sequence) {
+          to.apply(plan);
+          const change = old === undefined ? undefined : renderChange(old, plan, from.present);
+          if (old !== undefined && change !== undefined) {
+            from.nft.apply(change.ahead.map(printCommand));
+            for (const packet of questions.flatMap((item) => packetOf(item, plan) ?? [])) {
+              // Where there was no Service a moment ago, nothing is lost that was there.
+              if (meets(old, packet) === undefined) continue;
+              const allowed = new Set([
+                'dropped',
+                ...[from.nft, to.nft].flatMap((nft) => placesOf(trace(nft, MACHINE, packet))),
+                ...[old, plan].flatMap((each) => endpointsFor(each, packet)),
+              ]);
+              const found = placesInBetween(from.nft, to.nft, packet).filter((place) => !allowed.has(place));
+              expect([packet, found]).toEqual([packet, []]);
+            }
+          }
+          from.apply(plan);
+          old = plan;
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('is not refused where a look-up misses the Service that is being changed', () => {
+    const nft = fresh(WEB);
+    const packet = {
+      from: 'pod',
+      interface: 'cni0',
+      source: '10.244.0.4',
+      destination: '10.0.0.1',
+      port: 80,
+      protocol: 'tcp',
+    } as const;
+    const found = trace(nft, MACHINE, packet, (lookUp) => (lookUp === 0 ? undefined : nft));
+    expect(found.map(({ fate }) => fateText(fate))).toEqual(['10.244.0.1:8080', '10.244.0.2:8080']);
   });
 });
 

@@ -6,8 +6,13 @@ import type { Command, TableName } from './command.ts';
 import { AFFINITY_TABLE, FAMILIES, MAIN_TABLES, WORDS, type Family } from './names.ts';
 import { renderBase, ruleInputs } from './ruleset.ts';
 
-/** Commands that the kernel takes all together or not at all. */
+/** What the kernel takes all together or not at all: `commands`, after what these need. */
 export interface Transaction {
+  /**
+   * Makes the chains, sets and maps that elements need, in a transaction of its own before: until the next one, a packet that is on its way
+   * finds a chain empty that has just been made (`blob_gen_0` and `blob_gen_1` of nf_tables). Alone it changes nothing for any packet.
+   */
+  readonly ahead: readonly Command[];
   readonly commands: readonly Command[];
   readonly added: number;
   readonly removed: number;
@@ -41,7 +46,7 @@ export function renderAll(plan: L4Plan, affinity: 'keep' | 'forget'): Transactio
     ...declarations(elements, NOTHING),
     ...commandsOf('add', elements),
   ];
-  return { commands, added: elements.length, removed: 0, needs: needsOf(elements, []) };
+  return { ahead: [], commands, added: elements.length, removed: 0, needs: needsOf(elements, []) };
 }
 
 function replaceTables(family: Family, affinity: 'keep' | 'forget'): readonly Command[] {
@@ -118,9 +123,9 @@ class ElementChange {
 
   /** `create` refuses an element that is there already, where `add` takes it for the same one. */
   transaction(present: Present, verb: 'add' | 'create' = 'add'): Transaction {
-    const declared = declarations(this.#added, present);
     return {
-      commands: [...declared, ...commandsOf('delete-elements', this.#removed), ...commandsOf(verb, this.#added)],
+      ahead: declarations(this.#added, present),
+      commands: [...commandsOf('delete-elements', this.#removed), ...commandsOf(verb, this.#added)],
       added: this.#added.length,
       removed: this.#removed.length,
       needs: needsOf(this.#added, this.#removed),
