@@ -1,6 +1,8 @@
 import { beforeEach, expect, it, vi } from 'vitest';
 import { NftInMemory } from '../../../test/fakes/nft/nft-in-memory.ts';
 import { frontendOf, NODE_PLAN, planOf, target } from '../../../test/l4/objects.ts';
+import { MACHINE } from '../../../test/l4/packets.ts';
+import { fateText, trace } from '../../../test/fakes/nft/trace.ts';
 import { ip } from '../../../test/l4/snapshot-steps.ts';
 import type { L4Plan, ServicePlan } from '../../compile/l4/l4-plan.ts';
 import { Fault } from '../../lib/fault.ts';
@@ -46,11 +48,13 @@ function textOf({ destination, destinationPort, replySource, replySourcePort }: 
 /** Remembers what it applied, and how many Services each transaction left. */
 class RecordingNft extends NftInMemory {
   readonly served: number[] = [];
+  onApplied: () => void = () => undefined;
   isBlind = false;
 
   override async apply(transaction: string): Promise<void> {
     await super.apply(transaction);
     this.served.push(this.kernel.tables.get('ip sluice')?.sets.get('services')?.elements.size ?? 0);
+    this.onApplied();
   }
 
   override async listJson(words: readonly string[]): Promise<unknown> {
@@ -170,6 +174,34 @@ it('a start leaves what serves in place until it is replaced without the Service
   expect(refused).toEqual(['s40']);
   expect(Math.min(...nft.served)).toBeGreaterThan(30);
   expect(nft.served.at(-1)).toBe(40);
+  await plane.release();
+});
+
+it('refuses nothing while the tables are replaced, and refuses again where the kernel does not take the new ones', async () => {
+  const unused = (): string[] => {
+    const packet = {
+      from: 'pod',
+      interface: 'cni0',
+      source: '10.244.0.4',
+      destination: '10.0.0.1',
+      port: 81,
+      protocol: 'tcp',
+    } as const;
+    return trace(nft.kernel, MACHINE, packet).map(({ fate }) => fateText(fate));
+  };
+  const good = { ...service(0), clusterIps: [ip('10.0.0.1')] };
+  await plane.apply(planWith(good), never);
+  expect(unused()).toEqual(['refused']);
+  plane.disturb('a test');
+  const fates: string[] = [];
+  nft.onApplied = () => fates.push(...unused());
+  await plane.apply(planWith(good), never);
+  expect(fates).toEqual(['dropped', 'refused']);
+  plane.disturb('a test');
+  fates.length = 0;
+  await plane.apply(planWith(good, service(40, { cluster: [target('10.244.0.1:99999')] })), never);
+  // What is refused is left out: then once more in the place of what there is.
+  expect(fates).toEqual(['dropped', 'refused', 'dropped', 'refused']);
   await plane.release();
 });
 

@@ -8,8 +8,9 @@ import { enteredTables } from './memory/stale-clients.ts';
 import { transitionsOf, type ServiceTransition } from './memory/transition.ts';
 import type { Refused } from './refused-services.ts';
 import { printCommands } from './rules/command.ts';
-import { SPARE_TABLE, TABLE, WORDS, type MainTable } from './rules/names.ts';
+import { MAIN_TABLES, SPARE_TABLE, TABLE, WORDS, type MainTable } from './rules/names.ts';
 import { deletingMain, inPieces } from './rules/pieces.ts';
+import { renderRefusal } from './rules/ruleset.ts';
 import { renderAll, renderChange, renderServiceChange, type Transaction } from './rules/transaction.ts';
 
 /** What became of a plan. */
@@ -22,9 +23,6 @@ export interface Programmed {
 
 /** From so many elements on a replacement is made in pieces: below, it takes nft's lock for a second at most. */
 const LEAST_IN_PIECES = 100_000;
-
-/** So few Services are tried one by one, in place of halving them further. */
-const FEW_SERVICES = 8;
 
 type Affinity = 'keep' | 'forget';
 
@@ -78,7 +76,7 @@ export class Programming {
     for (const affinity of ['keep', 'forget'] as const) {
       const all = renderAll(want, affinity);
       try {
-        await this.#send(all, TABLE, signal);
+        await this.#exchange(MAIN_TABLES, printCommands(all.commands), signal);
         return { state: this.#replaced(want, all, TABLE), changes: sizeOf(all), refused: [] };
       } catch (thrown) {
         if (!(thrown instanceof NftRefusedFault)) throw thrown;
@@ -105,7 +103,7 @@ export class Programming {
       const { filling, swapping } = inPieces(all);
       for (const piece of filling) await this.#nft.apply(printCommands(piece, spare), signal);
       const swap = `${printCommands(deletingMain(), serving)}\n${printCommands(swapping, spare)}`;
-      await this.#nft.apply(swap, signal);
+      await this.#exchange([serving], swap, signal);
       return { state: this.#replaced(want, all, spare), changes: sizeOf(all), refused: [] };
     } catch (thrown) {
       if (!(thrown instanceof NftRefusedFault)) throw thrown;
@@ -120,7 +118,7 @@ export class Programming {
     return entered.has(SPARE_TABLE) ? SPARE_TABLE : TABLE;
   }
 
-  /** Without the few Services among which is the one that the kernel refuses. They follow, each alone. */
+  /** Without the Services that the kernel refuses. They follow, each alone. */
   async #replaceWithout(want: L4Plan, affinity: Affinity, signal: AbortSignal): Promise<Programmed> {
     const all = want.services.sorted();
     const suspects = new Set(await this.#suspects(want, all, affinity, signal));
@@ -131,13 +129,13 @@ export class Programming {
     // Where the Services do not get along with one another, no part of them is suspect.
     const first = suspects.size > 0 && (await this.#takes(rest, affinity, signal)) ? rest : withServices(want, []);
     const replacement = renderAll(first, affinity);
-    await this.#send(replacement, TABLE, signal);
+    await this.#exchange(MAIN_TABLES, printCommands(replacement.commands), signal);
     const replaced = this.#replaced(first, replacement, TABLE);
     const { state, changes, refused } = await this.#changeOneByOne(replaced, want, signal);
     return { state, changes: changes + sizeOf(replacement), refused };
   }
 
-  /** Those among which are all that the kernel refuses, found by having it judge halves; nothing is applied. */
+  /** Those that the kernel refuses, found by having it judge halves; nothing is applied. */
   async #suspects(
     want: L4Plan,
     services: readonly Entry[],
@@ -145,7 +143,7 @@ export class Programming {
     signal: AbortSignal,
   ): Promise<readonly Entry[]> {
     if (await this.#takes(withServices(want, services), affinity, signal)) return [];
-    if (services.length <= FEW_SERVICES) return services;
+    if (services.length === 1) return services;
     const half = Math.ceil(services.length / 2);
     const left = await this.#suspects(want, services.slice(0, half), affinity, signal);
     return [...left, ...(await this.#suspects(want, services.slice(half), affinity, signal))];
@@ -197,6 +195,20 @@ export class Programming {
   #replaced(plan: L4Plan, transaction: Transaction, table: MainTable): KernelState {
     this.#generation += 1;
     return replacedState(plan, transaction, this.#generation, table);
+  }
+
+  /** Puts tables in the place of `replaced`, whichever of these packets enter. */
+  async #exchange(replaced: readonly MainTable[], transaction: string, signal: AbortSignal): Promise<void> {
+    const refusal = (by: 'drop' | 'reject'): string =>
+      replaced.map((table) => printCommands(renderRefusal(by), table)).join('\n');
+    await this.#nft.apply(refusal('drop'), signal);
+    try {
+      // Once begun, to its end.
+      await this.#nft.apply(transaction);
+    } catch (thrown) {
+      if (thrown instanceof NftRefusedFault) await this.#nft.apply(refusal('reject'));
+      throw thrown;
+    }
   }
 
   async #send({ ahead, commands }: Transaction, table: MainTable, signal: AbortSignal): Promise<void> {

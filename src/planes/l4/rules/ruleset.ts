@@ -55,6 +55,20 @@ function mainSets(family: Family): readonly SetDeclaration[] {
   ];
 }
 
+const REFUSAL: Chain = { name: REFUSE, rules: ['meta l4proto tcp reject with tcp reset', 'reject'] };
+
+/**
+ * Has {@link TABLE} drop what it refuses, while it is being replaced: a packet that is on its way through it when it is deleted finds its maps
+ * empty, and is to be sent again and not refused. `reject` takes that back.
+ */
+export function renderRefusal(by: 'drop' | 'reject'): readonly Command[] {
+  const chain: Chain = by === 'reject' ? REFUSAL : { name: REFUSE, rules: ['drop'] };
+  return FAMILIES.flatMap((family): readonly Command[] => {
+    const table: TableName = `${WORDS[family].family} ${TABLE}`;
+    return [{ do: 'add-table', table }, ...chainCommands(table, chain)];
+  });
+}
+
 /** A map to endpoints for each protocol. */
 function endpointMaps(name: string, typeOf: string, family: Family): readonly SetDeclaration[] {
   return PROTOCOLS.map((protocol) => ({
@@ -79,7 +93,7 @@ function mainChains(family: Family, node: NodePlan): readonly Chain[] {
   const comingIn = [...services, loopRule(family)];
   const masquerading = ['ct status dnat jump masquerading'];
   return [
-    { name: REFUSE, rules: ['meta l4proto tcp reject with tcp reset', 'reject'] },
+    REFUSAL,
     ...changedChains(family),
     { name: 'services', rules: serviceRules(family, node) },
     ...masqueradingChains(family, node).map(([name, rules]) => ({ name, rules })),

@@ -15,6 +15,7 @@ import { KernelCopy } from '../../../../test/l4/kernel-copy.ts';
 import { printCommand } from './command.ts';
 import { WORDS } from './names.ts';
 import { anchorsIn } from './anchors.ts';
+import { renderRefusal } from './ruleset.ts';
 import { renderAll, renderChange } from './transaction.ts';
 
 const WEB: L4Plan = {
@@ -86,15 +87,22 @@ describe('a packet that meets a change', () => {
     return walks.map(({ fate }) => fateText(fate).replace(' masqueraded', ''));
   }
 
-  /** Endpoints of the Service that it is sent to, whichever policy says that it may have them. */
-  function endpointsFor(plan: L4Plan, packet: Packet): readonly string[] {
-    return (meets(plan, packet)?.port.cluster ?? []).map(({ address, port }) => {
-      const isTranslated = address !== packet.destination || port !== packet.port;
-      return fateText({ kind: 'delivered', address, port, isTranslated, isMasqueraded: false });
-    });
+  /** Where Services lead whoever is not kept from it by source ranges or policies, which may be as before or after too. */
+  function placesIn(plan: L4Plan, packet: Packet): readonly string[] {
+    const ports = [...plan.services.values()].flatMap((service) => service.ports);
+    const isRejected = meets(plan, packet)?.frontend.action.kind === 'reject';
+    return [
+      ...(isRejected ? ['refused'] : []),
+      ...ports.flatMap(({ cluster }) =>
+        cluster.map(({ address, port }) => {
+          const isTranslated = address !== packet.destination || port !== packet.port;
+          return fateText({ kind: 'delivered', address, port, isTranslated, isMasqueraded: false });
+        }),
+      ),
+    ];
   }
 
-  it('gets to an endpoint that its Service had or has, or is dropped so that it comes again', () => {
+  it('gets to an endpoint, or is dropped so that it comes again: neither refused nor passed on', () => {
     fc.assert(
       fc.property(plans, fc.array(question, { minLength: 10, maxLength: 10 }), (sequence, questions) => {
         const [from, to] = [new KernelCopy(), new KernelCopy()];
@@ -110,7 +118,7 @@ describe('a packet that meets a change', () => {
               const allowed = new Set([
                 'dropped',
                 ...[from.nft, to.nft].flatMap((nft) => placesOf(trace(nft, MACHINE, packet))),
-                ...[old, plan].flatMap((each) => endpointsFor(each, packet)),
+                ...[old, plan].flatMap((each) => placesIn(each, packet)),
               ]);
               const found = placesInBetween(from.nft, to.nft, packet).filter((place) => !allowed.has(place));
               expect([packet, found]).toEqual([packet, []]);
@@ -121,6 +129,27 @@ describe('a packet that meets a change', () => {
         }
       }),
       { numRuns: 100 },
+    );
+  });
+
+  it('is not refused where the tables that it goes through are replaced', () => {
+    fc.assert(
+      fc.property(plans, fc.array(question, { minLength: 10, maxLength: 10 }), (sequence, questions) => {
+        for (const plan of sequence) {
+          const nft = fresh(plan);
+          nft.apply(renderRefusal('drop').map(printCommand));
+          for (const packet of questions.flatMap((item) => packetOf(item, plan) ?? [])) {
+            const places = Array.from({ length: 12 }, (_, turn) =>
+              placesOf(trace(nft, MACHINE, packet, (lookUp) => (lookUp < turn ? nft : undefined))),
+            ).flat();
+            expect(places).not.toContain('refused');
+          }
+          // And what follows takes that back.
+          nft.apply(renderAll(plan, 'forget').commands.map(printCommand));
+          expect(listingOf(nft)).toEqual(listingOf(fresh(plan)));
+        }
+      }),
+      { numRuns: 30 },
     );
   });
 
