@@ -45,6 +45,7 @@ describe('Controller', { timeout: 30_000 }, () => {
       hasEvents: true,
       serves: Promise.resolve(),
       givesAddresses: false,
+      hasReadGateways: undefined,
       hasReadClasses: () => true,
     });
     controller.want(new Compiler(STANDALONE_SETTINGS).compile(store.snapshot, { nowMs: 0, node: NO_NODE_FACTS }));

@@ -20,6 +20,7 @@ import { serviceStatusPlane } from '../planes/status/service.ts';
 import { observeBalancing } from '../sources/admit/observe.ts';
 import { GatewayLeases } from '../sources/cluster/gateway-leases.ts';
 import type { Store } from '../sources/store.ts';
+import { GatewayApiStatus } from './gateway-api-status.ts';
 import { EVENT_RATE, KubeEventWriter } from './event-writer.ts';
 import type { Installation } from './installation.ts';
 import type { Role } from './role.ts';
@@ -43,6 +44,8 @@ export interface ControllerOptions {
   readonly hasReadClasses: () => boolean;
   /** Whether Services of type LoadBalancer are given addresses of pools. */
   readonly givesAddresses: boolean;
+  /** Whether Gateways are served; undefined: they are not, and nothing is said of them. */
+  readonly hasReadGateways: (() => boolean) | undefined;
 }
 
 /** After how long a process leads although it does not serve: what is wrong with objects must be reported all the same. In milliseconds. */
@@ -50,6 +53,9 @@ const LEAD_ANYWAY_MS = 60_000;
 
 /** client-go lets a controller make as many requests by default, or fewer; the API server has its own fairness besides. */
 const STATUS_RATE = { perSecond: 50, burst: 100 };
+
+/** What is written item by item, whatever it is. */
+type RunningWrites = GatewayApiStatus['runners'][number];
 
 /**
  * Writes status and Events, for as long as this process leads. Nothing waits for it; it waits until this process serves, lest its
@@ -64,6 +70,8 @@ export class Controller implements Role {
   readonly #addresses: LoadBalancerStatusPlane<AddressAssignment>;
   /** Undefined where nobody gives Services addresses of pools. */
   readonly #services: KeyedRunner<AddressAssignment, ObservedService> | undefined;
+  /** Undefined where Gateway API is not served. */
+  readonly #gatewayApi: GatewayApiStatus | undefined;
   readonly #events: KeyedRunner<EventWish, EventWish> | undefined;
   readonly #findings = new FindingEvents();
   readonly #wishes = new IngressWishes();
@@ -93,17 +101,22 @@ export class Controller implements Role {
     this.#services = options.givesAddresses
       ? new KeyedRunner(this.#addresses, { ...shared, rate: STATUS_RATE })
       : undefined;
+    const { hasReadGateways } = options;
+    this.#gatewayApi =
+      hasReadGateways === undefined
+        ? undefined
+        : new GatewayApiStatus(client, installation.fieldManager, { ...shared, rate: STATUS_RATE }, hasReadGateways);
     const events = new KubeEventWriter(client, hostname(), store, logger);
     this.#events = hasEvents
       ? new KeyedRunner(new EventPlane(events, 'renewed'), { ...shared, rate: EVENT_RATE })
       : undefined;
-    for (const runner of [this.#status, this.#services, this.#events])
-      if (runner !== undefined) metrics.backlog(runner.name, () => runner.backlog);
+    for (const runner of this.#runners()) metrics.backlog(runner.name, () => runner.backlog);
   }
 
   want(plan: Plan): void {
     this.#plan = plan;
     this.#events?.want(this.#findings.of(plan.findings));
+    this.#gatewayApi?.want(plan);
     this.#updateStatus();
     this.#updateServices(plan);
     const mayTakeBack = this.#options.hasReadClasses();
@@ -122,20 +135,23 @@ export class Controller implements Role {
     const observe = (): void => {
       this.#status.observe(store.observed.ingresses);
       this.#services?.observe(store.observed.services);
+      this.#gatewayApi?.observe(store.observed);
     };
     const unsubscribe = store.subscribeObserved(observe);
     observe();
-    const runners = [this.#status, this.#services, this.#events, this.#elector].filter(
-      (runner) => runner !== undefined,
-    );
     try {
-      await Promise.all(runners.map((runner) => runner.run(signal)));
+      await Promise.all([...this.#runners(), this.#elector].map((runner) => runner.run(signal)));
     } finally {
       unsubscribe();
       // Also when a part has failed while this process leads: a bug must end the program, not wait for the end of the term.
       this.#term.abort();
       await this.#following;
     }
+  }
+
+  #runners(): readonly RunningWrites[] {
+    const all: readonly (RunningWrites | undefined)[] = [this.#status, this.#services, this.#events];
+    return [...all.filter((runner) => runner !== undefined), ...(this.#gatewayApi?.runners ?? [])];
   }
 
   release(): Promise<void> {
@@ -158,7 +174,9 @@ export class Controller implements Role {
         this.#gateways = addresses;
         this.#updateStatus();
         // Not earlier: what is published must not shrink to what is known at first.
-        if (isFirst) this.#status.start();
+        if (!isFirst) return;
+        this.#status.start();
+        this.#gatewayApi?.start();
       },
     });
     const ended = this.#following.then(() => gateways.run(term.signal));
@@ -170,6 +188,7 @@ export class Controller implements Role {
     this.#term.abort();
     this.#status.stop();
     this.#services?.stop();
+    this.#gatewayApi?.stop();
     this.#events?.stop();
     this.#gateways = undefined;
   }
@@ -188,6 +207,8 @@ export class Controller implements Role {
     const { ingresses, addresses } = this.#plan.status;
     // A process that is a gateway itself reports its addresses as any other gateway does.
     const own = this.#options.isGateway ? [] : addresses;
-    this.#status.want(this.#wishes.of(ingresses, sortedAddresses([...own, ...this.#gateways])));
+    const all = sortedAddresses([...own, ...this.#gateways]);
+    this.#status.want(this.#wishes.of(ingresses, all));
+    this.#gatewayApi?.reachedUnder(all);
   }
 }

@@ -200,8 +200,19 @@ function roleFactories(
     const isGateway = roles.has('gateway');
     const hasReadClasses = (): boolean => source.hasRead('Ingress') && source.hasRead('IngressClass');
     const givesAddresses = compile.addresses !== undefined;
+    const hasGatewayApi = options.source.kind === 'cluster' && options.source.hasGatewayApi;
+    const hasReadGateways = (): boolean => GATEWAY_INTERESTS.every(({ kind }) => source.hasRead(kind));
     const common = { client, logger, metrics, store, installation, leaseNamespace: namespace, hasEvents, isGateway };
-    factories.push(() => new Controller({ ...common, serves, hasReadClasses, givesAddresses }));
+    factories.push(
+      () =>
+        new Controller({
+          ...common,
+          serves,
+          hasReadClasses,
+          givesAddresses,
+          hasReadGateways: hasGatewayApi ? hasReadGateways : undefined,
+        }),
+    );
   }
   return factories;
 }

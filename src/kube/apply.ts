@@ -18,6 +18,14 @@ export interface ApplyOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How a status is merged. */
+export interface MergeOptions {
+  readonly fieldManager: string;
+  /** When given, the write is refused (`conflict`) if the object has changed since: for lists that several writers share. */
+  readonly resourceVersion?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** A field that somebody else owns. */
 export interface FieldConflict {
   readonly manager: string;
@@ -71,9 +79,10 @@ export async function mergeStatus(
   transport: Transport,
   target: WriteTarget,
   status: unknown,
-  options: { readonly fieldManager: string; readonly signal?: AbortSignal | undefined },
+  options: MergeOptions,
 ): Promise<WriteResult> {
-  const metadata = target.uid === undefined ? undefined : { uid: target.uid };
+  const { uid } = target;
+  const metadata = { uid, resourceVersion: options.resourceVersion };
   return write(target, () =>
     transport.request({
       method: 'PATCH',

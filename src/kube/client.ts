@@ -11,6 +11,7 @@ import {
   applyStatus,
   mergeStatus,
   type ApplyOptions,
+  type MergeOptions,
   type ObjectFields,
   type WriteResult,
   type WriteTarget,
@@ -87,7 +88,7 @@ export class KubeClient {
   }
 
   /** Merge patch of an object's status. */
-  mergeStatus(target: WriteTarget, status: unknown, options: Omit<ApplyOptions, 'isForced'>): Promise<WriteResult> {
+  mergeStatus(target: WriteTarget, status: unknown, options: MergeOptions): Promise<WriteResult> {
     return mergeStatus(this.#transport, target, status, options);
   }
 

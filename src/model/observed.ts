@@ -14,11 +14,26 @@ export interface ObservedBalancing {
 export type ObservedIngress = ObservedBalancing;
 export type ObservedService = ObservedBalancing;
 
+/** What an API server shows of an object of Gateway API beyond what its author wrote. */
+export interface ObservedStatus {
+  /** Another one of the same name has another. */
+  readonly uid: string;
+  /** What of the object is shown is of this generation of its `spec`, or of an earlier one. */
+  readonly generation: number;
+  /** By which a write can be refused if the object has changed since. */
+  readonly resourceVersion: string;
+  /** `status`, whoever wrote it, as it came. */
+  readonly status: Readonly<Record<string, unknown>>;
+}
+
 /** What is observed of each kind whose status Sluice writes. */
 export interface ObservedTables {
   readonly ingresses: ObservedIngress;
   /** Those of type LoadBalancer, and others that have such a status. */
   readonly services: ObservedService;
+  readonly gatewayClasses: ObservedStatus;
+  readonly gateways: ObservedStatus;
+  readonly httpRoutes: ObservedStatus;
 }
 
 /**
@@ -28,4 +43,10 @@ export interface ObservedTables {
 export type Observed = { readonly [Name in keyof ObservedTables]: PersistentMap<ObservedTables[Name]> };
 
 /** Nothing has been seen yet. */
-export const NOTHING_OBSERVED: Observed = { ingresses: PersistentMap.empty(), services: PersistentMap.empty() };
+export const NOTHING_OBSERVED: Observed = {
+  ingresses: PersistentMap.empty(),
+  services: PersistentMap.empty(),
+  gatewayClasses: PersistentMap.empty(),
+  gateways: PersistentMap.empty(),
+  httpRoutes: PersistentMap.empty(),
+};

@@ -6,6 +6,8 @@ export interface StatusWrite {
   readonly key: string;
   /** Of the object that was compared: an object of the same name but of another life is left alone. */
   readonly uid: string;
+  /** Of the object that was compared, where the status is a list that several controllers share. */
+  readonly resourceVersion?: string | undefined;
   /** All that our field manager says of the status; undefined takes back whatever it said before, and nothing that others say too. */
   readonly status: unknown;
 }

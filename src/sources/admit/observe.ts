@@ -1,7 +1,7 @@
 import { isRecord } from '../../lib/is-record.ts';
 import { hostnameOf, ipAddressOf } from '../../model/grammar.ts';
 import type { Kind } from '../../model/kinds.ts';
-import type { ObservedBalancing } from '../../model/observed.ts';
+import type { ObservedBalancing, ObservedStatus } from '../../model/observed.ts';
 import { addressText } from '../../model/published-address.ts';
 import type { PublishedAddress } from '../../model/service.ts';
 import type { ObservedChange } from '../change.ts';
@@ -12,6 +12,9 @@ type Json = Readonly<Record<string, unknown>>;
 const OBSERVE: Partial<Readonly<Record<Kind, (raw: Json, key: string) => ObservedChange>>> = {
   Ingress: (raw, key) => ({ table: 'ingresses', key, value: observeBalancing(raw) }),
   Service: (raw, key) => ({ table: 'services', key, value: isBalanced(raw) ? observeBalancing(raw) : undefined }),
+  GatewayClass: (raw, key) => ({ table: 'gatewayClasses', key, value: observeStatus(raw) }),
+  Gateway: (raw, key) => ({ table: 'gateways', key, value: observeStatus(raw) }),
+  HTTPRoute: (raw, key) => ({ table: 'httpRoutes', key, value: observeStatus(raw) }),
 };
 
 /** What the world shows of one raw object; undefined for kinds whose status nobody here writes. */
@@ -34,6 +37,17 @@ export function observeBalancing(raw: Json): ObservedBalancing {
     uid: typeof uid === 'string' ? uid : '',
     addresses: shared(addresses, addresses.map(addressText), addressLists),
     managers: managersOf(metadata, 'loadBalancer'),
+  };
+}
+
+/** The status of an object of Gateway API, whole. */
+export function observeStatus(raw: Json): ObservedStatus {
+  const { uid, generation, resourceVersion } = recordAt(raw, 'metadata');
+  return {
+    uid: typeof uid === 'string' ? uid : '',
+    generation: typeof generation === 'number' ? generation : 0,
+    resourceVersion: typeof resourceVersion === 'string' ? resourceVersion : '',
+    status: recordAt(raw, 'status'),
   };
 }
 

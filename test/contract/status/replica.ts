@@ -77,6 +77,7 @@ export class Replica {
       hasEvents,
       serves: Promise.resolve(),
       givesAddresses: false,
+      hasReadGateways: undefined,
       hasReadClasses: () => this.#source.hasRead('Ingress') && this.#source.hasRead('IngressClass'),
     });
     this.#report = new GatewayReport(client, namespace, installation);
