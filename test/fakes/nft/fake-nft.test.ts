@@ -8,7 +8,7 @@ const VIP = 'ip daddr . meta l4proto . th dport';
 /** A table with one of each, as our renderer makes them. */
 const TABLE = [
   'add table ip t',
-  `add map ip t services { typeof ${VIP} : verdict; counter; }`,
+  `add map ip t services { typeof ${VIP} : verdict; }`,
   `add map ip t endpoints { typeof ${VIP} . numgen random mod 65536 : ip daddr . tcp dport; }`,
   'add map ip t addresses { typeof ip saddr : ip daddr; }',
   'add set ip t ranges { typeof ip saddr; flags interval; }',

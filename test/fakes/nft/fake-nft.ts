@@ -119,8 +119,7 @@ function addSet([, kind, tableName = '', name = '', spec = '']: RegExpExecArray,
   const [, typeOf = '', more = ''] = /^typeof ([^;]+);(.*)$/.exec(spec) ?? refuse(`no declaration of ours: ${spec}`);
   const [key = '', data] = typeOf.split(' : ');
   if ((data === undefined) !== (kind === 'set')) refuse(`${kind ?? ''} ${name} is declared with ${typeOf}`);
-  if (!/^(?: counter;)?(?: flags (?:interval|dynamic,timeout);)?(?: size \d+;)?$/.test(more))
-    refuse(`no options of ours: ${more}`);
+  if (!/^(?: flags (?:interval|dynamic,timeout);)?(?: size \d+;)?$/.test(more)) refuse(`no options of ours: ${more}`);
   table.sets.set(name, {
     declaration,
     types: typesOf(partsOf(key, table.family)),

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Target } from '../agent/protocol.ts';
 import type { Lab } from '../lab.ts';
-import type { Place } from '../topology.ts';
+import { NODES, type Place } from '../topology.ts';
 import { useLab } from './use-lab.ts';
 
 const file = useLab();
@@ -124,6 +124,24 @@ test('23 (beyond) a client moves on when its endpoint goes, and stays with the n
     expect(others).toContain([...who][0]);
     await lab.apply(web);
   }
+});
+
+test('23 (beyond) a client keeps its endpoint while the program is restarted, and after it', async () => {
+  const { lab } = file;
+  const web = await file.served({ endpoints: ENDPOINTS, fields: STICKY });
+  const clients = ['a2', 'node-c', 'ext'] as const;
+  const had = (): Promise<readonly string[]> =>
+    Promise.all(
+      clients.flatMap((client) =>
+        web.clusterTargets().map(async (target) => [...new Set(await answerers(lab, client, target, 5))].join()),
+      ),
+    );
+  const before = await had();
+  for (const node of NODES) await lab.driver.stopNode(node, 'SIGKILL');
+  expect(await had()).toEqual(before);
+  await Promise.all(NODES.map((node) => lab.driver.startNode(node)));
+  await lab.settle();
+  expect(await had()).toEqual(before);
 });
 
 test('24 (beyond) a client has one endpoint for all addresses of a Service port', async () => {

@@ -77,13 +77,10 @@ const FEATURES: readonly (readonly Feature[])[] = [
       ],
     },
     {
-      name: 'verdict maps that count (Linux 5.7)',
+      name: 'maps to verdicts',
       options: ['NF_TABLES'],
       chain: NAT,
-      commands: [
-        `add map TABLE services { typeof ${VIP} : verdict; counter; }`,
-        `add rule TABLE probe ${VIP} vmap @services`,
-      ],
+      commands: [`add map TABLE services { typeof ${VIP} : verdict; }`, `add rule TABLE probe ${VIP} vmap @services`],
     },
     {
       name: 'ranges of several fields (Linux 5.6)',

@@ -29,8 +29,8 @@ function mainSets(family: Family): readonly SetDeclaration[] {
   const port = 'meta l4proto . th dport';
   const endpoint = `${ip} daddr . th dport`;
   return [
-    { name: SETS.services, typeOf: vip, data: 'verdict', more: 'counter;' },
-    { name: SETS.nodePorts, typeOf: port, data: 'verdict', more: 'counter;' },
+    { name: SETS.services, typeOf: vip, data: 'verdict' },
+    { name: SETS.nodePorts, typeOf: port, data: 'verdict' },
     { name: SETS.shortCircuits, typeOf: vip, data: 'verdict' },
     { name: SETS.nodePortShortCircuits, typeOf: port, data: 'verdict' },
     ...endpointMaps(SETS.endpoints, `${endpoint} . ${SLOT}`, family),
