@@ -1,4 +1,4 @@
-/** Every code that users can meet, with a way to meet it. */
+/** Every code that users can meet from compiling, with a way to meet it. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { generateKeyPairSync } from 'node:crypto';
 import { tmpdir } from 'node:os';
@@ -129,7 +129,10 @@ function gateway(listener: string, rule = 'backendRefs: [{ name: web, port: 80 }
 ${api} HTTPRoute, metadata: { name: r }, spec: { parentRefs: [{ name: g }], rules: [{ ${rule} }] } }\n`;
 }
 
-const cases: Readonly<Record<FindingReason, Case>> = {
+/** What an engine refuses is known to its plane alone: `test/traffic/refusals.test.ts` and `src/planes/l4/plane.test.ts` have these. */
+type OfEngines = 'RefusedByHaproxy' | 'RefusedByKernel';
+
+const cases: Readonly<Record<Exclude<FindingReason, OfEngines>, Case>> = {
   ManifestUnreadable: { files: { 'a.yaml': 'kind: [unclosed' } },
   ObjectMalformed: { files: { 'a.yaml': service('ports: 5') } },
   ObjectTooLarge: { files: { 'a.yaml': service(`ports: [], externalName: "${'x'.repeat(2 ** 20)}"`) } },

@@ -179,6 +179,7 @@ export async function httpApiPage(): Promise<string> {
   const source: ApiSource = {
     notReady: () => [],
     plan: () => plan,
+    refused: () => [],
     programmed: () => plan.l4,
     held: () => undefined,
     hasLocalhostNodePorts: false,

@@ -1,4 +1,4 @@
-/** Same snapshot, same plan, byte for byte, in whatever order the objects arrived (DESIGN, "What always holds" 4). */
+/** Same snapshot, same plan, byte for byte, in whatever order the objects arrived. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';

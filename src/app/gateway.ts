@@ -7,12 +7,14 @@ import { crash } from '../lib/crash.ts';
 import { Fault } from '../lib/fault.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
+import type { Finding } from '../model/finding.ts';
 import { LogOutput, standardOutput } from '../observe/log-output.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { AccessLogServer } from '../planes/l7/access-log/server.ts';
 import { L7Plane } from '../planes/l7/plane.ts';
 import { findEngine, type EnginePaths } from '../planes/l7/process.ts';
 import { selfSignedPem } from '../planes/l7/self-signed.ts';
+import { findingOf } from '../planes/l7/refusals.ts';
 import { renderSkeleton } from '../planes/l7/skeleton.ts';
 import { Runner } from '../planes/runner.ts';
 import type { GatewayReport } from './gateway-report.ts';
@@ -39,7 +41,7 @@ export class Gateway implements Role {
   readonly #report: GatewayReport | undefined;
   readonly #keepsServing: boolean;
   readonly #firstPlan = Promise.withResolvers<void>();
-  #hasPlan = false;
+  #plan: L7Plan | undefined;
 
   private constructor(
     plane: L7Plane,
@@ -89,10 +91,14 @@ export class Gateway implements Role {
   }
 
   want(plan: Plan): void {
-    this.#hasPlan = true;
+    this.#plan = plan.l7;
     this.#firstPlan.resolve();
     this.#runner.want(plan.l7);
     this.#report?.addresses(plan.status.addresses);
+  }
+
+  get refused(): readonly Finding[] {
+    return this.#plan === undefined ? [] : this.#plane.refusalsOf(this.#plan).map(findingOf);
   }
 
   /** Who serves stays ready, whatever cannot be changed: what harms one gateway, as an object or a full disk, may harm all of them. */
@@ -128,7 +134,7 @@ export class Gateway implements Role {
   async #serveLastGood(signal: AbortSignal): Promise<void> {
     await this.#planOrAfter(LAST_GOOD_AFTER_MS, signal);
     const backoff = new Backoff({ minMs: 500, maxMs: 10_000 });
-    while (!this.#hasPlan && !signal.aborted && (await findEngine(this.#paths)).kind === 'none') {
+    while (this.#plan === undefined && !signal.aborted && (await findEngine(this.#paths)).kind === 'none') {
       try {
         if (await this.#plane.serveLastGood(signal))
           this.#logger.warn('the sources are not there yet; serving what was served last');

@@ -5,6 +5,7 @@ import { whatIsMisplaced, whatNodeLacks } from '../compile/l4/node-plan.ts';
 import type { Plan } from '../compile/plan.ts';
 import { Fault } from '../lib/fault.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { Finding } from '../model/finding.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { Conntrack } from '../planes/l4/kernel/conntrack.ts';
 import { probeKernel } from '../planes/l4/kernel/features.ts';
@@ -172,6 +173,10 @@ export class NodeRole implements Role {
   /** What the kernel has, for whoever compares it with what it should have. */
   get programmed(): L4Plan | undefined {
     return this.#plane.programmed;
+  }
+
+  get refused(): readonly Finding[] {
+    return this.#plane.refused;
   }
 
   async run(signal: AbortSignal): Promise<void> {

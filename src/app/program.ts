@@ -179,6 +179,7 @@ export class Program {
       plan: () => this.#plan,
       held: () => this.#roles.find((role) => role.held !== undefined)?.held,
       programmed: () => this.#roles.find((role) => role.programmed !== undefined)?.programmed,
+      refused: () => this.#roles.flatMap((role) => role.refused ?? []),
       hasLocalhostNodePorts: this.#options.node.servesLocalhostNodePorts,
       metrics: this.#parts.metrics,
       version: programVersion(),

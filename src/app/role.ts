@@ -1,6 +1,7 @@
 import type { PlaneState } from '../planes/runner.ts';
 import type { L4Plan } from '../compile/l4/l4-plan.ts';
 import type { Plan } from '../compile/plan.ts';
+import type { Finding } from '../model/finding.ts';
 import type { IpAddress } from '../model/grammar.ts';
 import type { Interest } from '../sources/cluster/interest.ts';
 
@@ -58,6 +59,8 @@ export interface Role {
   notReady(): readonly string[];
   /** What the kernel has, of the role that programs it. */
   readonly programmed?: L4Plan | undefined;
+  /** What the engine of this part refuses of the newest plan. */
+  readonly refused?: readonly Finding[];
   /** The end has begun: clients should be led elsewhere, although those that still come are served. */
   withdraw?(): void;
   /** The addresses of Services that this node answers for, of the role that announces them. */

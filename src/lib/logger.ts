@@ -1,4 +1,4 @@
-/** Values that may stand beside a log message. Never key material: see DESIGN, "Least privilege". */
+/** Values that may stand beside a log message. Never key material. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined | readonly string[]>>;
 
 /** The log as the floors below `observe/` see it; `observe/` brings the implementation. */

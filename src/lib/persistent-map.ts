@@ -3,7 +3,7 @@ import { fnv1a } from './hash.ts';
 /**
  * An immutable map from strings with structural sharing: `set` and `delete` copy only the path to one
  * leaf, and {@link diff} skips every subtree that two maps share. That is what makes a change cost
- * what it touches instead of what the cluster holds (DESIGN, "What always holds" 5).
+ * what it touches instead of what the cluster holds.
  *
  * It is a hash array mapped trie (Bagwell 2001) of 32-way branches over a 32-bit FNV-1a hash. The
  * shape depends only on the contents, never on the order of insertion, so that equal contents meet

@@ -11,7 +11,8 @@ interface CodeEntry {
 /**
  * Every Finding there is. The key is the reason on Events and in logs; the code never changes its
  * meaning and is never used again. 1xx: the object could not be read; 2xx: Ingress; 3xx: TLS;
- * 4xx: Services and endpoints; 5xx: the source of the objects; 6xx: addresses of load balancers; 7xx: Gateway API.
+ * 4xx: Services and endpoints; 5xx: the source of the objects; 6xx: addresses of load balancers; 7xx: Gateway API;
+ * 9xx: what an engine refuses.
  */
 export const FINDING_CODES = {
   ManifestUnreadable: {
@@ -440,6 +441,19 @@ export const FINDING_CODES = {
     title:
       'A route asks for something that is not served yet. Its rule answers 500, or takes no requests where only a condition tells which.',
     remedy: 'Remove the field, if the rule means the same without it.',
+  },
+  RefusedByHaproxy: {
+    code: 'SLU901',
+    severity: 'error',
+    title:
+      'HAProxy refuses an object that looked right; a certificate is replaced by the one before it, requests for anything else are answered 503.',
+    remedy: 'Change what HAProxy speaks of, and report the object as a gap in what Sluice checks.',
+  },
+  RefusedByKernel: {
+    code: 'SLU902',
+    severity: 'error',
+    title: 'The kernel of this node refuses a Service; it stays there as it was. It is tried again every few minutes.',
+    remedy: 'Look for what the kernel lacks in its message and in dmesg: memory, or a module of nf_tables.',
   },
 } as const satisfies Record<string, CodeEntry>;
 

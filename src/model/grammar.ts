@@ -2,7 +2,7 @@ import { ipNumberOf, ipTextOf } from '../lib/ip-number.ts';
 
 /**
  * The allow-list grammars of the strings that users write. What a grammar admits is safe for every
- * sink it can reach; the encoders of the planes check again (DESIGN, "What always holds" 6).
+ * sink it can reach; the encoders of the planes check again.
  */
 
 declare const brand: unique symbol;

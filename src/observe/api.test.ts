@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { changesOf, compileChanges } from '../../test/golden/compile-manifest.ts';
 import type { Plan } from '../compile/plan.ts';
+import { finding } from '../model/finding.ts';
 import { LOOPBACK } from '../../test/loopback.ts';
 import { API_PATHS, createApi, createHealth, HEALTH_PATHS, startServer, type ApiSource } from './api.ts';
 import { ApiToken } from './api-token.ts';
@@ -26,6 +27,7 @@ spec:
 const SOURCE: ApiSource = {
   notReady: () => [],
   plan: () => plan,
+  refused: () => [],
   programmed: () => undefined,
   held: () => undefined,
   hasLocalhostNodePorts: false,
@@ -141,6 +143,15 @@ describe('the API', () => {
 
   it.each(['routes', 'services', 'certificates', 'findings'])('shows no %s before there is a plan', async (name) => {
     expect(await get(`/api/v1/${name}`, { known: 'none' })).toEqual({ status: 200, body: { items: [] } });
+  });
+
+  it('shows what an engine refuses among the Findings, in their order, and counts it', async () => {
+    const object = { kind: 'Secret', namespace: 'default', name: 'tls' } as const;
+    const refused = [finding('RefusedByHaproxy', object, '', 'HAProxy refuses it')];
+    const api = createApi({ ...SOURCE, refused: () => refused, metrics: new Metrics() });
+    const { items } = (await (await api.request('/api/v1/findings')).json()) as { items: readonly { code: string }[] };
+    expect(items.map(({ code }) => code)).toEqual(['SLU207', 'SLU901']);
+    expect(await (await api.request('/metrics')).text()).toContain('code="SLU901"');
   });
 
   it('counts findings by code in its metrics', async () => {

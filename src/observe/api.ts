@@ -4,6 +4,7 @@ import { Fault, messageOf } from '../lib/fault.ts';
 import { listenAddressOf } from '../lib/listen-address.ts';
 import type { L4Plan } from '../compile/l4/l4-plan.ts';
 import type { Plan } from '../compile/plan.ts';
+import type { Finding } from '../model/finding.ts';
 import { ipAddressOf, isPort, type IpAddress } from '../model/grammar.ts';
 import { addressRows, poolRows } from './address-rows.ts';
 import type { ApiToken } from './api-token.ts';
@@ -17,6 +18,8 @@ export interface HealthSource {
   /** Empty when the program serves what the sources say; otherwise what is still missing. */
   readonly notReady: () => readonly string[];
   readonly plan: () => Plan | undefined;
+  /** What the engines refuse of the plan. */
+  readonly refused: () => readonly Finding[];
   readonly metrics: Metrics;
 }
 
@@ -63,7 +66,7 @@ function addHealth(api: Hono, source: HealthSource): void {
   });
   api.get('/metrics', async (context) => {
     const plan = source.plan();
-    source.metrics.findings(plan === undefined ? [] : findingsOf(plan));
+    source.metrics.findings(plan === undefined ? [] : findingsOf(plan, source.refused()));
     return context.text(await source.metrics.text(), 200, {
       'content-type': 'text/plain; version=0.0.4; charset=utf-8',
     });
@@ -103,7 +106,7 @@ export function createApi(source: ApiSource, token?: ApiToken): Hono {
   api.get('/api/v1/pools', (context) => context.json({ items: rows(source, poolRows) }));
   api.get('/api/v1/certificates', (context) => context.json({ items: rows(source, certificateRows) }));
   api.get('/api/v1/findings', (context) =>
-    context.json({ items: rows(source, (plan) => findingRows(findingsOf(plan))) }),
+    context.json({ items: rows(source, (plan) => findingRows(findingsOf(plan, source.refused()))) }),
   );
   api.get('/api/v1/version', (context) => context.json({ version: source.version }));
   api.notFound((context) => context.json({ error: 'no such path', paths: API_PATHS }, 404));

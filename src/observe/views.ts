@@ -70,9 +70,9 @@ export function certificateRows(plan: Plan): readonly CertificateRow[] {
   }));
 }
 
-/** All Findings of a plan, in one order. What several hosts of one TLS entry say alike is said once. */
-export function findingsOf(plan: Plan): readonly Finding[] {
-  const found: Finding[] = [];
+/** All Findings of a plan, and those about what engines refuse of it, in one order. What several hosts of one TLS entry say alike is said once. */
+export function findingsOf(plan: Plan, refused: readonly Finding[] = []): readonly Finding[] {
+  const found: Finding[] = [...refused];
   const ofHosts = new Map<string, Finding>();
   for (const [producer, findings] of plan.findings.entries()) {
     if (!producer.startsWith(HOST_PREFIX)) found.push(...findings);

@@ -13,7 +13,7 @@ export type SourceState =
  * Where desired state comes from. A source admits raw objects and commits them to the Store.
  *
  * It never removes an object because its own world went quiet: a folder that cannot be read, an API
- * server that does not answer, a 403 make it `stale`, not empty (DESIGN, "What always holds" 2).
+ * server that does not answer, a 403 make it `stale`, not empty.
  */
 export interface Source {
   readonly name: string;

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { L7Plan } from '../../src/compile/plan.ts';
 import { SecretText } from '../../src/model/secret-text.ts';
+import { findingOf } from '../../src/planes/l7/refusals.ts';
 import { changesOf, compileChanges } from '../golden/compile-manifest.ts';
 import { makeCertificate } from './certificate.ts';
 import { EngineWorld } from './engine-world.ts';
@@ -51,12 +52,18 @@ describe('what HAProxy refuses', () => {
   };
 
   it('is left out at a start, and the rest is served', async () => {
-    await world.plane.apply(withBadCertificate(want()), signal);
+    const bad = withBadCertificate(want());
+    await world.plane.apply(bad, signal);
     // To HTTPS, as hosts with TLS do.
     expect([await world.get('a.test', '/'), await world.get('b.test', '/')]).toEqual(['308 ', '308 ']);
     const [a, b] = await world.certificates(['a.test', 'b.test']);
     expect([a, b]).toEqual(['good', 'Sluice default certificate']);
     expect([world.refusals, world.starts]).toEqual([1, ['started']]);
+    const found = world.plane.refusalsOf(bad).map(findingOf);
+    expect(found.map(({ code, object }) => `${code} ${object.kind} ${object.name}`)).toEqual(['SLU901 Secret b-tls']);
+    expect(found[0]?.message).toMatch(/inconsistencies between private key and certificate/);
+    // Of what has been mended nothing is said any more.
+    expect(world.plane.refusalsOf(want())).toEqual([]);
   });
 
   it('keeps the certificate that was served before in its place, and costs one process, not one for every change', async () => {

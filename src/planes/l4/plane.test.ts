@@ -172,6 +172,7 @@ it('a start leaves what serves in place until it is replaced without the Service
   plane = newPlane();
   await plane.apply(planWith(...good, service(40, { cluster: [target('10.244.0.1:99999')] })), never);
   expect(refused).toEqual(['s40']);
+  expect(plane.refused.map(({ reason, object }) => `${reason} ${object.name}`)).toEqual(['RefusedByKernel s40']);
   expect(Math.min(...nft.served)).toBeGreaterThan(30);
   expect(nft.served.at(-1)).toBe(40);
   await plane.release();

@@ -3,6 +3,7 @@ import { crash } from '../../lib/crash.ts';
 import { Fault, messageOf } from '../../lib/fault.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { Turns } from '../../lib/turns.ts';
+import type { Finding } from '../../model/finding.ts';
 import type { L4Plan, ServicePlan } from '../../compile/l4/l4-plan.ts';
 import type { Applied, Plane } from '../plane.ts';
 import type { FlowDriver } from './kernel/conntrack.ts';
@@ -100,6 +101,11 @@ export class L4Plane implements Plane<L4Plan> {
   /** Parts of our tables that rules of ours use, by which can be seen whether they are whole. */
   get anchors(): readonly Anchor[] {
     return anchorsIn(this.#state?.table);
+  }
+
+  /** A Finding for each Service that the kernel refuses. */
+  get refused(): readonly Finding[] {
+    return this.#refused.findings;
   }
 
   onDisturbed(listener: (reason: string) => void): void {

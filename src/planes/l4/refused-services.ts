@@ -1,6 +1,7 @@
 import type { BackoffBounds } from '../../lib/backoff.ts';
 import { Backoff } from '../../lib/backoff.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { finding, type Finding } from '../../model/finding.ts';
 import type { ServicePlan } from '../../compile/l4/l4-plan.ts';
 import type { ServiceTransition } from './memory/transition.ts';
 
@@ -22,7 +23,7 @@ export interface RefusedServicesOptions {
 export class RefusedServices {
   readonly #options: RefusedServicesOptions;
   readonly #backoff: Backoff;
-  #keys: ReadonlySet<string> = new Set();
+  #refused: readonly Refused[] = [];
   #retrying: NodeJS.Timeout | undefined;
 
   constructor(options: RefusedServicesOptions) {
@@ -30,13 +31,21 @@ export class RefusedServices {
     this.#backoff = new Backoff(options.retryBounds);
   }
 
+  /** One for each that is refused. */
+  get findings(): readonly Finding[] {
+    return this.#refused.map(({ transition: [key], message }) => {
+      const [namespace = '', name = ''] = key.split('/');
+      return finding('RefusedByKernel', { kind: 'Service', namespace, name }, '', message);
+    });
+  }
+
   /** To be called after each change with all that were refused. */
   note(refused: readonly Refused[]): void {
     const { logger, onRefused, onRetry } = this.#options;
     const keys = new Set(refused.map(({ transition: [key] }) => key));
-    for (const key of this.#keys)
+    for (const key of this.#refused.map(({ transition }) => transition[0]))
       if (!keys.has(key)) logger.info('a Service that the kernel refused is not refused any more', { service: key });
-    this.#keys = keys;
+    this.#refused = refused;
     for (const { transition, message } of refused) {
       const [, { before, after }] = transition;
       const service = after ?? before;

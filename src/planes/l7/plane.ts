@@ -20,7 +20,7 @@ import {
   type EngineProcess,
   type FoundEngine,
 } from './process.ts';
-import { findRefusals, nameOf, without, type Refusal } from './refusals.ts';
+import { findRefusals, isIn, nameOf, without, type Refusal } from './refusals.ts';
 import { SILENT } from './runtime-cli.ts';
 import { PATIENCE, Silence, type EnginePatience } from './silence.ts';
 import type { Step } from './step.ts';
@@ -93,6 +93,11 @@ export class L7Plane implements Plane<L7Plan> {
   /** Whether a HAProxy answers that serves what it was given last. */
   get answers(): boolean {
     return this.#answers;
+  }
+
+  /** What HAProxy refuses of a plan, as far as that is known. */
+  refusalsOf(plan: L7Plan): readonly Refusal[] {
+    return this.#refusals.filter(({ item }) => isIn(plan, item));
   }
 
   onDisturbed(listener: (reason: string) => void): void {

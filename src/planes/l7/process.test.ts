@@ -72,6 +72,8 @@ describe('checkConfig', () => {
     expect(await checkConfig(await haproxy('exit 0'), folder, '')).toBeUndefined();
     const loud = `head -c 3000000 /dev/zero | tr '\\0' '\\n' >&2; echo '[ALERT]    (1) : bad' >&2; exit 1`;
     expect(await checkConfig(await haproxy(loud), folder, '')).toBe('bad');
+    const list = `printf '[ALERT]    (1) : config : bind : \n  error in a list.\n[NOTICE] (1) : x\n[ALERT] (1) : config : Fatal errors found in configuration.\n' >&2; exit 1`;
+    expect(await checkConfig(await haproxy(list), folder, '')).toBe('config : bind : error in a list');
     const warns = "head -c 3000000 /dev/zero | tr '\\0' '\\n' >&2; exit 0";
     expect(await checkConfig(await haproxy(warns), folder, '')).toBeUndefined();
   });

@@ -112,7 +112,7 @@ export async function checkConfig(
     maxBuffer: MOST_PRINTED_BYTES,
   } as const;
   return new Promise((resolve, reject) => {
-    execFile(haproxy, ['-c', '-q', ...configArguments(checkpoint)], options, (error, _, printed) => {
+    execFile(haproxy, ['-c', ...configArguments(checkpoint)], options, (error, _, printed) => {
       if (error === null) resolve(undefined);
       // Only an exit code, which is a number, is an answer.
       else if (typeof error.code === 'number') resolve(alertsIn(printed).join('; ') || error.message);
@@ -158,14 +158,23 @@ async function startFailure(paths: EnginePaths, logPath: string, ended: string |
   return `${paths.haproxy} did not start: ${detail}.${hint}`;
 }
 
-/** Why HAProxy does not start, in its words. */
+/** What only sums up other alerts. */
+const SUMS_UP = /Exiting$|Error\(s\) found in configuration file|Fatal errors found in configuration/;
+
+/** Why HAProxy does not start, in its words. What it has against a list goes on in the lines below, which do not begin with a level. */
 function alertsIn(printed: string): readonly string[] {
   const alerts = printed
-    .split('\n')
-    .filter((line) => line.includes('[ALERT]') || line.includes('ld.so'))
-    .map((line) => line.replace(/^\[ALERT\]\s*\(\d+\)\s*:\s*/, '').replace(/\.$/, ''));
-  // The last one only sums up the others.
-  return alerts.length > 1 ? alerts.filter((line) => !line.endsWith('Exiting')) : alerts;
+    .split(/\n(?=\[|.*ld\.so)/)
+    .filter((entry) => entry.startsWith('[ALERT]') || entry.includes('ld.so'))
+    .map((entry) =>
+      entry
+        .replace(/^\[ALERT\]\s*\(\d+\)\s*:\s*/, '')
+        .replaceAll(/\s+/g, ' ')
+        .trim()
+        .replace(/\.$/, ''),
+    );
+  const reasons = alerts.filter((alert) => !SUMS_UP.test(alert));
+  return reasons.length > 0 ? reasons : alerts;
 }
 
 /** A CLI that is the one of process `pid`; undefined while another process or none answers there. */

@@ -7,6 +7,8 @@ import {
   type RoutePlan,
 } from '../../compile/plan.ts';
 import type { PersistentMap } from '../../lib/persistent-map.ts';
+import { finding, type Finding } from '../../model/finding.ts';
+import type { ObjectRef } from '../../model/object.ts';
 import { coverOf } from '../../model/path-regex.ts';
 import { partsOf } from './certificates.ts';
 import { backendName } from './encode.ts';
@@ -50,6 +52,27 @@ export function nameOf(item: Item): string {
   }
 }
 
+/** What is said of an item that is left out, to whoever asks for what is wrong. */
+export function findingOf({ item, reason }: Refusal): Finding {
+  return finding('RefusedByHaproxy', refOf(item), '', `HAProxy refuses it: ${reason}`);
+}
+
+function refOf({ kind, value }: Item): ObjectRef {
+  switch (kind) {
+    case 'certificate':
+      return { kind: 'Secret', ...namesIn(value.id.replace('_', '/')) };
+    case 'backend':
+      return { kind: 'Service', namespace: value.namespace, name: value.service };
+    case 'expression':
+      return { kind: 'Ingress', ...namesIn(value.owner) };
+  }
+}
+
+function namesIn(key: string): { readonly namespace: string; readonly name: string } {
+  const [namespace = '', name = ''] = key.split('/');
+  return { namespace, name };
+}
+
 /** Whether HAProxy speaks of an item. Only a hint of where to look first. */
 function isNamed(item: Item, said: string): boolean {
   switch (item.kind) {
@@ -62,6 +85,18 @@ function isNamed(item: Item, said: string): boolean {
   }
 }
 
+/** Whether a plan still has that very item. */
+export function isIn(plan: L7Plan, item: Item): boolean {
+  switch (item.kind) {
+    case 'certificate':
+      return plan.certificates.get(item.value.id) === item.value;
+    case 'backend':
+      return plan.backends.get(item.value.id) === item.value;
+    case 'expression':
+      return plan.hosts.get(hostKey(item.host))?.routes.includes(item.value) === true;
+  }
+}
+
 /**
  * A plan less some items, where it still has those very ones. In the place of a certificate is the one that `served` has of it, if any. The
  * routes to a backend are answered 503, and so is whatever an expression could match: it must not fall to a route that is open to more people.
@@ -71,21 +106,19 @@ export function without(plan: L7Plan, items: readonly Item[], served?: L7Plan): 
   let { certificates, backends, hosts, defaultCertificate } = plan;
   const lost = new Set<string>();
   for (const item of items) {
+    if (!isIn(plan, item)) continue;
     if (item.kind === 'certificate') {
       const { id } = item.value;
-      if (certificates.get(id) !== item.value) continue;
       const before = served?.certificates.get(id);
       certificates = before === undefined ? certificates.delete(id) : certificates.set(id, before);
       if (before === undefined && defaultCertificate === id) defaultCertificate = undefined;
     } else if (item.kind === 'backend') {
       const { id } = item.value;
-      if (backends.get(id) !== item.value) continue;
       backends = backends.delete(id);
       lost.add(id);
     } else {
       const host = hosts.get(hostKey(item.host));
-      if (host?.routes.includes(item.value) === true)
-        hosts = hosts.set(hostKey(item.host), { ...host, routes: closed(host.routes, item.value) });
+      if (host !== undefined) hosts = hosts.set(hostKey(item.host), { ...host, routes: closed(host.routes, item.value) });
     }
   }
   if (lost.size > 0) hosts = refusedRoutes(hosts, lost);
