@@ -101,7 +101,7 @@ describe('Heartbeat', { timeout: 30_000 }, () => {
   });
 
   it('removes its Lease when it ends, unless that is gone already', async () => {
-    start();
+    start(3_600_000);
     await until(() => expect(stored()).toBeDefined());
     stop.abort();
     await running;

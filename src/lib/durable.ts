@@ -12,12 +12,17 @@ export async function makeDurable(path: string): Promise<void> {
 }
 
 /**
- * Writes a file as a whole, for its owner alone: whoever reads it after a crash or a loss of power, finds the old text or the new one.
- * A file `PATH.tmp` may stay behind then. @throws what the file system throws
+ * Writes a file as a whole, for its owner alone: whoever reads it finds the old text or the new one. After a crash, a file `PATH.tmp` may stay
+ * behind; after a loss of power, the file may be empty. @throws what the file system throws
  */
-export async function writeDurably(path: string, text: string): Promise<void> {
+export async function replaceFile(path: string, text: string, { flush = false } = {}): Promise<void> {
   const temporary = `${path}.tmp`;
-  await writeFile(temporary, text, { mode: 0o600, flush: true });
+  await writeFile(temporary, text, { mode: 0o600, flush });
   await rename(temporary, path);
+}
+
+/** The same for a file that is found whole after a loss of power, too: with its old text or the new one. @throws what the file system throws */
+export async function writeDurably(path: string, text: string): Promise<void> {
+  await replaceFile(path, text, { flush: true });
   await makeDurable(dirname(path));
 }

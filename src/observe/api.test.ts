@@ -5,10 +5,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { changesOf, compileChanges } from '../../test/golden/compile-manifest.ts';
+import { Fault } from '../lib/fault.ts';
 import type { Plan } from '../compile/plan.ts';
 import { finding } from '../model/finding.ts';
 import { LOOPBACK } from '../../test/loopback.ts';
-import { API_PATHS, createApi, createHealth, HEALTH_PATHS, startServer, type ApiSource } from './api.ts';
+import {
+  API_PATHS,
+  createApi,
+  createHealth,
+  HEALTH_PATHS,
+  startServer,
+  type ApiSource,
+  type RunningServer,
+} from './api.ts';
 import { ApiToken } from './api-token.ts';
 import { Metrics } from './metrics.ts';
 
@@ -34,6 +43,22 @@ const SOURCE: ApiSource = {
   metrics: new Metrics(),
   version: '1.2.3',
 };
+
+/** Serves at a port of this host that is free, and at another where somebody else takes it first. */
+async function onFreePort(host: string, use: (server: RunningServer, port: string) => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    const probe = createServer().listen(0);
+    await once(probe, 'listening');
+    const address = probe.address();
+    const port = typeof address === 'object' && address !== null ? String(address.port) : '';
+    await new Promise<void>((resolve) => probe.close(() => resolve()));
+    try {
+      return await use(await startServer(createApi(SOURCE), `${host}:${port}`, '--a-flag'), port);
+    } catch (thrown) {
+      if (!(thrown instanceof Fault) || tries === 5) throw thrown;
+    }
+  }
+}
 
 /** Sends a GET; JSON comes back parsed. */
 async function get(
@@ -178,12 +203,14 @@ describe('the API', () => {
       message: expect.stringContaining('Choose another with --a-flag.') as string,
     });
     await new Promise<void>((resolve) => other.close(() => resolve()));
-    const running = await startServer(api, `127.0.0.1:${port}`, '--a-flag');
-    expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200);
-    await running.close();
-    const everywhere = await startServer(api, `:${port}`, '--a-flag');
-    for (const host of LOOPBACK) expect((await fetch(`http://${host}:${port}/livez`)).status).toBe(200);
-    await everywhere.close();
-    await expect(fetch(`http://127.0.0.1:${port}/livez`)).rejects.toThrow('fetch failed');
+    await onFreePort('127.0.0.1', async (running, free) => {
+      expect((await fetch(`http://127.0.0.1:${free}/livez`)).status).toBe(200);
+      await running.close();
+    });
+    await onFreePort('', async (everywhere, free) => {
+      for (const host of LOOPBACK) expect((await fetch(`http://${host}:${free}/livez`)).status).toBe(200);
+      await everywhere.close();
+      await expect(fetch(`http://127.0.0.1:${free}/livez`)).rejects.toThrow('fetch failed');
+    });
   });
 });

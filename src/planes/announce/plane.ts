@@ -1,7 +1,8 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AnnouncePlan, VirtualRouter } from '../../compile/announce/announce-plan.ts';
 import { crash } from '../../lib/crash.ts';
+import { replaceFile } from '../../lib/durable.ts';
 import { Fault, messageOf } from '../../lib/fault.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
@@ -107,17 +108,11 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
     let written = 0;
     for (const [file, text] of wanted) {
       if (this.#eligibility.get(file) === text) continue;
-      await this.#replaceFile(file, text);
+      await replaceFile(join(this.#settings.folder, file), text);
       this.#eligibility.set(file, text);
       written += 1;
     }
     return written;
-  }
-
-  async #replaceFile(file: string, text: string): Promise<void> {
-    const path = join(this.#settings.folder, file);
-    await writeFile(`${path}.tmp`, text, { mode: 0o600 });
-    await rename(`${path}.tmp`, path);
   }
 
   async #bringAbout(want: AnnouncePlan, signal: AbortSignal): Promise<number> {

@@ -95,7 +95,7 @@ it('follows addresses that come and go, and cuts no connection to one that stays
 
 it('tells once of an address that this machine does not have, and answers on the others', async () => {
   await checks.update(web(), [NOT_HERE, HERE]);
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await vi.waitFor(() => expect(told).not.toEqual([]));
   expect(told).toEqual([
     expect.stringMatching(/^cannot listen on healthCheckNodePort \d+: .*EADDRNOTAVAIL.*192\.0\.2\.1/),
   ]);

@@ -1,6 +1,7 @@
 import { execFile, spawn, type ExecFileException } from 'node:child_process';
-import { open, readFile, rename, writeFile } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceFile } from '../../lib/durable.ts';
 import { Fault } from '../../lib/fault.ts';
 import { sleep } from '../../lib/sleep.ts';
 import { RuntimeCli, SILENT } from './runtime-cli.ts';
@@ -143,8 +144,7 @@ export function configArguments(checkpoint: string): readonly string[] {
 export async function putSkeleton(checkpoint: string, skeleton: string): Promise<void> {
   const path = join(checkpoint, FILES.skeleton);
   if ((await readFile(path, 'utf8').catch(() => undefined)) === skeleton) return;
-  await writeFile(`${path}.tmp`, skeleton, { mode: 0o600 });
-  await rename(`${path}.tmp`, path);
+  await replaceFile(path, skeleton);
 }
 
 async function startFailure(paths: EnginePaths, logPath: string, ended: string | undefined): Promise<string> {

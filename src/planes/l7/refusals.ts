@@ -118,7 +118,8 @@ export function without(plan: L7Plan, items: readonly Item[], served?: L7Plan): 
       lost.add(id);
     } else {
       const host = hosts.get(hostKey(item.host));
-      if (host !== undefined) hosts = hosts.set(hostKey(item.host), { ...host, routes: closed(host.routes, item.value) });
+      if (host !== undefined)
+        hosts = hosts.set(hostKey(item.host), { ...host, routes: closed(host.routes, item.value) });
     }
   }
   if (lost.size > 0) hosts = refusedRoutes(hosts, lost);

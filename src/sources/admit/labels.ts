@@ -23,7 +23,8 @@ export function admitSelectors(field: Field): readonly LabelSelector[] {
   return field.flatMap((item) => admitLabelSelector(item) ?? NOTHING);
 }
 
-const NOTHING: LabelSelector = { requirements: [{ key: '', operator: 'In', values: [] }] };
+/** Selects nothing. */
+export const NOTHING: LabelSelector = { requirements: [{ key: '', operator: 'In', values: [] }] };
 
 function admitRequirement(field: Field): LabelRequirement | undefined {
   const key = field.at('key').text();

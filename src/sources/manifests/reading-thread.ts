@@ -46,6 +46,8 @@ class Thread {
       } while (length < ANSWER_LENGTH && performance.now() < untilMs);
       return { kind: 'steps', steps, isDone: false };
     } catch (thrown) {
+      // What the file system says no to has a number; anything else is a bug, and ends the program.
+      if (!(thrown instanceof Error && 'errno' in thrown)) throw thrown;
       return { kind: 'failed', message: messageOf(thrown), isMissing: isNotFound(thrown) };
     }
   }

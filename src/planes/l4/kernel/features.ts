@@ -132,7 +132,7 @@ async function whyMissing(nft: Nft, feature: Feature, signal: AbortSignal | unde
       await nft.check(probe(feature, family), signal);
     } catch (thrown) {
       if (!(thrown instanceof NftRefusedFault)) throw thrown;
-      if (thrown.message.includes('not permitted')) {
+      if (thrown.refusal === 'not-permitted') {
         const message = 'this process may not change the rules of the kernel: it needs CAP_NET_ADMIN (root has it)';
         throw new Fault('kernel-permission', message, { cause: thrown, retryable: false });
       }

@@ -249,7 +249,7 @@ export class NftMonitor {
       return 'unused';
     } catch (thrown) {
       if (!(thrown instanceof NftRefusedFault)) throw thrown;
-      return thrown.message.includes('resource busy') ? 'whole' : 'gone';
+      return thrown.refusal === 'in-use' ? 'whole' : 'gone';
     }
   }
 

@@ -71,3 +71,12 @@ test.each([
 ])('an nft that failed refused, whatever it said: %j', (printed, message) => {
   expect(refusalOf(printed, lines)).toMatchObject({ message });
 });
+
+test.each([
+  ['Could not process rule: No such file or directory', 'missing'],
+  ['Could not process rule: Device or resource busy', 'in-use'],
+  ['Operation not permitted (you must be root)', 'not-permitted'],
+  ['Could not process rule: File exists', 'other'],
+])('others learn the cause, not the words: %s', (message, refusal) => {
+  expect(new NftRefusedFault({ message, line: undefined })).toMatchObject({ refusal });
+});

@@ -8,14 +8,30 @@ export interface Refusal {
   readonly line: string | undefined;
 }
 
+/**
+ * What the kernel has against a transaction, as far as others decide by it: what it names is not there, is in use, or is not for this
+ * process to change.
+ */
+export type RefusalCause = 'missing' | 'in-use' | 'not-permitted' | 'other';
+
+/** By the words of strerror(3) for ENOENT, EBUSY and EPERM, which nft prints as it is run here (LC_ALL=C). */
+const CAUSES: readonly (readonly [words: string, cause: RefusalCause])[] = [
+  ['No such file', 'missing'],
+  ['resource busy', 'in-use'],
+  ['not permitted', 'not-permitted'],
+];
+
 /** nft refused a transaction; nothing of it was applied. */
 export class NftRefusedFault extends Fault {
+  /** What decides is this, and never the message. */
+  readonly refusal: RefusalCause;
   /** The whole line that nft pointed at; undefined when it pointed at none. */
   readonly line: string | undefined;
 
   constructor({ message, line }: Refusal) {
     super('nft-refused', `nft: ${message}${line === undefined ? '' : `, at: ${cut(line)}`}`);
     this.line = line;
+    this.refusal = CAUSES.find(([words]) => message.includes(words))?.[1] ?? 'other';
   }
 }
 

@@ -19,7 +19,7 @@ export async function removeSluice(nft: Nft): Promise<readonly string[]> {
         await nft.apply(`delete ${table}`);
         removed.push(`nft ${table}`);
       } catch (thrown) {
-        if (!(thrown instanceof NftRefusedFault) || !thrown.message.includes('No such file')) throw thrown;
+        if (!(thrown instanceof NftRefusedFault) || thrown.refusal !== 'missing') throw thrown;
       }
     }
   }

@@ -130,5 +130,5 @@ function idOf({ family, name }: ClientsMap): ObjectId {
 }
 
 function isOfMissing(fault: Fault): boolean {
-  return fault instanceof NftRefusedFault && fault.message.includes('No such file');
+  return fault instanceof NftRefusedFault && fault.refusal === 'missing';
 }
