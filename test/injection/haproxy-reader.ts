@@ -139,7 +139,7 @@ export function readMap(text: string, key: RegExp = ROUTE_KEY): readonly (readon
 
 /** The entries of the map of regular expressions, each of which must stay with its own host. */
 export function readRegexes(text: string): readonly (readonly [key: string, value: string])[] {
-  const entries = readMap(text, /^[\x21-\x7e]+$/);
+  const entries = readMap(text, /^[\x21-\x7e]+$/).map(([key, value]) => [withoutLimit(key), value] as const);
   for (const [key] of entries) {
     // Without the look ahead to the `/`, the group could go on with the host's name.
     const host = /^\^(?:\\\*|[a-z0-9-]+)(?:\\\.[a-z0-9-]+)*\(\?=\/\)(?=\(\?:)/.exec(key)?.[0];
@@ -147,6 +147,14 @@ export function readRegexes(text: string): readonly (readonly [key: string, valu
     if (groupEnd(key, host.length) !== key.length - 1) refuse('an expression that leaves its group', key);
   }
   return entries;
+}
+
+/** JavaScript has no such limit. */
+function withoutLimit(key: string): string {
+  const limit = /^\(\*LIMIT_MATCH=\d{4,6}\)/.exec(key)?.[0];
+  return limit === undefined
+    ? refuse('an expression without a limit of what a match may take', key)
+    : key.slice(limit.length);
 }
 
 /**

@@ -153,8 +153,8 @@ export class EngineWorld {
   async held(want: L7Plan): Promise<unknown> {
     const hosts = want.hosts.sorted().map(([host]) => host);
     const [routes = '', regexes = ''] = await this.cli(`show map ${FILES.routes}`, `show map ${FILES.regexes}`);
-    const keys = hosts.flatMap((host) => [`${host}/`, `^${host.replaceAll(/[.*]/g, String.raw`\$&`)}(?:`]);
-    const ofWant = (line: string): boolean => keys.some((key) => line.startsWith(key));
+    const keys = hosts.flatMap((host) => [`${host}/`, `^${host.replaceAll(/[.*]/g, String.raw`\$&`)}(?=/)(?:`]);
+    const ofWant = (line: string): boolean => keys.some((key) => line.replace(/^\(\*\w+=\d+\)/, '').startsWith(key));
     return { routes: entriesOf(routes).filter(ofWant).sort(), regexes: entriesOf(regexes).filter(ofWant) };
   }
 

@@ -5,6 +5,7 @@ import { makeCertificate } from './certificate.ts';
 import { EngineWorld } from './engine-world.ts';
 import { Backend, Lab } from './lab.ts';
 import { ingress, service, tlsSecret } from './manifest.ts';
+import { processorMs } from './process-state.ts';
 
 const one = await Backend.start('one');
 const two = await Backend.start('two');
@@ -108,5 +109,27 @@ describe('a request with a path longer than a line of the log', () => {
     } finally {
       await lab.stop();
     }
+  });
+});
+
+describe('a regular expression that may be matched in very many ways', () => {
+  it('costs a request little, whatever the path', async () => {
+    const manifest = `apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: many, annotations: { nginx.ingress.kubernetes.io/use-regex: "true" } }
+spec:
+  rules:
+    - host: many.test
+      http: { paths: [{ path: "/(a+)+$", pathType: ImplementationSpecific, backend: { service: { name: one, port: { number: 80 } } } }] }
+---
+`;
+    await ledThrough([want(manifest)], async (world) => {
+      expect(await world.get('many.test', '/aaaa')).toBe('200 one');
+      const beforeMs = processorMs(await world.pid());
+      for (let time = 0; time < 100; time += 1)
+        expect(await world.get('many.test', `/${'a'.repeat(60)}!`)).toMatch(/^404/);
+      // Ten million tries each, as without a limit, take three seconds or more.
+      expect(processorMs(await world.pid()) - beforeMs).toBeLessThan(1_000);
+    });
   });
 });
