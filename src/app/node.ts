@@ -8,6 +8,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { Conntrack } from '../planes/l4/kernel/conntrack.ts';
+import { ConntrackRoom } from '../planes/l4/kernel/conntrack-room.ts';
 import { probeKernel } from '../planes/l4/kernel/features.ts';
 import { hasInterface } from '../planes/l4/kernel/interfaces.ts';
 import { applyKernelSettings, kernelSettings } from '../planes/l4/kernel/settings.ts';
@@ -55,6 +56,7 @@ export class NodeRole implements Role {
   readonly #runner: Runner<L4Plan>;
   readonly #monitor: NftMonitor;
   readonly #kubeProxyWatch: KubeProxyWatch;
+  readonly #conntrackRoom: ConntrackRoom;
   readonly #health: NodeHealth | undefined;
   readonly #proxyMode: ProxyMode | undefined;
   readonly #localhost: LocalhostNodePorts | undefined;
@@ -103,6 +105,7 @@ export class NodeRole implements Role {
         this.#plane.disturb(reason);
       },
     });
+    this.#conntrackRoom = new ConntrackRoom({ logger });
     this.#kubeProxyWatch = new KubeProxyWatch({
       logger,
       removes: options.takesOver,
@@ -187,7 +190,7 @@ export class NodeRole implements Role {
   async #watch(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#programmed.resolve(), { once: true });
     await this.#programmed.promise;
-    await Promise.all([this.#monitor.run(signal), this.#kubeProxyWatch.run(signal)]);
+    await Promise.all([this.#monitor.run(signal), this.#kubeProxyWatch.run(signal), this.#conntrackRoom.run(signal)]);
   }
 
   async release(): Promise<void> {
