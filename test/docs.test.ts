@@ -128,7 +128,9 @@ describe('documentation', () => {
     const skeleton = renderSkeleton(settings, { admin: '/admin.sock', accessLog: 'access' });
     const page = readFileSync(join(ROOT, 'docs/reference/timeouts.md'), 'utf8');
     const documented = [...page.matchAll(/^\| (timeout [a-z-]+) +\| (\w+) +\|/gm)].map((row) => `${row[1]} ${row[2]}`);
-    expect(documented.sort()).toEqual((skeleton.match(/(?<= {4})timeout [a-z-]+ \w+(?=\n)/g) ?? []).sort());
+    // Every class of backends has the same.
+    const configured = new Set(skeleton.match(/(?<= {4})timeout [a-z-]+ \w+(?=\n)/g) ?? []);
+    expect(documented.sort()).toEqual([...configured].sort());
   });
 
   it('has every reason of the access log on its reference page, in the words of the register', () => {

@@ -2,8 +2,8 @@ import type { PersistentMap } from '../lib/persistent-map.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Hostname, IpAddress } from '../model/grammar.ts';
 import type { HttpFilter } from '../model/http/filter.ts';
-import type { PathMatch } from '../model/http/match.ts';
-import type { Entrance } from '../model/http/route-set.ts';
+import type { Conditions, PathMatch } from '../model/http/match.ts';
+import type { Entrance, UnavailableReason } from '../model/http/route-set.ts';
 import type { Certificate } from '../model/secret.ts';
 import type { PublishedAddress } from '../model/service.ts';
 import type { Wants } from '../model/want.ts';
@@ -47,12 +47,18 @@ export interface L7Plan {
 /** Begins the producers that are hosts in `Plan.findings`. */
 export const HOST_PREFIX = 'host:';
 
+/** Begins those that are backends. */
+export const BACKEND_PREFIX = 'backend:';
+
 /** The key of the host plan that serves all hosts without one of their own. */
 export const ANY_HOST = '*';
 
 declare const brand: unique symbol;
 
-/** Names a backend in every sink: `namespace_service_port`, with `_h2c` or `_https` appended where it is not spoken to in plain HTTP/1.1. */
+/**
+ * Names a backend in every sink: `namespace_service_port`, with `_h2c` or `_https` appended where it is not spoken to in plain HTTP/1.1, and
+ * its class where that is not the plain one.
+ */
 export type BackendId = string & { readonly [brand]: 'BackendId' };
 
 /** Names a certificate in every sink: `namespace_secret`. */
@@ -73,29 +79,63 @@ export function hostKey({ host, entrance }: Pick<HostPlan, 'host' | 'entrance'>)
   return entrance === 'main' || entrance === 'split' ? host : `${String(entrance)}|${host}`;
 }
 
-/** One path of one host. */
-export interface RoutePlan {
+/** What becomes of requests that a rule wants. */
+export interface Destination {
+  /** The path of the rule. */
   readonly match: PathMatch;
+  /** Those that have an effect here, at most one of a type. */
   readonly filters: readonly HttpFilter[];
   readonly action: RouteAction;
   /** The object that made it, `namespace/name`, for logs and metrics; empty for one that no object made. */
   readonly owner: string;
 }
 
+/** One path of one host: where its requests go unless one of the alternatives wants them. */
+export interface RoutePlan extends Destination {
+  /** In the order in which they are tried. Those of shorter paths are among them, where no rule of this path takes everything. */
+  readonly alternatives: readonly Alternative[];
+}
+
+/** A destination for requests that fulfil conditions. */
+export interface Alternative extends Destination {
+  readonly conditions: Conditions;
+}
+
 /** Why a request is answered by Sluice itself. Stands in the access log. */
-export type RefusalReason =
-  'no-route' | 'service-missing' | 'port-missing' | 'backend-invalid' | 'restriction-unsupported';
+export type RefusalReason = 'no-route' | UnavailableReason;
 
 export type RouteAction =
+  | SingleAction
+  /** The weights are not all zero. */
+  | { readonly kind: 'split'; readonly shares: readonly SharePlan[] }
+  /** One of the filters says where to. */
+  | { readonly kind: 'redirect' };
+
+export type SingleAction =
   | { readonly kind: 'forward'; readonly backend: BackendId }
   | { readonly kind: 'refuse'; readonly status: 404 | 500 | 503; readonly reason: RefusalReason };
+
+/** What becomes of a part of the requests. */
+export interface SharePlan {
+  readonly weight: number;
+  /** Those of the rule and its own. */
+  readonly filters: readonly HttpFilter[];
+  readonly action: SingleAction;
+}
+
+/**
+ * Which rules requests meet at a backend: none, those that edit requests and responses, those that may refuse them, too, or all of these
+ * where clients keep their endpoint. Each is a `defaults` of the engine, so that a request pays for the features of its own route.
+ */
+export type BackendClass = 'plain' | 'edit' | 'full' | 'sticky';
 
 /** How requests are spoken to a backend's servers: HTTP/1.1, HTTP/2 without TLS, or HTTP/1.1 in TLS. */
 export type BackendProtocol = 'http' | 'h2c' | 'https';
 
-/** One Service port with the endpoints that take its traffic. */
+/** One Service port with the endpoints that take its traffic, for routes of one class. */
 export interface BackendPlan {
   readonly id: BackendId;
+  readonly class: BackendClass;
   readonly namespace: string;
   readonly service: string;
   readonly port: number;

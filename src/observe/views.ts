@@ -1,6 +1,13 @@
 import { byObject, type Finding } from '../model/finding.ts';
 import { keyOf } from '../model/object.ts';
-import { HOST_PREFIX, type BackendPlan, type Plan, type RoutePlan } from '../compile/plan.ts';
+import {
+  BACKEND_PREFIX,
+  HOST_PREFIX,
+  type BackendPlan,
+  type Plan,
+  type RouteAction,
+  type RoutePlan,
+} from '../compile/plan.ts';
 
 /** What `sluice get` and the API show, in rows with one order. Nothing here holds key material. */
 export interface RouteRow {
@@ -40,14 +47,13 @@ export interface FindingRow {
 export function routeRows(plan: Plan): readonly RouteRow[] {
   return plan.l7.hosts.sorted().flatMap(([, host]) =>
     host.routes.map((route) => {
-      const backend = route.action.kind === 'forward' ? plan.l7.backends.get(route.action.backend) : undefined;
+      const backends = backendsOf(route.action, plan);
       return {
         host: host.host,
         match: route.match.type,
         path: route.match.value,
-        target:
-          route.action.kind === 'refuse' ? `${String(route.action.status)} ${route.action.reason}` : targetOf(backend),
-        readyEndpoints: backend === undefined ? 0 : backend.servers.filter(({ state }) => state === 'ready').length,
+        target: targetOf(route.action, plan),
+        readyEndpoints: backends.flatMap(({ servers }) => servers.filter(({ state }) => state === 'ready')).length,
         tls: host.certificate !== undefined,
         redirectsToHttps: route.filters.some((filter) => filter.type === 'HttpsRedirect'),
         owner: route.owner,
@@ -56,8 +62,27 @@ export function routeRows(plan: Plan): readonly RouteRow[] {
   );
 }
 
-function targetOf(backend: BackendPlan | undefined): string {
-  return backend === undefined ? '' : `${backend.namespace}/${backend.service}:${String(backend.port)}`;
+function backendsOf(action: RouteAction, plan: Plan): readonly BackendPlan[] {
+  if (action.kind === 'split') return action.shares.flatMap((share) => backendsOf(share.action, plan));
+  const backend = action.kind === 'forward' ? plan.l7.backends.get(action.backend) : undefined;
+  return backend === undefined ? [] : [backend];
+}
+
+function targetOf(action: RouteAction, plan: Plan): string {
+  switch (action.kind) {
+    case 'refuse':
+      return `${String(action.status)} ${action.reason}`;
+    case 'redirect':
+      return 'redirect';
+    case 'split':
+      return action.shares
+        .map(({ weight, ...share }) => `${targetOf(share.action, plan)} (${String(weight)})`)
+        .join(', ');
+    case 'forward': {
+      const backend = plan.l7.backends.get(action.backend);
+      return backend === undefined ? '' : `${backend.namespace}/${backend.service}:${String(backend.port)}`;
+    }
+  }
 }
 
 export function certificateRows(plan: Plan): readonly CertificateRow[] {
@@ -70,15 +95,18 @@ export function certificateRows(plan: Plan): readonly CertificateRow[] {
   }));
 }
 
-/** All Findings of a plan, and those about what engines refuse of it, in one order. What several hosts of one TLS entry say alike is said once. */
+/**
+ * All Findings of a plan, and those about what engines refuse of it, in one order. What several hosts of one TLS entry, or classes of one
+ * backend, say alike is said once.
+ */
 export function findingsOf(plan: Plan, refused: readonly Finding[] = []): readonly Finding[] {
   const found: Finding[] = [...refused];
-  const ofHosts = new Map<string, Finding>();
+  const alike = new Map<string, Finding>();
   for (const [producer, findings] of plan.findings.entries()) {
-    if (!producer.startsWith(HOST_PREFIX)) found.push(...findings);
-    else for (const item of findings) ofHosts.set(JSON.stringify(item), item);
+    if (!producer.startsWith(HOST_PREFIX) && !producer.startsWith(BACKEND_PREFIX)) found.push(...findings);
+    else for (const item of findings) alike.set(JSON.stringify(item), item);
   }
-  return [...found, ...ofHosts.values()].sort(byObject);
+  return [...found, ...alike.values()].sort(byObject);
 }
 
 export function findingRows(findings: readonly Finding[]): readonly FindingRow[] {

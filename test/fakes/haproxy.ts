@@ -2,7 +2,17 @@
  * HAProxy as far as we drive it: starts on a checkpoint, then obeys the runtime CLI, and refuses what the real one refuses.
  * What text means is read by test/injection/haproxy-reader.ts. The real one is in the traffic suite.
  */
-import { checkCommand, readCli, readCrtList, readMap, readRegexes, readSections } from '../injection/haproxy-reader.ts';
+import {
+  checkCommand,
+  readCli,
+  readCrtList,
+  readData,
+  readMap,
+  readRegexes,
+  readSections,
+} from '../injection/haproxy-reader.ts';
+import type { Leftovers } from '../../src/planes/l7/backends.ts';
+import { DATA_MAPS } from '../../src/planes/l7/files.ts';
 
 interface FakeServer {
   readonly address: string;
@@ -21,11 +31,13 @@ interface FakeBackend {
 const REGEXES_VERSION = '1';
 
 /** Backends of the skeleton, which answer themselves. */
-const REFUSALS: ReadonlySet<string> = new Set(['sluice-404', 'sluice-503']);
+const REFUSALS: ReadonlySet<string> = new Set(['sluice-404', 'sluice-500', 'sluice-503', 'sluice-redirect']);
 
 export class FakeHaproxy {
   readonly backends = new Map<string, FakeBackend>();
   readonly routes = new Map<string, string>();
+  /** Entries of the maps of data, by file and key. */
+  readonly data = new Map<string, string>();
   regexes: readonly (readonly [string, string])[] = [];
   #nextRegexes: (readonly [string, string])[] = [];
   /** PEM by file name. */
@@ -46,6 +58,8 @@ export class FakeHaproxy {
     }
     for (const [key, value] of readMap(text('routes.map'))) this.routes.set(key, value);
     this.regexes = readRegexes(text('regexes.map'));
+    for (const file of Object.values(DATA_MAPS))
+      for (const [key, value] of readData(text(file))) this.#addData(file, key, value);
     for (const [file = '', ...names] of readCrtList(text('crt-list.txt'))) this.crtList.set(file, names);
     for (const name of files.keys()) if (name.startsWith('certs/')) this.certificates.set(name, text(name));
     this.#expectWhole();
@@ -79,12 +93,12 @@ export class FakeHaproxy {
   }
 
   /** The retired: what the collector is to delete. */
-  get leftovers(): { readonly servers: ReadonlySet<string>; readonly backends: ReadonlySet<string> } {
+  get leftovers(): Leftovers {
     const servers = [...this.backends].flatMap(([name, backend]) =>
       [...backend.servers].flatMap(([server, { isEnabled }]) => (isEnabled ? [] : [`${name}/${server}`])),
     );
     const backends = [...this.backends].flatMap(([name, { isPublished }]) => (isPublished ? [] : [name]));
-    return { servers: new Set(servers), backends: new Set(backends) };
+    return { servers: new Set(servers), backends: new Set(backends), data: new Map() };
   }
 
   #obey(words: readonly string[], payload: readonly string[]): string {
@@ -134,7 +148,12 @@ export class FakeHaproxy {
       }
       return '';
     }
-    const [, key = '', value = ''] = args;
+    const [file = '', key = '', value = ''] = args;
+    if (file !== 'routes.map') {
+      if (verb === 'add') for (const line of readData(textOf(payload))) this.#addData(file, ...line);
+      else if (!this.data.delete(`${file} ${key}`)) throw new Error(`${key} is not in ${file}`);
+      return '';
+    }
     if (verb === 'add') {
       for (const [added, target] of readMap(payload.map((line) => `${line}\n`).join(''))) {
         // The real one takes it twice, and looks up the first.
@@ -147,6 +166,13 @@ export class FakeHaproxy {
     if (verb === 'set') this.routes.set(key, value);
     else this.routes.delete(key);
     return '';
+  }
+
+  /** The real one takes it twice, and looks up the first. */
+  #addData(file: string, key: string, value: string): void {
+    const target = `${file} ${key}`;
+    if (this.data.has(target)) throw new Error(`${target} is there`);
+    this.data.set(target, value);
   }
 
   #obeySsl(verb: string, [kind = '', ...args]: readonly string[], payload: readonly string[]): string {
@@ -189,14 +215,23 @@ export class FakeHaproxy {
 
   /** At no moment does anything point at what is not there: a request that comes right now would fail. */
   #expectWhole(): void {
-    for (const [key, value] of [...this.routes, ...this.regexes]) {
-      const [name = ''] = value.split('|');
+    const inData = [...this.data].flatMap(([key, value]): (readonly [string, string])[] =>
+      /^(?:conditions|shares)\.map /.test(key) ? [[key, value.replace(/^[^>]*>/, '')]] : [],
+    );
+    for (const [key, value] of [...this.routes, ...this.regexes, ...inData]) {
+      const [name = '', , , , rid] = value.split('|');
+      if (rid !== undefined && !this.data.has(`stages.map ${rid}`))
+        throw new Error(`${key} has data that are not there`);
       if (!REFUSALS.has(name) && this.backends.get(name)?.isPublished !== true)
         throw new Error(`${key} leads to ${name}, which is not there`);
     }
     for (const file of this.crtList.keys())
       if ((this.certificates.get(file) ?? '') === '') throw new Error(`${file} is listed and empty`);
   }
+}
+
+function textOf(payload: readonly string[]): string {
+  return payload.map((line) => `${line}\n`).join('');
 }
 
 function sorted<T extends readonly [string, unknown]>(entries: readonly T[]): readonly T[] {

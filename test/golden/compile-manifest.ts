@@ -5,7 +5,7 @@ import type { CompileSettings } from '../../src/compile/settings.ts';
 import { STANDALONE_SETTINGS } from '../../src/app/check.ts';
 import { findingRows, findingsOf } from '../../src/observe/views.ts';
 import { checkpointFiles } from '../fakes/checkpoint-files.ts';
-import { FILES } from '../../src/planes/l7/files.ts';
+import { DATA_MAPS, FILES } from '../../src/planes/l7/files.ts';
 import { renderCheckpoint } from '../../src/planes/l7/checkpoint.ts';
 import { admitObject, findingsKey } from '../../src/sources/admit/admit.ts';
 import { addressText } from '../../src/model/published-address.ts';
@@ -41,11 +41,14 @@ export function compileChanges(changes: readonly Change[], settings: CompileSett
   return new Compiler(settings).compile(store.snapshot, { nowMs: GOLDEN_NOW_MS, node: NO_NODE_FACTS });
 }
 
+/** Most plans have nothing in most of them. */
+const DATA_FILES: ReadonlySet<string> = new Set([FILES.entrances, ...Object.values(DATA_MAPS)]);
+
 /** A plan as a person reads it: what HAProxy is given, without the fixed skeleton and keys, then status and Findings. */
 export function printPlan(plan: Plan): string {
   const files = checkpointFiles(renderCheckpoint(plan.l7, 'self-signed\n'));
   const parts = [...files]
-    .filter(([name, text]) => !name.startsWith('certs/') && (name !== FILES.entrances || text !== ''))
+    .filter(([name, text]) => !name.startsWith('certs/') && (text !== '' || !DATA_FILES.has(name)))
     .map(([name, text]) => `## ${name}\n${text.trim()}\n`);
   const addresses = plan.status.addresses.map(addressText).join(', ');
   const status = plan.status.ingresses.sorted().map(([key]) => `${key}: ${addresses}\n`);

@@ -55,13 +55,19 @@ export function readCli(text: string): readonly ReadCommand[] {
   return commands;
 }
 
+const CLASS = /^sluice-(?:backend|edit|full|sticky)$/;
 const NAME = /^[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$/;
 const SERVER = /^(?:[0-9.]+|[0-9a-f:.]+)[_:]\d{1,5}$/;
 const ADDRESS = /^(?:[0-9.]+|ipv6@[0-9a-f:.]+):\d{1,5}$/;
 const CERTIFICATE = /^certs\/[a-z0-9][a-z0-9._-]*\.pem$/;
 const SNI = /^(?:\*\.)?[a-z0-9][a-z0-9.-]*$/;
 const ROUTE_KEY = /^(?:\*|\*\.[a-z0-9.-]+|[a-z0-9][a-z0-9.-]*)\/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*#?$/;
-const ROUTE_VALUE = /^[a-z0-9._-]+\|[SR-]*\|(?:[a-z0-9.-]+\/[a-z0-9.-]+)?\|[a-z-]*$/;
+const ROUTE_VALUE = /^[a-z0-9._-]+\|[MRSW-]*\|(?:[a-z0-9.-]+\/[a-z0-9.-]+)?\|[a-z-]*(?:\|[0-9a-f]{20})?$/;
+const DATA_MAP =
+  /^(?:access|bodies|conditions|connections|cookies|cors|lists|origins|patterns|rates|redirects|request-headers|response-headers|rewrites|shares|stages|timeouts)\.map$/;
+/** The id of a route, and which of its entries it is. */
+const DATA_KEY = /^[0-9a-f]{20}(?:#[0-9A-Za-z.:/_-]+)?$/;
+const DATA_VALUE = /^[A-Za-z0-9\-._~!$&'()*+,:@%/=?|<>]+$/;
 
 const TARGET = new RegExp(`${NAME.source.slice(0, -1)}/${SERVER.source.slice(1)}`);
 
@@ -70,7 +76,7 @@ const SPOKEN = [/^(?:proto|ssl)$/, /^(?:h2|verify)$/, /^none$/];
 
 /** The arguments of the only commands that we have any business sending. */
 const GRAMMAR: Readonly<Record<string, readonly RegExp[]>> = {
-  'add backend': [NAME, /^from$/, /^sluice-backend$/],
+  'add backend': [NAME, /^from$/, CLASS],
   'publish backend': [NAME],
   'unpublish backend': [NAME],
   'add server': [TARGET, ADDRESS, /^weight$/, /^[01]$/, ...SPOKEN],
@@ -78,6 +84,8 @@ const GRAMMAR: Readonly<Record<string, readonly RegExp[]>> = {
   'disable server': [TARGET],
   'set server': [TARGET, /^weight$/, /^[01]$/],
   'add map': [/^routes\.map$/],
+  'add map data': [DATA_MAP],
+  'del map data': [DATA_MAP, DATA_KEY],
   'add map version': [/^@1$/, /^regexes\.map$/],
   'prepare map': [/^regexes\.map$/],
   'commit map': [/^@1$/, /^regexes\.map$/],
@@ -99,7 +107,8 @@ export function checkCommand({ words, payload }: ReadCommand): void {
   const isVersioned = words[0] === 'add' && words[1] === 'map' && words[2]?.startsWith('@') === true;
   const length = words[1] === 'ssl' ? 3 : 2;
   const name = words.slice(0, length).join(' ');
-  const key = isVersioned ? 'add map version' : name;
+  const isData = words[1] === 'map' && DATA_MAP.test(words[2] ?? '');
+  const key = isVersioned ? 'add map version' : isData ? `${name} data` : name;
   const grammar = GRAMMAR[key] ?? refuse('a command that is not ours', words.join(' '));
   const args = words.slice(length);
   const missing = grammar.length - args.length;
@@ -107,6 +116,9 @@ export function checkCommand({ words, payload }: ReadCommand): void {
     refuse('another number of arguments', words.join(' '));
   args.forEach((arg, index) => grammar[index]?.test(arg) === true || refuse(`argument of ${key}`, arg));
   switch (key) {
+    case 'add map data':
+      readData(textOf(payload));
+      return;
     case 'add map':
       readMap(textOf(payload), ROUTE_KEY);
       return;
@@ -134,6 +146,15 @@ export function readMap(text: string, key: RegExp = ROUTE_KEY): readonly (readon
     const [left = '', right = '', ...more] = line.split(' ');
     if (more.length > 0 || !key.test(left) || !ROUTE_VALUE.test(right)) refuse('not a line of a map', line);
     return [left, right] as const;
+  });
+}
+
+/** The entries of a map of data. */
+export function readData(text: string): readonly (readonly [key: string, value: string])[] {
+  return wholeLines(text).map((line) => {
+    const [key = '', value = '', ...more] = line.split(' ');
+    if (more.length > 0 || !DATA_KEY.test(key) || !DATA_VALUE.test(value)) refuse('not a line of data', line);
+    return [key, value] as const;
   });
 }
 
@@ -243,7 +264,7 @@ export function readSections(text: string): readonly ReadSection[] {
     if (line === '' || line === '# Written by Sluice. Changes made here are lost.') continue;
     const words = line.trim().split(' ');
     if (line.startsWith('backend ')) {
-      checkArgs(line, words, [/^backend$/, NAME, /^from$/, /^sluice-backend$/]);
+      checkArgs(line, words, [/^backend$/, NAME, /^from$/, CLASS]);
       sections.push({ name: words[1] ?? '', servers: [] });
     } else {
       checkArgs(line, words, [/^server$/, SERVER, ADDRESS, /^weight$/, /^[01]$/, ...SPOKEN].slice(0, words.length));

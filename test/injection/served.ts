@@ -6,7 +6,7 @@ import { findingRows, findingsOf } from '../../src/observe/views.ts';
 import { checkpointFiles } from '../fakes/checkpoint-files.ts';
 import { renderCheckpoint } from '../../src/planes/l7/checkpoint.ts';
 import { renderChange } from '../../src/planes/l7/change.ts';
-import { FILES } from '../../src/planes/l7/files.ts';
+import { DATA_MAPS, FILES } from '../../src/planes/l7/files.ts';
 import { printStep } from '../../src/planes/l7/step.ts';
 import { admitObject, findingsKey } from '../../src/sources/admit/admit.ts';
 import { EVERYTHING_READ, type Change } from '../../src/sources/change.ts';
@@ -16,6 +16,7 @@ import {
   checkPem,
   readCli,
   readCrtList,
+  readData,
   readMap,
   readRegexes,
   readSections,
@@ -49,6 +50,7 @@ export interface Served {
   readonly sections: readonly ReadSection[];
   readonly routes: readonly (readonly [key: string, value: string])[];
   readonly regexes: readonly (readonly [key: string, value: string])[];
+  readonly data: readonly (readonly [key: string, value: string])[];
   readonly certificates: readonly (readonly string[])[];
   readonly files: readonly string[];
 }
@@ -67,20 +69,28 @@ export function served({ l7 }: Plan): Served {
     sections: readSections(text(FILES.backends)),
     routes: readMap(text(FILES.routes)),
     regexes: readRegexes(text(FILES.regexes)),
+    data: Object.values(DATA_MAPS).flatMap((file) => readData(text(file))),
     certificates: readCrtList(text(FILES.certificates)),
     files: [...files.keys()],
   };
 }
 
 /** How many lines, sections and files there are of each kind. */
-export function extent({ sections, routes, regexes, certificates, files }: Served): readonly number[] {
+export function extent({ sections, routes, regexes, data, certificates, files }: Served): readonly number[] {
   const servers = sections.flatMap((section) => section.servers);
-  return [sections, servers, routes, regexes, certificates, certificates.flat(), files].map((list) => list.length);
+  return [sections, servers, routes, regexes, data, certificates, certificates.flat(), files].map(
+    (list) => list.length,
+  );
 }
 
 /** Reads the commands from one plan to another. Returns how many HAProxy takes them for. */
 export function commandsBetween(before: L7Plan, after: L7Plan): number {
-  const { steps } = renderChange(before, after, { servers: new Set(), backends: new Set() }, SELF_SIGNED);
+  const { steps } = renderChange(
+    before,
+    after,
+    { servers: new Set(), backends: new Set(), data: new Map() },
+    SELF_SIGNED,
+  );
   const sent = steps.map((step) => printStep(step, '1'));
   const read = readCli(sent.map((command) => `${command}\n`).join(''));
   if (read.length !== sent.length)

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
-import { request } from 'node:http';
+import { request, type IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -181,29 +181,42 @@ export class EngineWorld {
   }
 
   /** What a client is answered by HTTP, as a person reads it: status, then where it is sent, or who answers and what that was asked for. */
-  async ask(method: string, { host, pathname, search }: URL): Promise<string> {
-    const { status, location, backend } = await this.#request(method, host, `${pathname}${search}`);
-    if (location !== undefined) return `${status} to ${location.replace(`:${String(this.ports.https)}`, '')}`;
-    return backend === undefined ? status : `${status} by ${backend.name}, asked for ${backend.url}`;
+  async ask(method: string, { host, pathname, search }: URL, options: AskOptions = {}): Promise<string> {
+    const answer = await this.#request(method, host, `${pathname}${search}`, options);
+    const { status, location, backend } = answer;
+    const shown = (options.show ?? []).flatMap((name) => [
+      ...textOf(`request ${name}`, backend?.headers[name]),
+      ...textOf(`response ${name}`, answer.headers[name]),
+    ]);
+    const more = shown.map((text) => `, ${text}`).join('');
+    if (location !== undefined) return `${status} to ${location.replace(`:${String(this.ports.https)}`, '')}${more}`;
+    return `${status}${backend === undefined ? '' : ` by ${backend.name}, asked for ${backend.url}`}${more}`;
   }
 
-  #request(method: string, host: string, path: string): Promise<Answer> {
+  #request(
+    method: string,
+    host: string,
+    path: string,
+    { headers = {}, body: sent = '' }: AskOptions = {},
+  ): Promise<Answer> {
     return new Promise((resolve) => {
       const port = this.ports.http;
-      const outgoing = request({ host: '127.0.0.1', port, method, path, headers: { host }, agent: false });
+      const options = { host: '127.0.0.1', port, method, path, headers: { host, ...headers }, agent: false };
+      const outgoing = request(options);
       outgoing.on('response', (response) => {
         let body = '';
         response.on('data', (chunk: Buffer) => (body += chunk.toString()));
         response.on('end', () =>
           resolve({
             status: String(response.statusCode),
+            headers: response.headers,
             location: response.headers.location,
             backend: body.startsWith('{') ? (JSON.parse(body) as Answer['backend']) : undefined,
           }),
         );
       });
-      outgoing.on('error', () => resolve({ status: 'nobody', location: undefined, backend: undefined }));
-      outgoing.end();
+      outgoing.on('error', () => resolve({ status: 'nobody', headers: {}, location: undefined, backend: undefined }));
+      outgoing.end(sent);
     });
   }
 
@@ -226,8 +239,20 @@ export class EngineWorld {
 /** What came back from HAProxy, or from the backend behind it. */
 interface Answer {
   readonly status: string;
+  readonly headers: IncomingHttpHeaders;
   readonly location: string | undefined;
-  readonly backend: { readonly name: string; readonly url: string } | undefined;
+  readonly backend: { readonly name: string; readonly url: string; readonly headers: IncomingHttpHeaders } | undefined;
+}
+
+/** How a client asks, and which headers of what the backend got, and of the response, are shown. */
+export interface AskOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly show?: readonly string[];
+  readonly body?: string;
+}
+
+function textOf(name: string, value: string | string[] | undefined): readonly string[] {
+  return value === undefined ? [] : [`${name}: ${typeof value === 'string' ? value : value.join(' + ')}`];
 }
 
 /** Lines of `show map` without the addresses of their entries. */

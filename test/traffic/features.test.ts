@@ -3,21 +3,35 @@ import type { BackendPlan, L7Plan } from '../../src/compile/plan.ts';
 import { ipAddressOf } from '../../src/model/grammar.ts';
 import { changesOf, compileChanges } from '../golden/compile-manifest.ts';
 import { casesIn, settingsOf, type GoldenCase } from '../golden/golden-case.ts';
-import { EngineWorld } from './engine-world.ts';
+import { EngineWorld, type AskOptions } from './engine-world.ts';
 import { Backend } from './lab.ts';
 
 const loopback = ipAddressOf('127.0.0.1');
 
 interface Asked {
+  /** What stands in the manifest behind `# request: `. */
+  readonly text: string;
   readonly method: string;
   readonly url: URL;
+  readonly options: AskOptions;
 }
 
-/** The comment lines of a manifest that ask: `# request: GET http://shop.test/cart`. */
+/**
+ * The comment lines of a manifest that ask: `# request: GET http://shop.test/cart -H "x-user: 7" show x-user,server`. The headers after
+ * `show` are shown as the backend got them, and as they stand in the response.
+ */
 function requestsOf(text: string): readonly Asked[] {
-  return [...text.matchAll(/^# request: ([A-Z]+) (\S+)$/gm)].map(([, method = '', url = '']) => ({
+  const line = /^# request: ([A-Z]+) (\S+)((?: -H "[^"]+")*)((?: show \S+)?)$/gm;
+  return [...text.matchAll(line)].map(([, method = '', url = '', headers = '', show = '']) => ({
+    text: `${method} ${new URL(url).href}${headers}${show}`,
     method,
     url: new URL(url),
+    options: {
+      headers: Object.fromEntries(
+        [...headers.matchAll(/"([^":]+): ?([^"]*)"/g)].map(([, name = '', value]) => [name, value ?? '']),
+      ),
+      show: show === '' ? [] : show.replace(' show ', '').split(','),
+    },
   }));
 }
 
@@ -55,8 +69,8 @@ describe('golden: manifests to what clients are answered', () => {
   it.each(cases)('$name', async (golden) => {
     await world.plane.apply(await planOf(golden), new AbortController().signal);
     const lines: string[] = [];
-    for (const { method, url } of requestsOf(golden.text))
-      lines.push(`${method} ${url.href} -> ${await world.ask(method, url)}\n`);
+    for (const { text, method, url, options } of requestsOf(golden.text))
+      lines.push(`${text} -> ${await world.ask(method, url, options)}\n`);
     await expect(lines.join('')).toMatchFileSnapshot(golden.answersFile);
   });
 

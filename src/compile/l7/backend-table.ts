@@ -1,22 +1,28 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { Finding } from '../../model/finding.ts';
-import type { RuleTarget } from '../../model/http/route-set.ts';
+import type { BackendRef } from '../../model/http/route-set.ts';
 import { ipAddressOf, type IpAddress } from '../../model/grammar.ts';
 import { keyOf } from '../../model/object.ts';
 import type { EndpointSlice, Service } from '../../model/service.ts';
 import type { ResolvedName } from '../../model/snapshot.ts';
 import { DependencyIndex } from '../dependency-index.ts';
-import type { BackendId, BackendPlan, ServerPlan } from '../plan.ts';
+import { BACKEND_PREFIX, type BackendClass, type BackendId, type BackendPlan, type ServerPlan } from '../plan.ts';
 import type { CompileSettings, NodeFacts } from '../settings.ts';
 import { backendOf, portOf } from './backend.ts';
 import { endpointFindings } from './endpoint-findings.ts';
 import { externalTarget } from './external-name.ts';
 import type { L7Input } from './l7-input.ts';
 
-/** A Service port that some host forwards to. */
+/** A Service port that some host forwards to, and the class that its routes need. */
+export interface BackendUse {
+  readonly backend: BackendRef;
+  readonly class: BackendClass;
+}
+
 interface UsedPort {
   readonly service: string;
   readonly port: number;
+  readonly class: BackendClass;
 }
 
 /** Backends of the Service ports in use, computed again only when their Service, slices or users change. */
@@ -37,14 +43,13 @@ export class BackendTable {
   }
 
   /** Says which Service ports a host forwards to, in place of what was said before. */
-  use(host: string, targets: readonly RuleTarget[]): void {
+  use(host: string, uses: readonly BackendUse[]): void {
     const before = this.#portsOfHost.inputsOf(host);
     const after = new Set<string>();
-    for (const target of targets) {
-      if (target.kind !== 'forward') continue;
-      const { namespace, service: name, port } = target.backend;
-      const used = { service: keyOf({ namespace, name }), port };
-      const key = [used.service, port].join(' ');
+    for (const use of uses) {
+      const { namespace, service: name, port } = use.backend;
+      const used = { service: keyOf({ namespace, name }), port, class: use.class };
+      const key = [used.service, port, use.class].join(' ');
       if (!this.#used.has(key)) this.#dirty.add(key);
       this.#used.set(key, used);
       after.add(key);
@@ -69,7 +74,7 @@ export class BackendTable {
     });
     this.#lookAtNode(input.facts.node);
     const findings = new Map<string, readonly Finding[]>();
-    for (const key of this.#dirty) findings.set(`backend:${key}`, this.#compilePort(key, input));
+    for (const key of this.#dirty) findings.set(`${BACKEND_PREFIX}${key}`, this.#compilePort(key, input));
     this.#dirty.clear();
     return findings;
   }
@@ -97,7 +102,7 @@ export class BackendTable {
     this.#portsOfService.set(key, [used.service]);
     const external = externalTarget(served, resolvedNames, this.#settings.allowsLocalExternalNames, input.facts);
     const slices = input.slicesOf(used.service);
-    const plan = backendAs(service, served, used.port, slices, external.addresses);
+    const plan = backendAs(service, served, used, slices, external.addresses);
     const earlier = this.#idOfPort.get(key);
     if (earlier !== undefined && earlier !== plan.id) this.plans = this.plans.delete(earlier);
     this.#idOfPort.set(key, plan.id);
@@ -130,12 +135,12 @@ export class BackendTable {
 function backendAs(
   service: Service,
   served: Service,
-  port: number,
+  { port, class: backendClass }: UsedPort,
   slices: readonly EndpointSlice[],
   external: readonly IpAddress[],
 ): BackendPlan {
-  const plan = backendOf(served, port, slices, external);
-  return served === service ? plan : { ...backendOf(service, port, slices, []), servers: plan.servers };
+  const plan = backendOf(served, port, backendClass, slices, external);
+  return served === service ? plan : { ...backendOf(service, port, backendClass, slices, []), servers: plan.servers };
 }
 
 /** The name under which a Service is looked up. */

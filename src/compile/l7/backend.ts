@@ -1,7 +1,7 @@
 import type { IpAddress } from '../../model/grammar.ts';
 import type { EndpointSlice, Service, ServicePort } from '../../model/service.ts';
 import { endpointsOf } from '../endpoints.ts';
-import type { BackendId, BackendPlan, BackendProtocol, ServerPlan } from '../plan.ts';
+import type { BackendClass, BackendId, BackendPlan, BackendProtocol, ServerPlan } from '../plan.ts';
 
 /**
  * Values of `appProtocol` that do not mean plain HTTP/1.1 (KEP-3726, and the service names of IANA): HTTP/2 without TLS, for which gRPC
@@ -29,18 +29,28 @@ export function protocolOf(port: ServicePort | undefined): BackendProtocol {
 
 /**
  * The id of a backend. Underscores cannot stand in names of Kubernetes objects, so that the parts
- * never run into each other. The protocol is part of it because an engine cannot change it on a live server.
+ * never run into each other. The protocol is part of it because an engine cannot change it on a live server, the class because it cannot
+ * change that of a backend.
  */
-export function backendId(namespace: string, service: string, port: number, protocol: BackendProtocol): BackendId {
-  const suffix = protocol === 'http' ? '' : `_${protocol}`;
-  // The brand is given here, where the parts are known to be names of admitted objects and a number.
-  return [namespace, service, `${String(port)}${suffix}`].join('_') as BackendId;
+export function backendId(
+  namespace: string,
+  service: string,
+  port: number,
+  protocol: BackendProtocol,
+  backendClass: BackendClass,
+): BackendId {
+  const parts = [namespace, service, String(port)];
+  if (protocol !== 'http') parts.push(protocol);
+  if (backendClass !== 'plain') parts.push(backendClass);
+  // The brand is given here, where the parts are known to be names of admitted objects, a number, and words of ours.
+  return parts.join('_') as BackendId;
 }
 
-/** What a Service port looks like from a route; `external` is where an ExternalName Service leads. Pure. */
+/** What a Service port looks like from routes of a class; `external` is where an ExternalName Service leads. Pure. */
 export function backendOf(
   service: Service,
   portNumber: number,
+  backendClass: BackendClass,
   slices: readonly EndpointSlice[],
   external: readonly IpAddress[],
 ): BackendPlan {
@@ -54,7 +64,8 @@ export function backendOf(
         ? []
         : sliceServers(port, slices);
   return {
-    id: backendId(namespace, name, portNumber, protocol),
+    id: backendId(namespace, name, portNumber, protocol, backendClass),
+    class: backendClass,
     namespace,
     service: name,
     port: portNumber,

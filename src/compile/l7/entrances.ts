@@ -2,11 +2,14 @@ import type { Finding } from '../../model/finding.ts';
 import type { Hostname } from '../../model/grammar.ts';
 import type { Entrance } from '../../model/http/route-set.ts';
 import type { ANY_HOST, HostPlan } from '../plan.ts';
-import { hostPlan, type BackendLookup, type HostTls, type OwnedRule } from './host.ts';
+import type { BackendUse } from './backend-table.ts';
+import type { BackendLookup } from './destination.ts';
+import { hostPlan, type HostTls, type OwnedRule } from './host.ts';
 
 /** What is found of one host. */
 interface HostPlans {
   readonly plans: readonly HostPlan[];
+  readonly uses: readonly BackendUse[];
   readonly findings: readonly Finding[];
 }
 
@@ -20,7 +23,7 @@ export function hostPlans(
   tls: HostTls,
   backends: BackendLookup,
 ): HostPlans {
-  if (rules.length === 0 && tls.certificate === undefined) return { plans: [], findings: [] };
+  if (rules.length === 0 && tls.certificate === undefined) return { plans: [], uses: [], findings: [] };
   const entrances = new Set(rules.map(({ entrance }) => entrance));
   const isSplit = entrances.has('http') || entrances.has('https');
   const ports = [...entrances].filter((entrance) => typeof entrance === 'number').sort((a, b) => a - b);
@@ -33,6 +36,7 @@ export function hostPlans(
   const marker: HostPlan = { host, entrance: 'split', routes: [], certificate: tls.certificate };
   return {
     plans: [...(isSplit ? [marker] : []), ...made.map(({ plan }) => plan)],
+    uses: made.flatMap(({ uses }) => uses),
     findings: made.flatMap(({ findings }) => findings),
   };
 }

@@ -1,4 +1,5 @@
 import type { HttpFilter } from '../../model/http/filter.ts';
+import type { BackendClass } from '../plan.ts';
 
 /** What decides whether a filter of a rule has an effect on a host. */
 export interface FilterContext {
@@ -6,12 +7,57 @@ export interface FilterContext {
   readonly isSecured: boolean;
 }
 
+interface FilterEntry {
+  readonly hasEffect: (context: FilterContext) => boolean;
+  /** The smallest class of backends that has the rules for it. */
+  readonly class: BackendClass;
+}
+
+const always = (): boolean => true;
+
 /** One entry a filter: a new one does not compile without it. */
-const HAS_EFFECT: { readonly [Type in HttpFilter['type']]: (context: FilterContext) => boolean } = {
-  HttpsRedirect: ({ isSecured }) => isSecured,
+const FILTERS: Readonly<Record<HttpFilter['type'], FilterEntry>> = {
+  // Its rule stands in the frontend, as that of a redirect stands in a backend of its own.
+  HttpsRedirect: { hasEffect: ({ isSecured }) => isSecured, class: 'plain' },
+  RequestRedirect: { hasEffect: always, class: 'plain' },
+  RequestHeaderModifier: { hasEffect: always, class: 'edit' },
+  ResponseHeaderModifier: { hasEffect: always, class: 'edit' },
+  URLRewrite: { hasEffect: always, class: 'edit' },
+  Timeouts: { hasEffect: always, class: 'edit' },
+  AccessList: { hasEffect: always, class: 'full' },
+  RateLimit: { hasEffect: always, class: 'full' },
+  ConnectionLimit: { hasEffect: always, class: 'full' },
+  BodySize: { hasEffect: always, class: 'full' },
+  CORS: { hasEffect: always, class: 'full' },
+  CookieAffinity: { hasEffect: always, class: 'sticky' },
 };
 
-/** The filters of a rule that have an effect where the context is this, so that the engine is given no others. */
+/** The filters of a rule that have an effect where the context is this, so that the engine is given no others; one of a type. */
 export function effectiveFilters(filters: readonly HttpFilter[], context: FilterContext): readonly HttpFilter[] {
-  return filters.filter((filter) => HAS_EFFECT[filter.type](context));
+  const byType = new Map<HttpFilter['type'], HttpFilter>();
+  for (const filter of filters) {
+    if (!FILTERS[filter.type].hasEffect(context)) continue;
+    const before = byType.get(filter.type);
+    byType.set(filter.type, before === undefined ? filter : merged(before, filter));
+  }
+  return [...byType.values()];
+}
+
+/** Headers are changed by one filter and then by the other; of any other type, what is said last counts. */
+function merged(first: HttpFilter, then: HttpFilter): HttpFilter {
+  if (first.type !== then.type || !('set' in first) || !('set' in then)) return then;
+  const replaced = new Set<string>([...then.remove, ...then.set.map(({ name }) => name)]);
+  const kept = first.set.filter(({ name }) => !replaced.has(name));
+  const added = first.add.filter(({ name }) => !replaced.has(name));
+  const remove = [...new Set([...first.remove, ...then.remove])];
+  return { ...then, remove, set: [...kept, ...then.set], add: [...added, ...then.add] };
+}
+
+const SIZES: Readonly<Record<BackendClass, number>> = { plain: 0, edit: 1, full: 2, sticky: 3 };
+
+/** The smallest class of backends that has the rules for all these filters. */
+export function classFor(filters: readonly HttpFilter[]): BackendClass {
+  let found: BackendClass = 'plain';
+  for (const { type } of filters) if (SIZES[FILTERS[type].class] > SIZES[found]) found = FILTERS[type].class;
+  return found;
 }

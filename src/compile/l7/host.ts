@@ -1,10 +1,11 @@
 import { finding, type Finding } from '../../model/finding.ts';
 import { hostCovers, type Hostname } from '../../model/grammar.ts';
-import { EVERY_PATH, type PathMatch } from '../../model/http/match.ts';
+import { bySpecificity, conditionsKey, EVERY_PATH, isUnconditional, type PathMatch } from '../../model/http/match.ts';
 import type { Entrance, HttpRule, Precedence, RouteSet } from '../../model/http/route-set.ts';
-import { byAge, keyOf, nameOf } from '../../model/object.ts';
-import type { ANY_HOST, BackendId, CertificateId, HostPlan, RouteAction, RoutePlan } from '../plan.ts';
-import { effectiveFilters } from './filters.ts';
+import { byAge, nameOf } from '../../model/object.ts';
+import type { Alternative, ANY_HOST, CertificateId, HostPlan, RoutePlan } from '../plan.ts';
+import type { BackendUse } from './backend-table.ts';
+import { destinationOf, type BackendLookup } from './destination.ts';
 
 /** What is known about TLS on one host. */
 export interface HostTls {
@@ -23,11 +24,15 @@ export interface OwnedRule {
   readonly rule: HttpRule;
 }
 
-/** Looks up the id under which the plan holds a backend. */
-export type BackendLookup = (namespace: string, service: string, port: number) => BackendId;
+/** A host as it is served, and what that needs. */
+export interface CompiledHost {
+  readonly plan: HostPlan;
+  readonly uses: readonly BackendUse[];
+  readonly findings: readonly Finding[];
+}
 
 /**
- * Merges all routes of one host and entrance. Of two rules for one match the older object's wins, and the loser
+ * Merges all routes of one host and entrance. Of two rules for one match with the same conditions the older object's wins, and the loser
  * learns of it by a Finding. Pure.
  *
  * An exact host whose rules leave paths open refuses these with 404 itself: a request for it must
@@ -38,39 +43,80 @@ export function hostPlan(
   rules: readonly OwnedRule[],
   tls: HostTls,
   backends: BackendLookup,
-): { readonly plan: HostPlan; readonly findings: readonly Finding[] } {
+): CompiledHost {
   const findings: Finding[] = [];
+  const byPath = new Map<string, OwnedRule[]>();
   const taken = new Map<string, OwnedRule>();
   for (const candidate of rules.toSorted(byPrecedence)) {
-    const key = matchKey(candidate.rule.match);
+    const { match, conditions } = candidate.rule;
+    const key = `${matchKey(match)} ${conditionsKey(conditions)}`;
     const winner = taken.get(key);
-    if (winner === undefined) taken.set(key, candidate);
-    else if (isConflict(candidate.rule, winner.rule)) findings.push(conflict(host, candidate, winner));
+    if (winner === undefined) {
+      taken.set(key, candidate);
+      byPath.set(matchKey(match), [...(byPath.get(matchKey(match)) ?? []), candidate]);
+    } else if (isConflict(candidate.rule, winner.rule)) findings.push(conflict(host, candidate, winner));
   }
-  const plans = [...taken.values()].map((winner) => routePlan(winner, tls, backends));
+  const uses: BackendUse[] = [];
+  const paths = [...byPath.values()];
+  const plans = paths.map((candidates) => {
+    const destinations = withShorterPaths(candidates, paths).map(({ owner, rule }): Alternative => {
+      const found = destinationOf(owner, rule, tls.securedBy, backends);
+      uses.push(...found.uses);
+      return { ...found.destination, conditions: rule.conditions };
+    });
+    return routeOf(candidates, destinations);
+  });
   // A host that only a TLS entry names has no rules of its own that could refuse anything.
   const isRouted = rules.length > 0;
   // A regular expression is tried where a plain entry of its host was found, so that there must be one on any host too.
   const hasRegex = plans.some((plan) => plan.match.type === 'RegularExpression');
-  if (!taken.has(matchKey(EVERY_PATH)) && (host === '*' ? hasRegex : isRouted)) plans.push(NOT_FOUND);
-  return { plan: { host, entrance, routes: plans.sort(byMatch), certificate: tls.certificate }, findings };
+  if (!byPath.has(matchKey(EVERY_PATH)) && (host === '*' ? hasRegex : isRouted)) plans.push(notFound(EVERY_PATH));
+  return { plan: { host, entrance, routes: plans.sort(byMatch), certificate: tls.certificate }, uses, findings };
 }
 
-const NOT_FOUND: RoutePlan = {
-  match: EVERY_PATH,
-  filters: [],
-  action: { kind: 'refuse', status: 404, reason: 'no-route' },
-  owner: '',
-};
+function notFound(match: PathMatch): RoutePlan {
+  return {
+    match,
+    filters: [],
+    action: { kind: 'refuse', status: 404, reason: 'no-route' },
+    owner: '',
+    alternatives: [],
+  };
+}
 
-function routePlan({ owner, rule }: OwnedRule, tls: HostTls, backends: BackendLookup): RoutePlan {
-  const { target } = rule;
-  const action: RouteAction =
-    target.kind === 'forward'
-      ? { kind: 'forward', backend: backends(target.backend.namespace, target.backend.service, target.backend.port) }
-      : { kind: 'refuse', status: target.status ?? 503, reason: target.reason };
-  const filters = effectiveFilters(rule.filters, { isSecured: tls.securedBy.has(owner.ref.namespace) });
-  return { match: rule.match, filters, action, owner: keyOf(owner.ref) };
+/** The candidates of a path in their order, up to the first that takes everything, wherever that is found: at a shorter path, perhaps. */
+function withShorterPaths(
+  candidates: readonly OwnedRule[],
+  paths: readonly (readonly OwnedRule[])[],
+): readonly OwnedRule[] {
+  const match = matchOf(candidates);
+  const others = paths
+    .filter((path) => path !== candidates && covers(matchOf(path), match))
+    .sort((a, b) => matchOf(b).value.length - matchOf(a).value.length);
+  const all = [candidates, ...others].flatMap((path) => path.toSorted(byConditions));
+  const end = all.findIndex(({ rule }) => isUnconditional(rule.conditions));
+  return end < 0 ? all : all.slice(0, end + 1);
+}
+
+function matchOf(candidates: readonly OwnedRule[]): PathMatch {
+  return candidates[0]?.rule.match ?? EVERY_PATH;
+}
+
+/** Whether every path that `match` takes is below `prefix`, as far as can be said. */
+function covers(prefix: PathMatch, match: PathMatch): boolean {
+  if (prefix.type !== 'PathPrefix') return false;
+  if (prefix.value === '/') return true;
+  return match.type !== 'RegularExpression' && `${match.value}/`.startsWith(`${prefix.value}/`);
+}
+
+function routeOf(candidates: readonly OwnedRule[], destinations: readonly Alternative[]): RoutePlan {
+  const match = matchOf(candidates);
+  const last = destinations.at(-1);
+  if (last === undefined || !isUnconditional(last.conditions)) {
+    return { ...notFound(match), alternatives: destinations };
+  }
+  const { conditions: _, ...rest } = last;
+  return { ...rest, alternatives: destinations.slice(0, -1) };
 }
 
 const PRECEDENCE: Readonly<Record<Precedence, number>> = { rule: 0, fallback: 1, 'last-resort': 2 };
@@ -80,16 +126,22 @@ function byPrecedence(a: OwnedRule, b: OwnedRule): number {
   return PRECEDENCE[a.rule.precedence] - PRECEDENCE[b.rule.precedence] || byAge(a.owner.meta, b.owner.meta);
 }
 
+/** Of rules for one path; stable. */
+function byConditions(a: OwnedRule, b: OwnedRule): number {
+  return bySpecificity(a.rule.conditions, b.rule.conditions);
+}
+
 /** To yield is what a default backend is meant for, but not to another one; what flags name yields to everybody. */
 function isConflict(loser: HttpRule, winner: HttpRule): boolean {
   return loser.precedence === 'rule' || (loser.precedence === 'fallback' && winner.precedence === 'fallback');
 }
 
 function conflict(host: string, loser: OwnedRule, winner: OwnedRule): Finding {
-  const { match, field, precedence } = loser.rule;
+  const { match, field, precedence, conditions } = loser.rule;
   const shown = host === '*' ? 'any host' : host;
   const owner = winner.owner === loser.owner ? 'an earlier rule of this object' : nameOf(winner.owner.ref);
-  const message = `${match.type} ${match.value} on ${shown} is already routed by ${owner}`;
+  const same = isUnconditional(conditions) ? '' : ' with the same conditions';
+  const message = `${match.type} ${match.value} on ${shown}${same} is already routed by ${owner}`;
   const remedy = precedence === 'fallback' ? 'Keep spec.defaultBackend in one of the two.' : undefined;
   return finding('PathConflict', loser.owner.ref, field, message, remedy);
 }

@@ -119,17 +119,18 @@ export class L7Compiler {
     const hostsAbove = above === undefined ? [ANY_HOST] : [ANY_HOST, above];
     this.#tlsOnlyBelow.set(host, isTlsOnly ? hostsAbove : []);
     const all = isTlsOnly ? this.#redirectedRulesAbove(host, tls, input) : own;
-    const { plans, findings: conflicts } = hostPlans(host, all, tls, (namespace, service, port) => {
+    const {
+      plans,
+      uses,
+      findings: conflicts,
+    } = hostPlans(host, all, tls, ({ namespace, service, port }, backendClass) => {
       const object = input.snapshot.services.get(`${namespace}/${service}`);
-      return backendId(namespace, service, port, protocolOf(portOf(object, port)));
+      return backendId(namespace, service, port, protocolOf(portOf(object, port)), backendClass);
     });
     this.#setPlans(host, plans);
     // Conflicts among routes of the host above are reported there.
     findings.set(`${HOST_PREFIX}${host}`, [...(isTlsOnly ? [] : conflicts), ...tls.findings]);
-    this.#backends.use(
-      host,
-      all.map(({ rule }) => rule.target),
-    );
+    this.#backends.use(host, uses);
   }
 
   #setPlans(host: HostKey, plans: readonly HostPlan[]): void {
@@ -161,7 +162,8 @@ export class L7Compiler {
     const below = wildcard === undefined ? [] : this.#rulesOf(wildcard, input);
     const rules = below.length > 0 ? below : this.#rulesOf(ANY_HOST, input);
     const isSecuredByOwner = ({ owner }: OwnedRule): boolean => securedBy.has(owner.ref.namespace);
-    return rules.some((item) => item.rule.filters.length > 0 && isSecuredByOwner(item)) ? rules : [];
+    const isRedirected = ({ rule }: OwnedRule): boolean => rule.filters.some(({ type }) => type === 'HttpsRedirect');
+    return rules.some((item) => isRedirected(item) && isSecuredByOwner(item)) ? rules : [];
   }
 
   /** The certificate of a host: the oldest claim that yields one. A wildcard claim secures the hosts below it, too. */

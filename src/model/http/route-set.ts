@@ -2,7 +2,7 @@ import type { Finding } from '../finding.ts';
 import type { Hostname } from '../grammar.ts';
 import type { ObjectMeta, ObjectRef } from '../object.ts';
 import type { HttpFilter } from './filter.ts';
-import type { PathMatch } from './match.ts';
+import type { Conditions, PathMatch } from './match.ts';
 
 /**
  * What one object asks of the L7 plane, in the vocabulary of Gateway API (HTTPRoute, gateway.networking.k8s.io/v1), which is the superset.
@@ -40,6 +40,8 @@ export type Entrance = 'main' | 'http' | 'https' | number;
 /** One match with its target. */
 export interface HttpRule {
   readonly match: PathMatch;
+  /** What a request has to have besides the path. Where none of a path's rules wants it, a shorter path's are tried. */
+  readonly conditions: Conditions;
   readonly filters: readonly HttpFilter[];
   readonly target: RuleTarget;
   /** JSON path in the object, for Findings. */
@@ -55,13 +57,33 @@ export type Precedence = 'rule' | 'fallback' | 'last-resort';
 
 /** Where requests of a rule go. `unavailable`: the reference is broken, so the rule fails closed with 503. */
 export type RuleTarget =
+  | SingleTarget
+  /** Each request goes to one of them, by weight. */
+  | { readonly kind: 'split'; readonly shares: readonly Share[] }
+  /** For rules that redirect whatever they get. */
+  | { readonly kind: 'none' };
+
+/** A part of the requests of a rule (HTTPBackendRef). */
+export interface Share {
+  /** From 0, for none, to 1,000,000; of the sum of all weights of the rule. */
+  readonly weight: number;
+  /** Beside those of the rule, and after them. */
+  readonly filters: readonly HttpFilter[];
+  readonly target: SingleTarget;
+}
+
+export type SingleTarget =
   | { readonly kind: 'forward'; readonly backend: BackendRef }
   | {
       readonly kind: 'unavailable';
       /** What Gateway API asks for where a backend cannot be had; 503 unless it is given. */
       readonly status?: 500 | undefined;
-      readonly reason: 'service-missing' | 'port-missing' | 'backend-invalid' | 'restriction-unsupported';
+      readonly reason: UnavailableReason;
     };
+
+/** Why the target of a rule cannot be had. `backends-missing`: the rule names none, which Gateway API answers by 500. */
+export type UnavailableReason =
+  'service-missing' | 'port-missing' | 'backend-invalid' | 'restriction-unsupported' | 'backends-missing';
 
 /** A port of a Service, resolved to the number that the Service declares. */
 export interface BackendRef {

@@ -1,6 +1,7 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { BackendPlan, ServerPlan } from '../../compile/plan.ts';
 import { backendName, serverAddress, serverName } from './encode.ts';
+import type { RetiredData } from './routes.ts';
 import type { Rendered, Step } from './step.ts';
 
 /**
@@ -11,6 +12,8 @@ export interface Leftovers {
   /** `backend/server`. */
   readonly servers: ReadonlySet<string>;
   readonly backends: ReadonlySet<string>;
+  /** By `dataTarget`. */
+  readonly data: ReadonlyMap<string, RetiredData>;
 }
 
 /** What a change leaves behind, to be deleted once it is idle. */
@@ -19,6 +22,8 @@ export interface Retired {
   readonly servers: readonly string[];
   /** Unpublished already. */
   readonly backends: readonly string[];
+  /** Nothing leads to it any more. */
+  readonly data: readonly RetiredData[];
 }
 
 interface Draft {
@@ -33,12 +38,13 @@ export function renderBackends(
   before: PersistentMap<BackendPlan>,
   after: PersistentMap<BackendPlan>,
   leftovers: Leftovers,
-): Rendered & { readonly retired: Retired } {
+): Rendered & { readonly retired: Omit<Retired, 'data'> } {
   const draft: Draft = { comes: [], goes: [], servers: [], backends: [] };
   PersistentMap.diff(before, after, (_, left, right) => {
     if (right !== undefined) {
       const name = backendName(right.id);
-      if (left === undefined && !leftovers.backends.has(name)) draft.comes.push({ kind: 'add-backend', name });
+      if (left === undefined && !leftovers.backends.has(name))
+        draft.comes.push({ kind: 'add-backend', name, class: right.class });
       renderServers(name, left?.servers ?? [], right, leftovers, draft);
       if (left === undefined) draft.comes.push({ kind: 'publish-backend', name });
       return;

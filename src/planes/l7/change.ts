@@ -21,12 +21,16 @@ export function renderChange(
   selfSignedPem: string,
 ): RenderedChange {
   const backends = renderBackends(before.backends, after.backends, leftovers);
+  const routes = renderRoutes(before.hosts, after.hosts, leftovers.data);
   const rendered: readonly Rendered[] = [
     renderCertificates(before.certificates, after.certificates),
     renderDefaultCertificate(before, after, selfSignedPem),
     backends,
-    renderRoutes(before.hosts, after.hosts),
+    routes,
   ];
   const part = (name: keyof Rendered): readonly Step[] => rendered.flatMap((one) => one[name]);
-  return { steps: [...part('comes'), ...part('leads'), ...part('goes')], retired: backends.retired };
+  return {
+    steps: [...part('comes'), ...part('leads'), ...part('goes')],
+    retired: { ...backends.retired, data: routes.retired },
+  };
 }

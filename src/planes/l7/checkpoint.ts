@@ -1,10 +1,10 @@
 import type { BackendPlan, L7Plan } from '../../compile/plan.ts';
 import { weightOf } from './backends.ts';
+import { className } from './classes.ts';
 import { crtListLine, defaultCertificatePem, partsOf, pemLines } from './certificates.ts';
 import { backendName, SERVER_WORDS, serverAddress, serverName } from './encode.ts';
 import { hostEntries, mapOf, regexLines } from './routes.ts';
-import { FILES } from './files.ts';
-import { BACKEND_CLASS } from './skeleton.ts';
+import { DATA_MAPS, FILES, type DataMap } from './files.ts';
 
 /**
  * All of a plan that HAProxy needs to serve it from a bare start: files with their contents, in pieces that are
@@ -19,6 +19,7 @@ export function* renderCheckpoint(plan: L7Plan, selfSignedPem: string): Checkpoi
   yield [FILES.routes, routePieces(plan, FILES.routes)];
   yield [FILES.entrances, routePieces(plan, FILES.entrances)];
   yield [FILES.regexes, regexLines(plan.hosts).map((line) => `${line}\n`)];
+  for (const map of Object.keys(DATA_MAPS)) yield [DATA_MAPS[map as DataMap], dataPieces(plan, map as DataMap)];
   const certificates = plan.certificates.sorted().map(([, certificate]) => certificate);
   yield [FILES.certificates, certificates.flatMap(partsOf).map((part) => `${crtListLine(part)}\n`)];
   yield [FILES.selfSigned, [defaultCertificatePem(plan, selfSignedPem)]];
@@ -38,10 +39,15 @@ function backendSection(backend: BackendPlan): string {
   const servers = backend.servers.map(
     (server) => `    server ${serverName(server)} ${serverAddress(server)} weight ${weightOf(server)}${protocol}\n`,
   );
-  return `\nbackend ${backendName(backend.id)} from ${BACKEND_CLASS}\n${servers.join('')}`;
+  return `\nbackend ${backendName(backend.id)} from ${className(backend.class)}\n${servers.join('')}`;
 }
 
 function* routePieces(plan: L7Plan, map: string): Iterable<string> {
   for (const [, host] of plan.hosts.sorted())
     if (mapOf(host) === map) for (const [key, value] of hostEntries(host).routes) yield `${key} ${value}\n`;
+}
+
+function* dataPieces(plan: L7Plan, map: DataMap): Iterable<string> {
+  for (const [, host] of plan.hosts.sorted())
+    for (const entry of hostEntries(host).data.values()) if (entry.map === map) yield `${entry.key} ${entry.value}\n`;
 }

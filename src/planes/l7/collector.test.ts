@@ -15,6 +15,7 @@ function plan(backends: Readonly<Record<string, readonly number[]>>): L7Plan {
       name,
       {
         id,
+        class: 'plain',
         namespace: 'ns',
         service: name,
         port: 80,
@@ -60,7 +61,11 @@ class Engine {
   };
 }
 
-const left = (servers: readonly string[], backends: readonly string[] = []): Retired => ({ servers, backends });
+const left = (servers: readonly string[], backends: readonly string[] = []): Retired => ({
+  servers,
+  backends,
+  data: [],
+});
 
 describe('Collector', () => {
   let collector: Collector;
@@ -86,7 +91,7 @@ describe('Collector', () => {
       [`del server ${server(1)}`, `del server ${server(2)}`],
       ['del backend a', 'del backend b'],
     ]);
-    expect(collector.leftovers).toEqual({ servers: new Set(), backends: new Set() });
+    expect(collector.leftovers).toEqual({ servers: new Set(), backends: new Set(), data: new Map() });
     await vi.advanceTimersByTimeAsync(600_000);
     expect(engine.sent).toHaveLength(2);
   });
@@ -156,5 +161,22 @@ describe('Collector', () => {
     await vi.advanceTimersByTimeAsync(60_000);
     expect(engine.sent).toEqual([]);
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('deletes data of routes a minute after nothing leads to them, and lets those be that are wanted again', async () => {
+    const item = (key: string): Retired['data'][number] => ({
+      host: 'a.test',
+      target: `stages ${key}`,
+      map: 'stages',
+      key,
+    });
+    collector.add(plan({}), { servers: [], backends: [], data: [item('0a'), item('0b')] });
+    collector.schedule(engine.send, turns);
+    await vi.advanceTimersByTimeAsync(50_000);
+    expect(engine.sent).toEqual([]);
+    expect([...collector.leftovers.data.keys()]).toEqual(['stages 0a', 'stages 0b']);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(engine.sent).toEqual([['del map stages.map 0a', 'del map stages.map 0b']]);
+    expect(collector.leftovers.data.size).toBe(0);
   });
 });

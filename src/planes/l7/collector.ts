@@ -4,24 +4,30 @@ import type { L7Plan } from '../../compile/plan.ts';
 import { backendName, serverName } from './encode.ts';
 import type { Leftovers, Retired } from './backends.ts';
 import { outcomesOf, type Send } from './execute.ts';
+import { DATA_MAPS } from './files.ts';
 import type { Outcome } from './reply.ts';
+import { hostEntries, type RetiredData } from './routes.ts';
 
 const FIRST_TRY_MS = 100;
 const LONGEST_WAIT_MS = 30_000;
 
+/** How long data of a route outlast it: requests that were led to them may wait for an authentication or a body in between. */
+const DATA_OUTLAST_MS = 60_000;
+
 /**
- * Deletes servers and backends that the plan has dropped once their last request has ended.
+ * Deletes servers and backends that the plan has dropped once their last request has ended, and data of routes a while after.
  * HAProxy refuses to delete them before (management guide, `del server`), so it is tried again, ever
  * more slowly, for as long as a download or WebSocket holds on to them.
  */
 export class Collector {
   readonly #servers = new Set<string>();
   readonly #backends = new Set<string>();
+  readonly #data = new Map<string, RetiredData & { readonly dueMs: number }>();
   #timer: NodeJS.Timeout | undefined;
   #waitMs = FIRST_TRY_MS;
 
   get leftovers(): Leftovers {
-    return { servers: this.#servers, backends: this.#backends };
+    return { servers: this.#servers, backends: this.#backends, data: this.#data };
   }
 
   /** Takes up what a change left behind, and lets go of what the plan has revived. */
@@ -30,12 +36,15 @@ export class Collector {
     for (const name of retired.backends) this.#backends.add(name);
     for (const target of this.#servers) if (isWanted(plan, target)) this.#servers.delete(target);
     for (const name of this.#backends) if (plan.backends.has(name)) this.#backends.delete(name);
+    const dueMs = performance.now() + DATA_OUTLAST_MS;
+    for (const item of retired.data) this.#data.set(item.target, { ...item, dueMs });
+    for (const [target, { host }] of this.#data) if (isDataWanted(plan, host, target)) this.#data.delete(target);
     this.#waitMs = FIRST_TRY_MS;
   }
 
   /** Tries to delete all leftovers after a while, through `send`, one turn at a time, and again while some remain. */
   schedule(send: Send, turns: Turns): void {
-    if (this.#timer !== undefined || this.#servers.size + this.#backends.size === 0) return;
+    if (this.#timer !== undefined || this.#servers.size + this.#backends.size + this.#data.size === 0) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#waitMs = Math.min(LONGEST_WAIT_MS, this.#waitMs * 2);
@@ -47,6 +56,7 @@ export class Collector {
   reset(): void {
     this.#servers.clear();
     this.#backends.clear();
+    this.#data.clear();
   }
 
   stop(): void {
@@ -62,6 +72,7 @@ export class Collector {
 
   async #collect(send: Send): Promise<void> {
     await this.#deleteServers(send);
+    await this.#deleteData(send);
     const idle = [...this.#backends].filter(
       (name) => ![...this.#servers].some((target) => target.startsWith(`${name}/`)),
     );
@@ -83,6 +94,18 @@ export class Collector {
     });
   }
 
+  /** What HAProxy refuses to delete is forgotten: it is not there, or as good as that. */
+  async #deleteData(send: Send): Promise<void> {
+    const nowMs = performance.now();
+    const due = [...this.#data.values()].filter(({ dueMs }) => dueMs <= nowMs);
+    await outcomesOf(
+      due.map(({ map, key }) => ({ kind: 'delete-data', map: DATA_MAPS[map], key })),
+      '',
+      send,
+    );
+    for (const { target } of due) this.#data.delete(target);
+  }
+
   /** Returns those of which HAProxy does not say that they are gone. */
   async #deleteBackends(names: readonly string[], send: Send): Promise<readonly string[]> {
     const outcomes = await outcomesOf(
@@ -100,6 +123,11 @@ export class Collector {
 
 function isGone(outcome: Outcome | undefined): boolean {
   return outcome?.kind === 'done' || outcome?.kind === 'absent';
+}
+
+function isDataWanted(plan: L7Plan, host: string, target: string): boolean {
+  const found = plan.hosts.get(host);
+  return found !== undefined && hostEntries(found).data.has(target);
 }
 
 function isWanted(plan: L7Plan, target: string): boolean {

@@ -1,11 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ANY_HOST, type BackendId, type CertificateId, type RoutePlan } from '../../compile/plan.ts';
+import { ANY_HOST, type BackendId, type CertificateId } from '../../compile/plan.ts';
 import { hostnameOf, ipAddressOf, urlPathOf, type IpAddress, type UrlPath } from '../../model/grammar.ts';
 import { pathRegexOf, type PathRegex } from '../../model/path-regex.ts';
-import { FILTER_FLAG } from './filters.ts';
 import {
-  FLAG,
   backendName,
   certificateFile,
   keyArgument,
@@ -152,35 +150,14 @@ describe('names', () => {
 });
 
 describe('route values', () => {
-  const route: RoutePlan = {
-    match: { type: 'Exact', value: defined(urlPathOf('/')) },
-    filters: [],
-    action: { kind: 'forward', backend: smuggled('ns_a_80') },
-    owner: 'ns/i',
-  };
+  const fields = { backend: 'ns_a_80', flags: '', owner: 'ns/i', reason: '', rid: undefined };
 
-  it.each<[Partial<RoutePlan>, boolean, readonly string[]]>([
-    [{}, false, ['ns_a_80', '', 'ns/i', '']],
-    [{}, true, ['ns_a_80', FLAG.hostHasRegex, 'ns/i', '']],
-    [
-      { filters: [{ type: 'HttpsRedirect' }] },
-      true,
-      ['ns_a_80', FILTER_FLAG.HttpsRedirect + FLAG.hostHasRegex, 'ns/i', ''],
-    ],
-    [
-      { action: { kind: 'refuse', status: 404, reason: 'no-route' }, owner: '' },
-      false,
-      ['sluice-404', '', '', 'no-route'],
-    ],
-    [
-      { action: { kind: 'refuse', status: 503, reason: 'port-missing' } },
-      false,
-      ['sluice-503', '', 'ns/i', 'port-missing'],
-    ],
-  ])('say backend, flags, owner and reason: %j', (part, hasRegex, fields) => {
-    const [backend, flags = '', owner, reason, ...more] = routeValue({ ...route, ...part }, hasRegex).split('|');
-    expect([backend, flags.replaceAll(/[^A-Z]/g, ''), owner, reason]).toEqual(fields);
-    expect(more).toEqual([]);
+  it('say backend, flags, owner and reason, and the id of the data where there are some', () => {
+    expect(routeValue(fields)).toBe('ns_a_80|-|ns/i|');
+    expect(routeValue({ ...fields, flags: 'SR', rid: '0a' })).toBe('ns_a_80|SR|ns/i||0a');
+    expect(routeValue({ ...fields, backend: 'sluice-404', owner: '', reason: 'no-route' })).toBe(
+      'sluice-404|-||no-route',
+    );
   });
 });
 

@@ -9,10 +9,8 @@ import {
   type BackendProtocol,
   type CertificateId,
   type HostPlan,
-  type RoutePlan,
   type ServerPlan,
 } from '../../compile/plan.ts';
-import { FILTER_FLAG } from './filters.ts';
 
 /**
  * The encoders of HAProxy's sinks: configuration words, map keys and values, runtime CLI arguments.
@@ -27,7 +25,7 @@ const WORD = /^[A-Za-z0-9._:*-]+$/;
 /** Map keys hold an entrance, a host and a path (RFC 3986 pchar), and end in {@link PATH_END} for an exact match. */
 const MAP_KEY = /^(?:(?:https?|\d{1,5})\|)?[A-Za-z0-9\-._~!$&'()*+,;:@%/=]+#?$/;
 
-/** Map values are four fields of ours, with names of objects in them. */
+/** Values of routes are some fields of ours, with names of objects in them. */
 const MAP_VALUE = /^[A-Za-z0-9._|/-]+$/;
 
 /**
@@ -123,19 +121,30 @@ export function keyArgument(key: string): string {
   return checked(MAP_KEY, key, 'map key').replaceAll(';', String.raw`\;`);
 }
 
-/** A letter that switches rules of the skeleton on for a route, beside those of its filters, and the sign that it needs none. */
-export const FLAG = { hostHasRegex: 'R', split: 'E', none: '-' } as const;
+/** Letters that switch rules of the frontend on for a route, beside those of its filters, and the sign that it needs none. */
+export const FLAG = { hostHasRegex: 'R', hasConditions: 'M', hasShares: 'W', split: 'E', none: '-' } as const;
 
 /** Backends of the skeleton that answer themselves. A `-` right after `sluice` and no `_`: no BackendId can be equal. */
 export const REFUSAL_BACKEND = { 404: 'sluice-404', 500: 'sluice-500', 503: 'sluice-503' } as const;
 
-/** What a route's key maps to: `backend|flags|owner|reason`. */
-export function routeValue(route: RoutePlan, hostHasRegex: boolean): string {
-  const { action } = route;
-  const backend = action.kind === 'forward' ? backendName(action.backend) : REFUSAL_BACKEND[action.status];
-  const flags = [...route.filters.map(({ type }) => FILTER_FLAG[type]), hostHasRegex ? FLAG.hostHasRegex : ''].join('');
-  const reason = action.kind === 'forward' ? '' : action.reason;
-  return checked(MAP_VALUE, `${backend}|${flags || FLAG.none}|${route.owner}|${reason}`, 'route value');
+/** The one that answers where to ask instead. */
+export const REDIRECT_BACKEND = 'sluice-redirect';
+
+/** The fields of what a route's key maps to. */
+export interface RouteFields {
+  readonly backend: string;
+  readonly flags: string;
+  readonly owner: string;
+  /** Of a refusal; for others empty. */
+  readonly reason: string;
+  /** The id of the data of the route; undefined where it has none. */
+  readonly rid: string | undefined;
+}
+
+/** `backend|flags|owner|reason`, and `|rid` for a route with data. */
+export function routeValue({ backend, flags, owner, reason, rid }: RouteFields): string {
+  const fields = [backend, flags || FLAG.none, owner, reason, ...(rid === undefined ? [] : [rid])];
+  return checked(MAP_VALUE, fields.join('|'), 'route value');
 }
 
 /** What a host whose routes stand under entrances maps to, whatever the path. */

@@ -29,7 +29,7 @@ class Engine {
 
 const map = 'regexes.map';
 const steps: readonly Step[] = [
-  { kind: 'add-backend', name: 'new' },
+  { kind: 'add-backend', name: 'new', class: 'plain' },
   { kind: 'publish-backend', name: 'new' },
   { kind: 'prepare-map', map },
   { kind: 'fill-map', map, lines: ['^a(?:/x) new|-||'] },

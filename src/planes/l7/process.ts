@@ -1,4 +1,5 @@
 import { execFile, spawn, type ExecFileException } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFile } from '../../lib/durable.ts';
@@ -140,11 +141,18 @@ export function configArguments(checkpoint: string): readonly string[] {
   return ['-f', join(checkpoint, FILES.skeleton), '-f', join(checkpoint, FILES.backends)];
 }
 
+/** What goes with every skeleton, whatever the flags. */
+const LUA = readFileSync(new URL('lua/sluice.lua', import.meta.url), 'utf8');
+
 /** Puts the skeleton into a checkpoint; one that is there already needs no disk that takes anything. @throws what the file system throws */
 export async function putSkeleton(checkpoint: string, skeleton: string): Promise<void> {
-  const path = join(checkpoint, FILES.skeleton);
-  if ((await readFile(path, 'utf8').catch(() => undefined)) === skeleton) return;
-  await replaceFile(path, skeleton);
+  await putFile(join(checkpoint, FILES.lua), LUA);
+  await putFile(join(checkpoint, FILES.skeleton), skeleton);
+}
+
+async function putFile(path: string, text: string): Promise<void> {
+  if ((await readFile(path, 'utf8').catch(() => undefined)) === text) return;
+  await replaceFile(path, text);
 }
 
 async function startFailure(paths: EnginePaths, logPath: string, ended: string | undefined): Promise<string> {

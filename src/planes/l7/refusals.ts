@@ -4,6 +4,7 @@ import {
   type CertificatePlan,
   type HostPlan,
   type L7Plan,
+  type RouteAction,
   type RoutePlan,
 } from '../../compile/plan.ts';
 import type { PersistentMap } from '../../lib/persistent-map.ts';
@@ -130,7 +131,7 @@ export function without(plan: L7Plan, items: readonly Item[], served?: L7Plan): 
 function closed(routes: readonly RoutePlan[], refused: RoutePlan): readonly RoutePlan[] {
   const match = { type: 'RegularExpression', value: coverOf(refused.match.value) } as const;
   const action = refused.action.kind === 'refuse' ? refused.action : UNAVAILABLE;
-  return [...routes.filter((route) => route !== refused), { ...refused, match, action }];
+  return [...routes.filter((route) => route !== refused), { ...refused, match, filters: [], action, alternatives: [] }];
 }
 
 const UNAVAILABLE = { kind: 'refuse', status: 503, reason: 'backend-invalid' } as const;
@@ -138,14 +139,27 @@ const UNAVAILABLE = { kind: 'refuse', status: 503, reason: 'backend-invalid' } a
 function refusedRoutes(hosts: PersistentMap<HostPlan>, lost: ReadonlySet<string>): PersistentMap<HostPlan> {
   let result = hosts;
   for (const [name, host] of hosts.sorted()) {
-    const isLost = ({ action }: RoutePlan): boolean => action.kind === 'forward' && lost.has(action.backend);
-    if (!host.routes.some(isLost)) continue;
-    result = result.set(name, {
-      ...host,
-      routes: host.routes.map((route) => (isLost(route) ? { ...route, action: UNAVAILABLE } : route)),
-    });
+    const routes = host.routes.map((route) => withoutBackends(route, lost));
+    if (routes.some((route, index) => route !== host.routes[index])) result = result.set(name, { ...host, routes });
   }
   return result;
+}
+
+/** The route itself where it leads to none of them. */
+function withoutBackends(route: RoutePlan, lost: ReadonlySet<string>): RoutePlan {
+  const isLost = (action: RouteAction): boolean =>
+    action.kind === 'forward'
+      ? lost.has(action.backend)
+      : action.kind === 'split' && action.shares.some((share) => isLost(share.action));
+  if (![route, ...route.alternatives].some(({ action }) => isLost(action))) return route;
+  const replaced = (action: RouteAction): RouteAction => {
+    if (!isLost(action)) return action;
+    if (action.kind !== 'split') return UNAVAILABLE;
+    const shares = action.shares.map((share) => (isLost(share.action) ? { ...share, action: UNAVAILABLE } : share));
+    return { ...action, shares };
+  };
+  const alternatives = route.alternatives.map((one) => ({ ...one, action: replaced(one.action) }));
+  return { ...route, action: replaced(route.action), alternatives };
 }
 
 /**

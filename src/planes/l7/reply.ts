@@ -30,6 +30,8 @@ const DONE: Readonly<Record<Exclude<Step['kind'], 'prepare-map'>, RegExp>> = {
   'add-routes': NOTHING,
   'set-route': NOTHING,
   'delete-route': NOTHING,
+  'add-data': NOTHING,
+  'delete-data': NOTHING,
   'fill-map': NOTHING,
   'commit-map': NOTHING,
   'new-certificate': /^New empty certificate store '[^']*'!$/,

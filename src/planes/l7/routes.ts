@@ -1,9 +1,10 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import { EVERY_PATH, type PathMatch } from '../../model/http/match.ts';
 import { pathRegexOf, type PathRegex } from '../../model/path-regex.ts';
-import type { HostPlan, RoutePlan } from '../../compile/plan.ts';
-import { keyHost, regexKey, routeKey, routeValue, SPLIT_VALUE } from './encode.ts';
-import { FILES } from './files.ts';
+import { hostKey, type HostPlan, type RoutePlan } from '../../compile/plan.ts';
+import { keyHost, regexKey, routeKey, SPLIT_VALUE } from './encode.ts';
+import { DATA_MAPS, FILES, type DataMap } from './files.ts';
+import { renderRoute, type DataEntry } from './route-value.ts';
 import { MAX_PAYLOAD_BYTES, type Rendered, type Step } from './step.ts';
 
 /** A line of the map of regular expressions, less its key. */
@@ -14,30 +15,56 @@ interface RegexEntry {
   readonly isPrefix: boolean;
 }
 
-/**
- * The entries of the route map for one host, and its regular expressions. Among these are its prefixes, since a longer prefix
- * goes before a shorter expression, whoever wrote either: `/(.*)` must not take `/team` away from another Ingress.
- */
-export function hostEntries(plan: HostPlan): {
+/** All that stands in maps for one host. */
+export interface HostEntries {
   readonly routes: ReadonlyMap<string, string>;
   readonly regexes: ReadonlyMap<string, RegexEntry>;
-} {
+  /** By map and key ({@link dataTarget}). */
+  readonly data: ReadonlyMap<string, DataEntry>;
+}
+
+const rendered = new WeakMap<HostPlan, HostEntries>();
+
+/**
+ * The entries for one host. Among its regular expressions are its prefixes, since a longer prefix
+ * goes before a shorter expression, whoever wrote either: `/(.*)` must not take `/team` away from another Ingress.
+ */
+export function hostEntries(plan: HostPlan): HostEntries {
+  const before = rendered.get(plan);
+  if (before !== undefined) return before;
+  const entries = renderHost(plan);
+  rendered.set(plan, entries);
+  return entries;
+}
+
+function renderHost(plan: HostPlan): HostEntries {
   const routes = new Map<string, string>();
   const regexes = new Map<string, RegexEntry>();
+  const data = new Map<string, DataEntry>();
   const hasRegex = plan.routes.some(isRegex);
   if (plan.entrance === 'split') routes.set(routeKey(keyHost(plan), EVERY_PATH), SPLIT_VALUE);
+  const valueOf = (route: RoutePlan, hostHasRegex: boolean): string => {
+    const { value, data: entries } = renderRoute(hostKey(plan), route, hostHasRegex);
+    for (const entry of entries) data.set(dataTarget(entry), entry);
+    return value;
+  };
   for (const route of plan.routes) {
     const { match } = route;
     const regex = hasRegex ? regexOf(match) : undefined;
     if (regex !== undefined) {
       const isPrefix = match.type === 'PathPrefix';
-      const entry = { value: routeValue(route, false), pathLength: match.value.length, isPrefix };
+      const entry = { value: valueOf(route, false), pathLength: match.value.length, isPrefix };
       regexes.set(regexKey(keyHost(plan), regex), entry);
     }
     if (match.type !== 'RegularExpression')
-      routes.set(routeKey(keyHost(plan), match), routeValue(route, hasRegex && match.type !== 'Exact'));
+      routes.set(routeKey(keyHost(plan), match), valueOf(route, hasRegex && match.type !== 'Exact'));
   }
-  return { routes, regexes };
+  return { routes, regexes, data };
+}
+
+/** Names an entry among those of all maps of data. */
+export function dataTarget({ map, key }: DataEntry): string {
+  return `${map} ${key}`;
 }
 
 /** A map of routes. */
@@ -77,15 +104,21 @@ function inOrderOfTrial([a, left]: readonly [string, RegexEntry], [b, right]: re
  * The steps from the routes of some hosts to those of others. Each route changes in one atomic step. The order of regular expressions
  * matters, so that their map is always replaced as a whole.
  */
-export function renderRoutes(before: PersistentMap<HostPlan>, after: PersistentMap<HostPlan>): Rendered {
+export function renderRoutes(
+  before: PersistentMap<HostPlan>,
+  after: PersistentMap<HostPlan>,
+  leftovers: ReadonlyMap<string, RetiredData>,
+): Rendered & { readonly retired: readonly RetiredData[] } {
   const added: Record<RouteMap, string[]> = { [FILES.routes]: [], [FILES.entrances]: [] };
+  const fresh: DataEntry[] = [];
+  const retired: RetiredData[] = [];
   const changed: Step[] = [];
   const removed: Step[] = [];
   let regexesChanged = false;
-  PersistentMap.diff(before, after, (_, left, right) => {
-    const host = right ?? left;
-    if (host === undefined) return;
-    const map = mapOf(host);
+  PersistentMap.diff(before, after, (host, left, right) => {
+    const some = right ?? left;
+    if (some === undefined) return;
+    const map = mapOf(some);
     const old = left === undefined ? EMPTY : hostEntries(left);
     const next = right === undefined ? EMPTY : hostEntries(right);
     for (const [key, value] of next.routes) {
@@ -93,6 +126,9 @@ export function renderRoutes(before: PersistentMap<HostPlan>, after: PersistentM
       if (known === undefined) added[map].push(`${key} ${value}`);
       else if (known !== value) changed.push({ kind: 'set-route', map, key, value });
     }
+    for (const [target, entry] of next.data) if (!old.data.has(target) && !leftovers.has(target)) fresh.push(entry);
+    for (const [target, { map: inMap, key }] of old.data)
+      if (!next.data.has(target)) retired.push({ host, target, map: inMap, key });
     for (const key of old.routes.keys()) if (!next.routes.has(key)) removed.push({ kind: 'delete-route', map, key });
     regexesChanged ||= old.regexes.size > 0 || next.regexes.size > 0;
   });
@@ -101,10 +137,27 @@ export function renderRoutes(before: PersistentMap<HostPlan>, after: PersistentM
   const bulk = ([FILES.entrances, FILES.routes] as const).flatMap((map) =>
     batches(added[map]).map((lines): Step => ({ kind: 'add-routes', map, lines })),
   );
-  return { comes: [], leads: [...regexes, ...bulk, ...changed, ...removed], goes: [] };
+  return { comes: dataSteps(fresh), leads: [...regexes, ...bulk, ...changed, ...removed], goes: [], retired };
 }
 
-const EMPTY: ReturnType<typeof hostEntries> = { routes: new Map(), regexes: new Map() };
+const EMPTY: HostEntries = { routes: new Map(), regexes: new Map(), data: new Map() };
+
+/** An entry of data that nothing leads to any more; requests that were led to it before may still look it up. */
+export interface RetiredData {
+  readonly host: string;
+  /** See {@link dataTarget}. */
+  readonly target: string;
+  readonly map: DataMap;
+  readonly key: string;
+}
+
+function dataSteps(entries: readonly DataEntry[]): readonly Step[] {
+  const byMap = new Map<DataMap, string[]>();
+  for (const { map, key, value } of entries) byMap.set(map, [...(byMap.get(map) ?? []), `${key} ${value}`]);
+  return [...byMap].flatMap(([map, lines]) =>
+    batches(lines).map((some): Step => ({ kind: 'add-data', map: DATA_MAPS[map], lines: some })),
+  );
+}
 
 function replaceRegexes(lines: readonly string[]): readonly Step[] {
   const map = FILES.regexes;

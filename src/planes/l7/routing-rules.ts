@@ -1,8 +1,10 @@
 import { LOOP_HEADER, portOfHostRule } from './client-headers.ts';
-import { FLAG, REFUSAL_BACKEND } from './encode.ts';
+import { FLAG, REDIRECT_BACKEND, REFUSAL_BACKEND } from './encode.ts';
 import type { EngineSettings } from './engine-settings.ts';
 import { FILES } from './files.ts';
-import { FILTER_FLAG } from './filters.ts';
+import { httpsRedirect } from './filter/https-redirect.ts';
+import { redirectRules } from './filter/request-redirect.ts';
+import { STAGE_RULES } from './stages.ts';
 
 /**
  * How often a request may pass before it is taken for one that goes round for ever. More than once is usual: a service that asks
@@ -71,13 +73,34 @@ ${refuse('host-missing', `${missed} ${noHost} !{ req.ver 1.0 }`)}    http-reques
     http-request set-var(txn.route) var(txn.key),map_beg(${FILES.entrances}) if ${isSplit}
     http-request set-var(txn.regex) "var(txn.key),regsub('/#',),map_reg(${FILES.regexes})" if { var(txn.route),field(2,|) -m sub ${FLAG.hostHasRegex} }
     http-request set-var(txn.route) var(txn.regex) if { var(txn.regex) -m found }
-${isTls ? '' : redirectRule(settings)}`;
+${conditionRules()}${isTls ? '' : redirectRule(settings)}${shareRules()}`;
+}
+
+/** Replaces a route that leads to conditions by the candidate whose conditions the request fulfils, which `sluice.lua` finds. */
+function conditionRules(): string {
+  const wanted = isFlagged(FLAG.hasConditions);
+  return String.raw`    http-request set-var-fmt(txn.request) "%[var(txn.route),field(5,|)]\n%[method] %[query]\n%[req.hdrs]" if ${wanted}
+    http-request set-var(txn.chosen) var(txn.request),lua.sluice_choose if { var(txn.request) -m found }
+    http-request set-var(txn.route) var(txn.chosen) if { var(txn.chosen) -m found } { var(txn.chosen) -m len gt 0 }
+`;
+}
+
+/** Replaces a route that leads to shares by the one that a random number is for. */
+function shareRules(): string {
+  const wanted = isFlagged(FLAG.hasShares);
+  return `    http-request set-var-fmt(txn.draw) "%[var(txn.route),field(5,|)]#%[rand,ipmask(32),hex]" if ${wanted}
+    http-request set-var(txn.route) var(txn.draw),map_beg(${FILES.shares}) if { var(txn.draw) -m found }
+`;
+}
+
+function isFlagged(flag: string): string {
+  return `{ var(txn.route),field(2,|) -m sub ${flag} }`;
 }
 
 /** Hosts with TLS redirect plain HTTP, but never what a trusted balancer already took over HTTPS. */
 function redirectRule(settings: EngineSettings): string {
   const port = settings.publicHttpsPort === 443 ? '' : `:${String(settings.publicHttpsPort)}`;
-  const wanted = `{ var(txn.route),field(2,|) -m sub ${FILTER_FLAG.HttpsRedirect} }`;
+  const wanted = isFlagged(httpsRedirect.flag);
   // By now the header has one of two spellings, whatever a trusted proxy wrote, and none of a stranger's.
   const condition =
     settings.trustedProxies.length === 0 ? wanted : `${wanted} !{ req.hdr(x-forwarded-proto) -m str https }`;
@@ -100,4 +123,10 @@ export function refusalBackends(backendClass: string): string {
 `;
     })
     .join('\n');
+}
+
+/** The backend for routes that redirect. */
+export function redirectBackend(backendClass: string): string {
+  const rules = [...STAGE_RULES, ...redirectRules].map((rule) => `    ${rule}\n`);
+  return `backend ${REDIRECT_BACKEND} from ${backendClass}\n${rules.join('')}`;
 }

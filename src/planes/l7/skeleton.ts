@@ -1,13 +1,12 @@
 import { invariant } from '../../lib/invariant.ts';
 import { accessLogDirectives, accessLogRing } from './access-log/format.ts';
+import { classSections, className } from './classes.ts';
 import { clientHeaderRules } from './client-headers.ts';
 import { REFUSAL_BACKEND } from './encode.ts';
 import type { EngineSettings } from './engine-settings.ts';
 import { FILES } from './files.ts';
-import { lookUpRules, refusalBackends, routingRules } from './routing-rules.ts';
-
-/** Name of the `defaults` that every backend comes from. */
-export const BACKEND_CLASS = 'sluice-backend';
+import { TABLES } from './filter/limits.ts';
+import { lookUpRules, redirectBackend, refusalBackends, routingRules } from './routing-rules.ts';
 
 /**
  * The fixed part of haproxy.cfg: it depends on flags alone, never on objects. Hosts, paths, backends,
@@ -24,10 +23,12 @@ export function renderSkeleton(
     globalSection(settings, sockets.admin),
     ...(settings.hasAccessLog ? [accessLogRing(sockets.accessLog)] : []),
     frontDefaults(settings),
-    backendDefaults(),
+    classSections(),
     frontend('http', settings, false),
     frontend('https', settings, true),
-    refusalBackends(BACKEND_CLASS),
+    refusalBackends(className('plain')),
+    redirectBackend(className('plain')),
+    TABLES,
   ].join('\n');
 }
 
@@ -53,6 +54,8 @@ ${settings.threads === undefined ? '' : `    nbthread ${String(settings.threads)
     tune.memory.hot-size 4194304
     # What a retry keeps of a request, unless the request is larger.
     tune.bufsize.small 4096
+    # What is read of a body without Content-Length where its size is limited.
+    tune.bufsize.large 1048576
     # Certificate chains and bulk map updates travel as payloads of the runtime CLI.
     tune.cli.max-payload-size 4m
     # HTTP/2: what a connection may hold and do (docs/reference/http2-limits.md has what comes of it).
@@ -63,6 +66,9 @@ ${settings.threads === undefined ? '' : `    nbthread ${String(settings.threads)
     tune.h2.fe.max-concurrent-streams 100
     # 16 KiB hold 1,200 resets, each of which ends a stream: the rest of a burst waits behind the work of other connections.
     tune.h2.fe.max-rst-at-once 10
+    # What rules cannot do with data alone.
+    tune.lua.bool-sample-conversion normal
+    lua-load-per-thread ${FILES.lua}
     ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
     ssl-load-extra-files none
 `;
@@ -84,27 +90,6 @@ function frontDefaults(settings: EngineSettings): string {
     option idle-close-on-response
     unique-id-format %[uuid]
 ${settings.hasAccessLog ? accessLogDirectives(settings) : ''}`;
-}
-
-/** What every backend inherits by reference, those added at run time too. */
-function backendDefaults(): string {
-  return `defaults ${BACKEND_CLASS}
-    mode http
-    timeout connect 5s
-    timeout server 60s
-    timeout queue 5s
-    timeout tunnel 1h
-    balance leastconn
-    http-reuse safe
-    # An endpoint that is gone before its EndpointSlice says so costs a retry on another one, not an error; and so does one that
-    # closes an idle connection while a request is on its way to it.
-    # Requests that may have had an effect are not sent twice (RFC 9110 §9.2.2).
-    retries 3
-    option redispatch 1
-    retry-on conn-failure empty-response
-    option use-small-buffers l7-retries
-    http-request disable-l7-retry if { method POST PATCH }
-`;
 }
 
 function frontend(name: string, settings: EngineSettings, isTls: boolean): string {

@@ -1,14 +1,15 @@
-import type { BackendProtocol } from '../../compile/plan.ts';
+import type { BackendClass, BackendProtocol } from '../../compile/plan.ts';
+import { className } from './classes.ts';
 import { keyArgument, SERVER_WORDS } from './encode.ts';
 import { FILES } from './files.ts';
-import { BACKEND_CLASS } from './skeleton.ts';
 
 /**
  * One change of a running HAProxy. Names, keys and values come from the encoders (encode.ts); {@link printStep} is the only place
  * where a step becomes text.
  */
 export type Step =
-  | { readonly kind: 'add-backend' | 'publish-backend' | 'unpublish-backend' | 'delete-backend'; readonly name: string }
+  | { readonly kind: 'add-backend'; readonly name: string; readonly class: BackendClass }
+  | { readonly kind: 'publish-backend' | 'unpublish-backend' | 'delete-backend'; readonly name: string }
   | {
       readonly kind: 'add-server';
       /** `backend/server`, here and below. */
@@ -23,6 +24,9 @@ export type Step =
   | { readonly kind: 'add-routes'; readonly map: string; readonly lines: readonly string[] }
   | { readonly kind: 'set-route'; readonly map: string; readonly key: string; readonly value: string }
   | { readonly kind: 'delete-route'; readonly map: string; readonly key: string }
+  /** Entries of a map of data, which are never changed. */
+  | { readonly kind: 'add-data'; readonly map: string; readonly lines: readonly string[] }
+  | { readonly kind: 'delete-data'; readonly map: string; readonly key: string }
   /** Opens a new version of a map; what is filled in is not looked up before it is committed, all at once. */
   | { readonly kind: 'prepare-map'; readonly map: string }
   | { readonly kind: 'fill-map'; readonly map: string; readonly lines: readonly string[] }
@@ -45,7 +49,7 @@ export const MAX_PAYLOAD_BYTES = 12_000;
 export function printStep(step: Step, mapVersion: string): string {
   switch (step.kind) {
     case 'add-backend':
-      return `add backend ${step.name} from ${BACKEND_CLASS}`;
+      return `add backend ${step.name} from ${className(step.class)}`;
     case 'publish-backend':
       return `publish backend ${step.name}`;
     case 'unpublish-backend':
@@ -68,6 +72,10 @@ export function printStep(step: Step, mapVersion: string): string {
       return `set map ${step.map} ${keyArgument(step.key)} ${step.value}`;
     case 'delete-route':
       return `del map ${step.map} ${keyArgument(step.key)}`;
+    case 'add-data':
+      return withPayload(`add map ${step.map}`, step.lines);
+    case 'delete-data':
+      return `del map ${step.map} ${step.key}`;
     case 'prepare-map':
       return `prepare map ${step.map}`;
     case 'fill-map':
@@ -108,6 +116,7 @@ export function partOf({ kind }: Step): Part {
     case 'new-certificate':
     case 'set-certificate':
     case 'commit-certificate':
+    case 'add-data':
       return 'comes';
     case 'prepare-map':
     case 'fill-map':
@@ -123,6 +132,7 @@ export function partOf({ kind }: Step): Part {
     case 'disable-server':
     case 'delete-server':
     case 'delete-backend':
+    case 'delete-data':
       return 'goes';
   }
 }

@@ -1,5 +1,5 @@
 import { finding, type Finding } from '../../../model/finding.ts';
-import { EVERY_PATH } from '../../../model/http/match.ts';
+import { EVERY_PATH, NO_CONDITIONS } from '../../../model/http/match.ts';
 import type { ObjectRef } from '../../../model/object.ts';
 import type { Service } from '../../../model/service.ts';
 import { EMPTY_SNAPSHOT } from '../../../model/snapshot.ts';
@@ -29,6 +29,7 @@ export const defaultBackendProducer: RouteProducer = {
 function routeTo(ref: ObjectRef, { meta }: Service, port: number): Production {
   const rule = {
     match: EVERY_PATH,
+    conditions: NO_CONDITIONS,
     filters: [],
     target: { kind: 'forward', backend: { namespace: ref.namespace, service: ref.name, port } },
     field: '',

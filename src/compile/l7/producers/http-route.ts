@@ -2,6 +2,7 @@ import { PersistentMap } from '../../../lib/persistent-map.ts';
 import type { HTTPRoute } from '../../../model/gateway/http-route.ts';
 import { finding, type Finding } from '../../../model/finding.ts';
 import type { Hostname } from '../../../model/grammar.ts';
+import { NO_CONDITIONS } from '../../../model/http/match.ts';
 import type { Entrance, HttpRoute, HttpRule, RouteSet, TlsClaim } from '../../../model/http/route-set.ts';
 import type { ObjectRef } from '../../../model/object.ts';
 import type { Snapshot } from '../../../model/snapshot.ts';
@@ -114,7 +115,14 @@ function rulesOf(route: HTTPRoute, { targets }: RouteTargets): readonly HttpRule
     if (target === undefined) return [];
     return rule.matches
       .filter(({ unsupported }) => unsupported.length === 0)
-      .map(({ path, field }) => ({ match: path, filters: [], target, field, precedence: 'rule' as const }));
+      .map(({ path, field }) => ({
+        match: path,
+        conditions: NO_CONDITIONS,
+        filters: [],
+        target,
+        field,
+        precedence: 'rule' as const,
+      }));
   });
 }
 

@@ -2,7 +2,7 @@ import { PersistentMap } from '../../../lib/persistent-map.ts';
 import { finding, type Finding } from '../../../model/finding.ts';
 import type { Hostname } from '../../../model/grammar.ts';
 import type { HttpFilter } from '../../../model/http/filter.ts';
-import { EVERY_PATH, type PathMatch } from '../../../model/http/match.ts';
+import { EVERY_PATH, NO_CONDITIONS, type PathMatch } from '../../../model/http/match.ts';
 import type { HttpRule, RouteSet, RuleTarget, TlsClaim } from '../../../model/http/route-set.ts';
 import type { Ingress, IngressBackend, ServicePortRef } from '../../../model/ingress.ts';
 import { keyOf, type ObjectRef } from '../../../model/object.ts';
@@ -56,13 +56,21 @@ function routeSetOf(ingress: Ingress, services: PersistentMap<Service>, settings
     byHost.set(rule.host, rules);
     for (const { field, match, backend } of rule.paths) {
       const filters = isRedirected && !isAcmeChallenge(match) ? REDIRECT_TO_HTTPS : [];
-      rules.push({ match, filters, field, target: target(backend, `${field}.backend.service`), precedence: 'rule' });
+      rules.push({
+        match,
+        conditions: NO_CONDITIONS,
+        filters,
+        field,
+        target: target(backend, `${field}.backend.service`),
+        precedence: 'rule',
+      });
     }
   }
   if (ingress.defaultBackend !== undefined) {
     const field = 'spec.defaultBackend';
     const fallback: HttpRule = {
       match: EVERY_PATH,
+      conditions: NO_CONDITIONS,
       filters: isRedirected ? REDIRECT_TO_HTTPS : [],
       field,
       target: target(ingress.defaultBackend, `${field}.service`),

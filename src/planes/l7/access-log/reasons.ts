@@ -7,6 +7,7 @@ const ROUTE_REASONS = {
   'port-missing': 'The Service of the rule has no such port.',
   'backend-invalid':
     'The backend of the rule, or its expression, cannot be used; a Finding or the log of Sluice says why.',
+  'backends-missing': 'The rule names no backend, or none with a weight.',
   'restriction-unsupported':
     'The Ingress restricts access in a way that Sluice does not implement (SLU216): it is closed.',
 } as const satisfies Readonly<Record<RefusalReason, string>>;

@@ -1,0 +1,82 @@
+import type { BackendClass } from '../../compile/plan.ts';
+import { accessListRules, clientAddressRules } from './filter/access-list.ts';
+import { affinityResponseRules, affinityRules } from './filter/affinity.ts';
+import { corsResponseRules, corsRules } from './filter/cors.ts';
+import { requestHeaderRules, responseHeaderLookUp, responseHeaderRules } from './filter/header-modifier.ts';
+import { bodyRules, connectionRules, rateRules } from './filter/limits.ts';
+import { timeoutRules } from './filter/timeouts.ts';
+import { urlRewriteRules } from './filter/url-rewrite.ts';
+import { STAGE_RULES } from './stages.ts';
+
+/** The name of the `defaults` that backends of a class come from. */
+export function className(backendClass: BackendClass): string {
+  return CLASSES[backendClass].name;
+}
+
+interface ClassText {
+  readonly name: string;
+  readonly balance: string;
+  /** In the order of the stages (README.md beside this file). */
+  readonly rules: readonly string[];
+}
+
+const EDIT_RULES: readonly string[] = [
+  ...urlRewriteRules,
+  ...requestHeaderRules,
+  ...responseHeaderLookUp,
+  ...timeoutRules,
+];
+
+const GUARD_RULES: readonly string[] = [
+  ...corsRules,
+  ...clientAddressRules,
+  ...accessListRules,
+  ...rateRules,
+  ...connectionRules,
+  ...bodyRules,
+];
+
+const FULL_RULES: readonly string[] = [
+  ...STAGE_RULES,
+  ...GUARD_RULES,
+  ...EDIT_RULES,
+  ...responseHeaderRules,
+  ...corsResponseRules,
+];
+
+const CLASSES: Readonly<Record<BackendClass, ClassText>> = {
+  plain: { name: 'sluice-backend', balance: 'leastconn', rules: [] },
+  edit: { name: 'sluice-edit', balance: 'leastconn', rules: [...STAGE_RULES, ...EDIT_RULES, ...responseHeaderRules] },
+  full: { name: 'sluice-full', balance: 'leastconn', rules: FULL_RULES },
+  sticky: {
+    name: 'sluice-sticky',
+    // A server more or less moves few clients. Without a key, as for a request that says OPTIONS, servers take turns.
+    balance: 'hash var(txn.hash)\n    hash-type consistent',
+    rules: [...FULL_RULES, ...affinityRules, ...affinityResponseRules],
+  },
+};
+
+/** The `defaults` of every class: what every backend inherits by reference, those added at run time too. */
+export function classSections(): string {
+  return Object.values(CLASSES).map(classSection).join('\n');
+}
+
+function classSection({ name, balance, rules }: ClassText): string {
+  return `defaults ${name}
+    mode http
+    timeout connect 5s
+    timeout server 60s
+    timeout queue 5s
+    timeout tunnel 1h
+    balance ${balance}
+    http-reuse safe
+    # An endpoint that is gone before its EndpointSlice says so costs a retry on another one, not an error; and so does one that
+    # closes an idle connection while a request is on its way to it.
+    # Requests that may have had an effect are not sent twice (RFC 9110 §9.2.2).
+    retries 3
+    option redispatch 1
+    retry-on conn-failure empty-response
+    option use-small-buffers l7-retries
+    http-request disable-l7-retry if { method POST PATCH }
+${rules.map((rule) => `    ${rule}\n`).join('')}`;
+}

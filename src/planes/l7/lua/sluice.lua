@@ -1,0 +1,138 @@
+-- What HAProxy's own rules cannot do with data alone. HAProxy loads this file once a thread; it keeps nothing but what it has taken apart,
+-- and whatever goes wrong in it makes the converter give nothing, which leaves a request with the refusal that it came with. Where there
+-- is nothing to give it gives an empty text, because HAProxy takes nil for a boolean.
+
+local conditions = Map.new("conditions.map", Map._str)
+local patterns = Map.new("patterns.map", Map._str)
+local origins = Map.new("origins.map", Map._str)
+
+-- Ids of routes name data that never change, so that what was taken apart stays right; old ones make room all at once.
+local MOST_CACHED = 2000
+
+local function cached(read)
+  local cache, size = {}, 0
+  return function(key)
+    local known = cache[key]
+    if known ~= nil then return known end
+    local value = read(key)
+    if value == nil then return nil end
+    if size >= MOST_CACHED then cache, size = {}, 0 end
+    cache[key], size = value, size + 1
+    return value
+  end
+end
+
+local function decoded(text)
+  return (text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
+end
+
+local function expression(text, is_case_sensitive)
+  local is_right, regex = Regex.new(text, is_case_sensitive)
+  assert(is_right, regex)
+  return regex
+end
+
+-- One candidate: "h:name:=:value,q:name:~:value>what it leads to".
+local function candidate(text)
+  local list, target = text:match("^([^>]*)>(.*)$")
+  local tests = {}
+  for part in list:gmatch("[^,]+") do
+    local kind, name, how, value = part:match("^(%a):([^:]*):([=~]):(.*)$")
+    local test = { kind = kind, name = decoded(name), value = decoded(value) }
+    if how == "~" then test.regex = expression(test.value, true) end
+    tests[#tests + 1] = test
+  end
+  return { tests = tests, target = target }
+end
+
+local candidates = cached(function(rid)
+  local found = {}
+  local text = conditions:lookup(rid .. "#0")
+  while text ~= nil do
+    found[#found + 1] = candidate(text)
+    text = conditions:lookup(rid .. "#" .. #found)
+  end
+  if #found == 0 then return nil end
+  return found
+end)
+
+-- The first header of a name: what follows "\r\nname: ", or "\n" for the very first one.
+local function header(block, name)
+  local _, last = block:find("\n" .. name .. ": ", 1, true)
+  if last == nil then return nil end
+  return block:match("^[^\r\n]*", last + 1)
+end
+
+local function parameters(query)
+  local found = {}
+  for pair in query:gmatch("[^&]+") do
+    local name, value = pair:match("^([^=]*)=?(.*)$")
+    name = decoded((name:gsub("+", " ")))
+    if found[name] == nil then found[name] = decoded((value:gsub("+", " "))) end
+  end
+  return found
+end
+
+local function fulfils(test, request)
+  local value
+  if test.kind == "m" then
+    value = request.method
+  elseif test.kind == "h" then
+    value = header(request.headers, test.name)
+  else
+    request.parameters = request.parameters or parameters(request.query)
+    value = request.parameters[test.name]
+  end
+  if value == nil then return false end
+  if test.regex ~= nil then return test.regex:exec(value) end
+  return value == test.value
+end
+
+-- "rid\nmethod query\nheaders" to the value of the first candidate of the route whose conditions the request fulfils.
+core.register_converters("sluice_choose", function(input)
+  local rid, method, query, rest = input:match("^([^\n]*)\n(%S*) ([^\n]*)()")
+  local request = { method = method, query = query, headers = input:sub(rest) }
+  for _, one in ipairs(candidates(rid) or {}) do
+    local is_it = true
+    for _, test in ipairs(one.tests) do
+      if not fulfils(test, request) then
+        is_it = false
+        break
+      end
+    end
+    if is_it then return one.target end
+  end
+  return ""
+end)
+
+local pattern = cached(function(rid)
+  local text = patterns:lookup(rid)
+  if text == nil then return nil end
+  local how, regex, replacement = text:match("^([si]):([^:]*):(.*)$")
+  return { regex = expression(decoded(regex), how == "s"), replacement = decoded(replacement) }
+end)
+
+-- "rid\npath" to the replacement of the pattern of the route, with what its groups have matched; nothing where it does not match.
+core.register_converters("sluice_replace", function(input)
+  local rid, path = input:match("^([^\n]*)\n(.*)$")
+  local one = pattern(rid)
+  if one == nil then return "" end
+  local is_match, groups = one.regex:match(path)
+  if not is_match then return "" end
+  -- The whole match is the first of the list.
+  return (one.replacement:gsub("%$(%d)", function(digit) return groups[tonumber(digit) + 1] or "" end))
+end)
+
+local origin = cached(function(rid)
+  local text = origins:lookup(rid)
+  if text == nil then return nil end
+  return expression(decoded(text), true)
+end)
+
+-- "rid\norigin" to "yes" where the origin is one of those of the route.
+core.register_converters("sluice_is_origin", function(input)
+  local rid, text = input:match("^([^\n]*)\n(.*)$")
+  local regex = origin(rid)
+  if regex ~= nil and regex:exec(text) then return "yes" end
+  return ""
+end)
