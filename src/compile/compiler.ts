@@ -8,6 +8,7 @@ import { DependencyIndex } from './dependency-index.ts';
 import { AddressAllocator } from './addresses/address-allocator.ts';
 import type { HeldAddresses } from './addresses/address-plan.ts';
 import type { AnnouncePlan } from './announce/announce-plan.ts';
+import { AnnouncedAddresses } from './announce/announced-addresses.ts';
 import { AnnounceTable } from './announce/announce-table.ts';
 import { GatewayTable } from './gateway/gateway-table.ts';
 import { NO_GATEWAY_STATUS } from './gateway/status-plan.ts';
@@ -17,7 +18,7 @@ import type { L4Plan } from './l4/l4-plan.ts';
 import { L7Compiler } from './l7/l7-compiler.ts';
 import { RouteSetTable } from './l7/route-set-table.ts';
 import type { Plan, StatusPlan } from './plan.ts';
-import type { CompileSettings, Facts } from './settings.ts';
+import type { CompileSettings, Facts, NodeFacts } from './settings.ts';
 import { ingressAddresses } from './status.ts';
 
 /** Begins the keys of the RouteSets that are made from Ingresses. */
@@ -37,6 +38,7 @@ export class Compiler {
   /** What no API server gives Services, from both of them. */
   #allocations: Held = PersistentMap.empty();
   readonly #announce: AnnounceTable | undefined;
+  readonly #announced = new AnnouncedAddresses();
   #snapshot: Snapshot = EMPTY_SNAPSHOT;
   readonly #routeSets: RouteSetTable;
   readonly #slicesOfService = new DependencyIndex();
@@ -76,7 +78,7 @@ export class Compiler {
     for (const [producer, findings] of [...routeSets.findings, ...l7.findings]) this.#setFindings(producer, findings);
     const moved = this.#allocate(dirtyServices, snapshot, facts.nowMs);
     const announce = this.#compileAnnounce(dirtyServices, before, snapshot, facts);
-    const l4 = this.#compileL4(new Set([...dirtyServices, ...moved]), snapshot, withoutAnnounced(facts, announce));
+    const l4 = this.#compileL4(new Set([...dirtyServices, ...moved]), snapshot, facts, this.#announced.of(announce));
     this.#compileStatus(routeSets.changed, before, snapshot);
     this.#snapshot = snapshot;
     return {
@@ -92,12 +94,18 @@ export class Compiler {
     };
   }
 
-  #compileL4(changed: ReadonlySet<string>, snapshot: Snapshot, facts: Facts): L4Plan | undefined {
+  #compileL4(
+    changed: ReadonlySet<string>,
+    snapshot: Snapshot,
+    facts: Facts,
+    announcedIps: PersistentMap<true>,
+  ): L4Plan | undefined {
     const output = this.#l4?.compile({
       snapshot,
-      node: facts.node,
+      node: withoutAnnounced(facts.node, announcedIps),
       changedServices: changed,
       allocations: this.#allocations,
+      announcedIps,
       slicesOf: (service) => slicesOf(this.#slicesOfService, service, snapshot),
     });
     for (const [producer, findings] of output?.findings ?? []) this.#setFindings(producer, findings);
@@ -175,11 +183,9 @@ export class Compiler {
 }
 
 /** The machine without the addresses that it has for others: node ports do not answer on them, nothing comes from them. */
-function withoutAnnounced(facts: Facts, announce: AnnouncePlan | undefined): Facts {
-  if (announce === undefined || announce.routers.size === 0) return facts;
-  const announced = new Set([...announce.routers.values()].flatMap(({ addresses }) => addresses));
-  const addresses = facts.node.addresses.filter((address) => !announced.has(address));
-  return addresses.length === facts.node.addresses.length ? facts : { ...facts, node: { ...facts.node, addresses } };
+function withoutAnnounced(node: NodeFacts, announced: PersistentMap<true>): NodeFacts {
+  const addresses = node.addresses.filter((address) => !announced.has(address));
+  return addresses.length === node.addresses.length ? node : { ...node, addresses };
 }
 
 function addressesOf(held: Held): HeldAddresses {

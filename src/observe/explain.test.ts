@@ -68,6 +68,7 @@ function plan(...frontends: readonly Frontend[]): L4Plan {
     services: PersistentMap.from([['shop/web', service]]),
     hairpins: PersistentMap.empty(),
     balancerIps: PersistentMap.empty(),
+    announcedIps: PersistentMap.empty(),
     node: {
       name: 'node-a',
       addresses: [ip('192.0.2.10')],

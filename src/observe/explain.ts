@@ -204,6 +204,9 @@ function withoutFrontend(
             `${destination} is an address of a load balancer: refused where it would go back to the interface that it came in by`,
           ]
         : []),
+      ...(plan.announcedIps.has(destination)
+        ? ['where this node answers for it, it is refused: no program of the node is reached by it']
+        : []),
       ...nodePortHint(plan, port),
     ],
   };

@@ -32,9 +32,11 @@ export function fatesByPlan(plan: L4Plan, machine: Machine, packet: Packet): rea
       clusterIpRanges.some((range) => cidrHas(range, ip(packet.destination)))
     )
       return ['dropped'];
+    const isBound = machine.addresses.has(packet.destination);
     // It would go back to where it came from, and come again.
-    const isLoop = packet.interface === 'eth0' && !machine.addresses.has(packet.destination);
-    return [isLoop && plan.balancerIps.has(packet.destination) ? 'refused' : 'passed'];
+    const isLoop = packet.interface === 'eth0' && !isBound;
+    const isGuarded = packet.from !== 'node' && isBound && plan.announcedIps.has(packet.destination);
+    return [(isLoop || isGuarded) && plan.balancerIps.has(packet.destination) ? 'refused' : 'passed'];
   }
   const { frontend, port } = met;
   const isAllowed = frontend.sourceRanges?.some((range) => cidrHas(range, ip(packet.source))) ?? true;

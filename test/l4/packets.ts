@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import type { L4Plan } from '../../src/compile/l4/l4-plan.ts';
 import type { Machine, Packet } from '../fakes/nft/packet-walk.ts';
 
-/** The machine that the steps of snapshot-steps.ts are about. */
+/** The machine that the steps of snapshot-steps.ts are about. It has the addresses of some Services bound: 192.0.2.2 and 2001:db8::2. */
 export const MACHINE: Machine = {
-  addresses: new Set(['192.0.2.10', '198.51.100.7', '2001:db8::10', '127.0.0.1', '::1']),
+  addresses: new Set(['192.0.2.10', '192.0.2.2', '198.51.100.7', '2001:db8::10', '2001:db8::2', '127.0.0.1', '::1']),
 };
 
 interface Sender {

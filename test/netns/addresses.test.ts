@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Target } from './agent/protocol.ts';
 import { Lab } from './lab.ts';
 import { ServiceFixture } from './objects.ts';
-import { NODES, type NodeName } from './topology.ts';
+import { addressOf, FAMILIES, GATEWAY, NODES, type ClientName, type NodeName } from './topology.ts';
 
 const POOL = ['10.90.0.200-10.90.0.209', 'fd90::200-fd90::209'].join(',');
 const VIP = '10.90.0.200';
@@ -25,7 +25,7 @@ afterAll(async () => {
   await lab.stop();
 });
 
-function run(node: NodeName, command: readonly string[]): Promise<string> {
+function run(node: NodeName | ClientName, command: readonly string[]): Promise<string> {
   return lab.network.command(node, command);
 }
 
@@ -95,6 +95,56 @@ test('with externalTrafficPolicy Local the address is where an endpoint is, and 
   await lab.apply(local.with({ endpoints: ['c1'] }));
   await lab.until('node-c to own it', async () => (await ownersOf(VIP)).join() === 'node-c');
   await lab.expectFrom('ext', targets(80).slice(0, 1), ['c1']);
+});
+
+test('a program of the node that listens on all addresses is reached by its own address alone', async () => {
+  await lab.apply(web);
+  const owner = await untilOwned(VIP);
+  await lab.until('one owner of both', async () => (await ownersOf(VIP6)).length === 1);
+  const owner6 = await untilOwned(VIP6);
+  for (const node of new Set([owner, owner6]))
+    await lab.agent(node).ask<'serve'>({ kind: 'serve', name: `${node}:9090`, addresses: ['::'], port: 2222 });
+  const daemon = (address: string): readonly Target[] =>
+    (['TCP', 'UDP'] as const).map((protocol) => ({ protocol, address, port: 2222 }));
+  try {
+    await lab.expectFrom(['ext', 'a1', 'c1'], [...daemon(VIP), ...daemon(VIP6)], 'refused');
+    await lab.expectFrom('ext', [...daemon(addressOf(owner, 'IPv4'))], [`${owner}:9090`]);
+    await lab.expectFrom('ext', [...daemon(addressOf(owner6, 'IPv6'))], [`${owner6}:9090`]);
+  } finally {
+    for (const node of new Set([owner, owner6])) await lab.agent(node).ask<'unserve'>({ kind: 'unserve', port: 2222 });
+  }
+});
+
+test('an address of a Service is never the source of what its node sends', async () => {
+  await lab.apply(web);
+  const owners = { IPv4: await untilOwned(VIP), IPv6: await untilOwned(VIP6) };
+  for (const family of FAMILIES) {
+    const node = owners[family];
+    const flag = family === 'IPv4' ? '-4' : '-6';
+    const own = addressOf(node, family);
+    const length = family === 'IPv4' ? 24 : 64;
+    const sources = async (): Promise<readonly string[]> =>
+      Promise.all(
+        [addressOf('ext', family), GATEWAY[family], family === 'IPv4' ? '198.51.100.99' : '2001:db8:51::99'].map(
+          async (to) => / src (\S+)/.exec(await run(node, ['ip', flag, 'route', 'get', to]))?.[1] ?? '',
+        ),
+      );
+    expect(await sources()).toEqual([own, own, own]);
+    // The order in which a machine has its addresses decides where nothing else does.
+    await run(node, ['ip', 'address', 'del', `${own}/${String(length)}`, 'dev', 'eth0']);
+    await run(node, [
+      'ip',
+      'address',
+      'add',
+      `${own}/${String(length)}`,
+      'dev',
+      'eth0',
+      ...(family === 'IPv6' ? ['nodad'] : []),
+    ]);
+    await run(node, ['ip', flag, 'route', 'replace', 'default', 'via', GATEWAY[family]]);
+    await untilOwned(family === 'IPv4' ? VIP : VIP6);
+    expect(await sources()).toEqual([own, own, own]);
+  }
 });
 
 test("an address that is not wanted any more is nobody's", async () => {

@@ -1,6 +1,8 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { longestGapMs, pause, planOf, router, VipLab } from './announce/vip-lab.ts';
-import type { NodeName } from './topology.ts';
+import { addressOf, NODES, type NodeName } from './topology.ts';
 
 const VIP = '10.90.0.200';
 const OTHER = '10.90.0.201';
@@ -133,6 +135,43 @@ describe('addresses on the local network', () => {
     await vi.waitFor(() => expect(reasons).toContain('keepalived is halted'), { timeout: 5_000 });
     await lab.apply(one, ['node-a']);
     await vi.waitFor(async () => expect((await lab.owners(VIP)).length).toBe(1), { timeout: 5_000 });
+  });
+});
+
+describe('what keepalived does wrong by itself', () => {
+  it('is not doubled by a second one when its pid files are lost', async () => {
+    await startWithA();
+    const pid = await lab.keepalivedPid('node-a');
+    for (const file of ['keepalived.pid', 'vrrp.pid']) await rm(join(lab.folderOf('node-a'), file));
+    const successor = lab.successorOf('node-a');
+    await successor.apply(one('node-a', 0), new AbortController().signal);
+    expect(await lab.keepalivedPids('node-a')).toHaveLength(2);
+    expect(await lab.keepalivedPids('node-a')).toContain(pid);
+    // It is still looked after: what goes out of the plan goes.
+    await lab.apply(() => planOf([]), ['node-a']);
+    expect(await lab.keepalivedPids('node-a')).toEqual([]);
+    expect(await lab.has('node-a', VIP)).toBe(false);
+  });
+});
+
+describe('on a network without IPv4', () => {
+  it('addresses are had by one node, and taken over from it', async () => {
+    const six = (_: NodeName, index: number) =>
+      planOf([router('r1', 101, [VIP6, VIP], { priority: 200 - 50 * index, carrier: 6 })]);
+    for (const node of NODES) await lab.network.command(node, ['ip', '-4', 'address', 'flush', 'dev', 'eth0']);
+    try {
+      await startWithA(six);
+      expect([await lab.owners(VIP6), await lab.owners(VIP)]).toEqual([['node-a'], ['node-a']]);
+      const answers = await lab.ask(VIP6, async () => {
+        await lab.apply((node, index) => ({ ...six(node, index), isNodeEligible: false }), ['node-a']);
+        await ownedBy('node-b', VIP6);
+      });
+      expect(answers.at(-1)?.node).toBe('node-b');
+    } finally {
+      await lab.apply(() => planOf([]));
+      for (const node of NODES)
+        await lab.network.command(node, ['ip', 'address', 'add', `${addressOf(node, 'IPv4')}/24`, 'dev', 'eth0']);
+    }
   });
 });
 

@@ -1,3 +1,4 @@
+import type { IpFamily } from '../../lib/ip-number.ts';
 import { fnv1a } from '../../lib/hash.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { AddressPool } from '../../model/address-pool.ts';
@@ -157,12 +158,18 @@ function routersOf(
   return [...byInterface].map(([device, own]) => ({
     name: `r${String(id)}-${device}`,
     interface: device,
+    carrier: carrierOn(device, interfaces),
     id,
     priority,
     takesBack: profile.preferred.has(nodeName),
     addresses: own,
     isEligible: may,
   }));
+}
+
+function carrierOn(device: string, interfaces: readonly InterfaceFacts[]): IpFamily {
+  const networks = interfaces.find(({ name }) => name === device)?.networks ?? [];
+  return networks.some(({ address }) => familyOf(address) === 4) ? 4 : 6;
 }
 
 /** Of nodes that would as well have it as others the order is another one for each group. */

@@ -1,4 +1,5 @@
 import type { PersistentMap } from '../../lib/persistent-map.ts';
+import type { IpFamily } from '../../lib/ip-number.ts';
 import type { IpAddress } from '../../model/grammar.ts';
 
 /** Which addresses this node answers for on its local networks, with whom it agrees about them, and how eager it is to. */
@@ -18,6 +19,8 @@ export interface VirtualRouter {
   readonly name: string;
   /** The network interface on which the addresses are answered for. */
   readonly interface: string;
+  /** The family in which nodes talk about it, which has nothing to do with that of the addresses: IPv6 where the interface has no IPv4. */
+  readonly carrier: IpFamily;
   /** The virtual router identifier: 1 to 255, and one that nobody else on the network uses. */
   readonly id: number;
   /** 1 to 254; of the nodes that are eligible the one with the highest has the addresses, unless another one has them already. */

@@ -21,6 +21,8 @@ export interface L4Input {
   /** Services that changed themselves, through their slices, or in what they were given. */
   readonly changedServices: ReadonlySet<string>;
   readonly allocations: Held;
+  /** {@link L4Plan.announcedIps}. */
+  readonly announcedIps: PersistentMap<true>;
   readonly slicesOf: (service: string) => readonly EndpointSlice[];
 }
 
@@ -61,7 +63,7 @@ export class L4Compiler {
     for (const key of dirty) for (const other of this.#claim(key, input)) dirty.add(other);
     const findings = new Map<string, readonly Finding[]>();
     for (const key of dirty) findings.set(`l4:${key}`, this.#compileService(key, input));
-    return { plan: this.#currentPlan(), findings };
+    return { plan: this.#currentPlan(input), findings };
   }
 
   /** Where objects are given by nobody but their author, there is no EndpointSlice controller either. */
@@ -74,13 +76,14 @@ export class L4Compiler {
   }
 
   /** The same object again when nothing is different, so that planes have nothing to compare. */
-  #currentPlan(): L4Plan {
+  #currentPlan({ announcedIps }: L4Input): L4Plan {
     const node = this.#node ?? nodePlanOf(undefined, { addresses: [] }, this.#settings);
     const before = this.#plan;
     const next: L4Plan = {
       services: this.#services,
       hairpins: this.#hairpins.all,
       balancerIps: this.#balancerIps.all,
+      announcedIps,
       node: this.#settledNode.settle(node, {
         ownEndpoints: this.#ownEndpoints.all,
         isClusterIp: (address) => this.#claims.isClaimed(clusterIpClaim(address)),
@@ -90,6 +93,7 @@ export class L4Compiler {
       before?.services === next.services &&
       before.hairpins === next.hairpins &&
       before.balancerIps === next.balancerIps &&
+      before.announcedIps === next.announcedIps &&
       before.node === next.node;
     if (!isSame) this.#plan = next;
     return this.#plan ?? next;

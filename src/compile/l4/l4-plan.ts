@@ -11,6 +11,8 @@ export interface L4Plan {
   readonly hairpins: PersistentMap<true>;
   /** Addresses of load balancers: what comes in for a port of them that no Service has must not go back to where it came from. */
   readonly balancerIps: PersistentMap<true>;
+  /** Addresses that this machine may have at any time for Services: no program of its own is reached by one. */
+  readonly announcedIps: PersistentMap<true>;
   readonly node: NodePlan;
 }
 

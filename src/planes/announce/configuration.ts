@@ -82,13 +82,13 @@ const CONSTANT_IPV6_PREFIX = 'fe80::5:7';
 const TAKE_BACK_DELAY_S = 60;
 
 function routerSection(router: VirtualRouter, settings: AnnounceSettings): string {
-  const { name, interface: device, id, priority, takesBack, addresses } = router;
+  const { name, interface: device, carrier, id, priority, takesBack, addresses } = router;
   invariant(id >= 1 && id <= 255 && priority >= 1 && priority <= 254, 'numbers of VRRP are in their ranges');
   const dev = word(device);
-  const carries4 = addresses.some((address) => !isIpv6Address(address));
-  const constant = carries4
-    ? `${CONSTANT_IPV4_PREFIX}.${String(id)}/32 dev ${dev} scope host noprefixroute`
-    : `${CONSTANT_IPV6_PREFIX}:${id.toString(16)}/128 dev ${dev} noprefixroute preferred_lft 0`;
+  const constant =
+    carrier === 4
+      ? `${CONSTANT_IPV4_PREFIX}.${String(id)}/32 dev ${dev} scope host noprefixroute`
+      : `${CONSTANT_IPV6_PREFIX}:${id.toString(16)}/128 dev ${dev} noprefixroute preferred_lft 0`;
   const lines = addresses.map((address) => `        ${addressLine(address, dev)}`);
   return `${trackFile(word(name), eligibilityFile(router), settings)}
 vrrp_instance ${word(name)} {

@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Fault, messageOf } from '../../lib/fault.ts';
@@ -36,11 +36,36 @@ export class Keepalived {
 
   /** The process that runs on the folder; undefined where there is none. A stopped or dying one is none that could be relied on. */
   async pid(): Promise<number | undefined> {
+    return (await this.#writtenPid()) ?? this.#lostPid();
+  }
+
+  async #writtenPid(): Promise<number | undefined> {
     const pid = Number(await readFile(this.#file('keepalived.pid'), 'utf8').catch(() => ''));
-    if (!Number.isInteger(pid) || pid <= 0) return undefined;
+    return Number.isInteger(pid) && pid > 0 && (await this.#isOurs(pid)) ? pid : undefined;
+  }
+
+  /**
+   * A process whose pid file is gone, as when somebody cleaned the folder: a second one beside it would have the same addresses. Of the
+   * two that one keepalived is, the parent.
+   */
+  async #lostPid(): Promise<number | undefined> {
+    const all = await this.#processes();
+    return all.find(({ parent }) => !all.some(({ pid }) => pid === parent))?.pid;
+  }
+
+  /** Every process on the folder. */
+  async #processes(): Promise<readonly { readonly pid: number; readonly parent: number | undefined }[]> {
+    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+    const ours = await Promise.all(pids.map((pid) => this.#isOurs(pid)));
+    return Promise.all(
+      pids.filter((_, index) => ours[index]).map(async (pid) => ({ pid, parent: await parentOf(pid) })),
+    );
+  }
+
+  /** Another program may have got the number since it was written down. */
+  async #isOurs(pid: number): Promise<boolean> {
     const command = await readFile(`/proc/${String(pid)}/cmdline`, 'utf8').catch(() => '');
-    // Another program may have got the number since.
-    return command.split('\0').includes(this.#file(FILES.configuration)) ? pid : undefined;
+    return command.split('\0').includes(this.#file(FILES.configuration));
   }
 
   /** Whether a process is there but does nothing: stopped, or waiting for its end. */
@@ -99,7 +124,7 @@ export class Keepalived {
     child.unref();
     await log.close();
     const pid = await this.#until(
-      async () => (ended === undefined ? this.pid() : undefined),
+      async () => (ended === undefined ? this.#writtenPid() : undefined),
       () => ended !== undefined,
       signal,
     );
@@ -129,7 +154,7 @@ export class Keepalived {
   async stop(pid: number): Promise<void> {
     kill(pid, 'SIGTERM');
     const isGone = await this.#until(
-      async () => ((await this.pid()) === undefined ? true : undefined),
+      async () => ((await this.#isOurs(pid)) ? undefined : true),
       () => false,
       new AbortController().signal,
     );
@@ -138,9 +163,9 @@ export class Keepalived {
 
   /** Kills it and its child at once. Their addresses stay where they are. */
   async kill(pid: number): Promise<void> {
-    const child = Number(await readFile(this.#file('vrrp.pid'), 'utf8').catch(() => ''));
+    const children = (await this.#processes()).filter(({ parent }) => parent === pid);
     kill(pid, 'SIGKILL');
-    if (Number.isInteger(child) && child > 0) kill(child, 'SIGKILL');
+    for (const child of children) kill(child.pid, 'SIGKILL');
   }
 
   async #until<T>(
@@ -169,6 +194,13 @@ async function mayHaveRealTime(): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** The second field after the name, which may have blanks and brackets in it (proc(5)). */
+async function parentOf(pid: number): Promise<number | undefined> {
+  const status = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => '');
+  const [, parent] = status.slice(status.lastIndexOf(')') + 2).split(' ');
+  return parent === undefined ? undefined : Number(parent);
 }
 
 function kill(pid: number, signal: NodeJS.Signals): void {

@@ -101,6 +101,7 @@ function planWith(...services: readonly ServicePlan[]): L4Plan {
     services: PersistentMap.from(services.map((item) => [`ns/${item.name}`, item] as const)),
     hairpins: PersistentMap.empty(),
     balancerIps: PersistentMap.empty(),
+    announcedIps: PersistentMap.empty(),
     node: NODE_PLAN,
   };
 }

@@ -150,6 +150,8 @@ class PacketWalk {
     switch (statement.kind) {
       case 'protocol':
         return matched(this.#packet.protocol === statement.protocol);
+      case 'protocols':
+        return matched(statement.protocols.includes(this.#packet.protocol));
       case 'port':
         return matched(this.#packet.protocol === statement.protocol && this.#port === statement.port);
       case 'is-translated':

@@ -14,6 +14,7 @@ export type Statement =
   | { readonly kind: 'is-from-node'; readonly isNot: boolean }
   | { readonly kind: 'is-for-node'; readonly isNot: boolean }
   | { readonly kind: 'protocol'; readonly protocol: string }
+  | { readonly kind: 'protocols'; readonly protocols: readonly string[] }
   | { readonly kind: 'interface'; readonly way: 'in' | 'out'; readonly isNot: boolean; readonly pattern: string }
   | { readonly kind: 'range'; readonly key: readonly Part[]; readonly isNot: boolean; readonly range: Cidr }
   /** Whether it would go out by the interface that it came in by. */
@@ -50,6 +51,7 @@ const KEY = String.raw`(${WORD}(?: \. ${WORD})*)`;
 /** Every statement that our rules have, and no other. */
 const STATEMENTS: readonly (readonly [pattern: RegExp, reading: Reading])[] = [
   [/^meta l4proto (tcp|udp|sctp)/, ([, protocol = '']) => ({ kind: 'protocol', protocol })],
+  [/^meta l4proto \{ ([a-z, ]+) \}/, ([, list = '']) => ({ kind: 'protocols', protocols: list.split(', ') })],
   [/^(tcp|udp|sctp) dport (\d+)/, ([, protocol = '', port]) => ({ kind: 'port', protocol, port: Number(port) })],
   [/^reject(?: with tcp reset)?/, () => ({ kind: 'reject' })],
   [/^masquerade fully-random/, () => ({ kind: 'masquerade' })],

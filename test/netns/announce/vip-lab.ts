@@ -1,8 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import type { AnnouncePlan, VirtualRouter } from '../../../src/compile/announce/announce-plan.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
 import { PersistentMap } from '../../../src/lib/persistent-map.ts';
@@ -25,6 +26,7 @@ export function router(
   return {
     name,
     interface: 'eth0',
+    carrier: 4,
     id,
     priority: 100,
     takesBack: false,
@@ -108,6 +110,14 @@ export class VipLab {
 
   async keepalivedPid(node: NodeName): Promise<number> {
     return Number(await readFile(join(this.folderOf(node), 'keepalived.pid'), 'utf8'));
+  }
+
+  /** Every keepalived that runs on the folder of a node. */
+  async keepalivedPids(node: NodeName): Promise<readonly number[]> {
+    const { stdout } = await promisify(execFile)('ip', ['netns', 'pids', `${this.network.prefix}${node}`]);
+    const pids = stdout.split('\n').filter((line) => line !== '');
+    const names = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')));
+    return pids.filter((_, index) => names[index]?.trim() === 'keepalived').map(Number);
   }
 
   async vrrpPid(node: NodeName): Promise<number> {

@@ -159,6 +159,7 @@ function planWith(services: readonly (ServicePlan | undefined)[], node: Partial<
     services: PersistentMap.from(entries),
     hairpins: PersistentMap.empty(),
     balancerIps: PersistentMap.empty(),
+    announcedIps: PersistentMap.empty(),
     node: { ...NODE_PLAN, ...node },
   };
 }

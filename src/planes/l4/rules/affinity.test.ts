@@ -36,6 +36,7 @@ function tables(localPods: LocalPods): FakeNft {
         services,
         hairpins: PersistentMap.empty(),
         balancerIps: PersistentMap.empty(),
+        announcedIps: PersistentMap.empty(),
         node: { ...NODE_PLAN, localPods, ownPods: localPods },
       },
       'forget',

@@ -75,6 +75,11 @@ export function balancerElement(address: string): Element {
   return element(familyOf(address), SETS.balancerIps, addressText(address));
 }
 
+/** The element for an address that this machine may have for a Service. */
+export function announcedElement(address: string): Element {
+  return element(familyOf(address), SETS.announcedIps, addressText(address));
+}
+
 function familyOf(address: string): Family {
   return address.includes(':') ? 6 : 4;
 }

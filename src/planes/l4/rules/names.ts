@@ -41,6 +41,7 @@ export const SETS = {
   nodePortOnlyLocalEndpoint: 'nodeport-only-local-endpoint',
   clusterIps: 'cluster-ips',
   balancerIps: 'balancer-ips',
+  announcedIps: 'announced-ips',
   nodePortIps: 'nodeport-ips',
   /** Where clients inside of the cluster have their addresses, if in more than one range. */
   podCidrs: 'pod-cidrs',

@@ -9,6 +9,9 @@ import { cidrText, FAMILIES, ofProtocol, PROTOCOLS, REFUSE, SETS, TABLE, WORDS, 
 /** Endpoints are found by number; the modulus here only tells nft the type of that number. */
 const SLOT = 'numgen random mod 65536';
 
+/** The chain for addresses of load balancers that are no Service's at the port in question. */
+const UNSERVED = 'unserved-balancer-ips';
+
 /**
  * The fixed part of a family's tables, as commands that each make one thing. All base chains are of
  * type nat, which only the first packet of a connection visits: what is established costs nothing.
@@ -41,6 +44,7 @@ function mainSets(family: Family): readonly SetDeclaration[] {
     ...endpointMaps(SETS.nodePortOnlyLocalEndpoint, 'th dport', family),
     { name: SETS.clusterIps, typeOf: `${ip} daddr` },
     { name: SETS.balancerIps, typeOf: `${ip} daddr` },
+    { name: SETS.announcedIps, typeOf: `${ip} daddr` },
     { name: SETS.nodePortIps, typeOf: `${ip} daddr` },
     { name: SETS.podCidrs, typeOf: `${ip} saddr`, more: 'flags interval;' },
     { name: SETS.ownPodCidrs, typeOf: `${ip} saddr`, more: 'flags interval;' },
@@ -79,23 +83,31 @@ function endpointMaps(name: string, typeOf: string, family: Family): readonly Se
 }
 
 /**
- * A port that no Service has at an address of a load balancer: refused where the packet would go back out by the interface that it came in
- * by, or the router, which sends whatever is for that address here, would send it again, as often as its TTL lets it. What this machine
- * itself answers, and what goes on to a balancer elsewhere, goes its way.
+ * A port that no Service has, at an address of a load balancer.
+ *
+ * Refused where the packet would go back out by the interface that it came in by, or the router, which sends whatever is for that address
+ * here, would send it again, as often as its TTL lets it. Refused as well where this machine has the address for Services, or its programs
+ * that listen on all addresses would be reached by it; pings and neighbours that look for the address are answered. What goes on to a balancer elsewhere, or to an address that
+ * the machine has for another reason, goes its way.
  */
-function loopRule(family: Family): string {
-  return `${WORDS[family].family} daddr @${SETS.balancerIps} fib daddr . iif oif exists goto ${REFUSE}`;
+function unservedRules(family: Family): readonly string[] {
+  const announced = `${WORDS[family].family} daddr @${SETS.announcedIps}`;
+  return [
+    `fib daddr . iif oif exists goto ${REFUSE}`,
+    `${announced} meta l4proto { ${PROTOCOLS.join(', ')} } fib daddr type local goto ${REFUSE}`,
+  ];
 }
 
 /** Each after those that it goes to. */
 function mainChains(family: Family, node: NodePlan): readonly Chain[] {
   const services = ['jump services'];
-  const comingIn = [...services, loopRule(family)];
+  const comingIn = [...services, `${WORDS[family].family} daddr @${SETS.balancerIps} jump ${UNSERVED}`];
   const masquerading = ['ct status dnat jump masquerading'];
   return [
     REFUSAL,
     ...changedChains(family),
     { name: 'services', rules: serviceRules(family, node) },
+    { name: UNSERVED, rules: unservedRules(family) },
     ...masqueradingChains(family, node).map(([name, rules]) => ({ name, rules })),
     {
       name: 'prerouting',

@@ -1,6 +1,6 @@
 import { PersistentMap } from '../../../lib/persistent-map.ts';
 import type { L4Plan, NodePlan, ServicePlan } from '../../../compile/l4/l4-plan.ts';
-import { balancerElement, hairpinElement, nodeElements, serviceElements } from './elements.ts';
+import { announcedElement, balancerElement, hairpinElement, nodeElements, serviceElements } from './elements.ts';
 import type { Element } from './element.ts';
 import type { Command, TableName } from './command.ts';
 import { AFFINITY_TABLE, FAMILIES, MAIN_TABLES, WORDS, type Family } from './names.ts';
@@ -39,6 +39,7 @@ export function renderAll(plan: L4Plan, affinity: 'keep' | 'forget'): Transactio
     ...plan.services.sorted().flatMap(([, service]) => serviceElements(service, plan.node)),
     ...plan.hairpins.sorted().map(([address]) => hairpinElement(address)),
     ...plan.balancerIps.sorted().map(([address]) => balancerElement(address)),
+    ...plan.announcedIps.sorted().map(([address]) => announcedElement(address)),
   ];
   const commands = [
     ...FAMILIES.flatMap((family) => replaceTables(family, affinity)),
@@ -77,6 +78,7 @@ export function renderChange(before: L4Plan, after: L4Plan, present: Present): T
   for (const [of, elementFor] of [
     ['hairpins', hairpinElement],
     ['balancerIps', balancerElement],
+    ['announcedIps', announcedElement],
   ] as const) {
     PersistentMap.diff(before[of], after[of], (address, left, right) => {
       change.replace(left === undefined ? [] : [elementFor(address)], right === undefined ? [] : [elementFor(address)]);
