@@ -26,7 +26,7 @@ bench: ## Measure against the peers, side by side
 	@scripts/setup.sh --test
 	@$(node) test/bench/bench.ts
 
-drill: ## Let nodes die, and measure for how long their addresses do not answer (as root)
+drill: ## Let nodes die, hang, be cut off, drained and upgraded, and measure for how long their addresses do not answer (as root)
 	@scripts/setup.sh --test
 	@$(node) test/drill/failover.ts
 
