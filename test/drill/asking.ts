@@ -54,6 +54,12 @@ export function longestGapMs(questions: readonly Question[]): number {
   );
 }
 
+/** For how long the client did not come to ask at all, in milliseconds: the machine was busy with something else. */
+export function longestStallMs(questions: readonly Question[]): number {
+  const times = questions.map(({ sentMs }) => sentMs).sort((a, b) => a - b);
+  return times.reduce((longest, time, index) => Math.max(longest, time - (times[index - 1] ?? time)), 0);
+}
+
 function gapOf(questions: readonly Question[]): number {
   const times = questions
     .filter(({ outcome }) => outcome === 'first')

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { NODES, type NodeName } from '../netns/topology.ts';
 import type { AddressChange } from './address-monitor.ts';
-import { longestGapMs } from './asking.ts';
+import { longestGapMs, longestStallMs } from './asking.ts';
 import { killIfThere, VIP, type DrillLab } from './drill-lab.ts';
 
 /** What happens to the node that answers, how it is made whole again, and the goals for a client of it. */
@@ -25,6 +25,8 @@ export interface Trial {
   readonly movedMs: number | undefined;
   /** From the event until no address was had by two; undefined where that is not what the event ends. */
   readonly singleMs: number | undefined;
+  /** For how long the client itself did not come to ask. */
+  readonly stallMs: number;
   /** Who answered last. */
   readonly lastNode: string;
 }
@@ -126,6 +128,7 @@ export async function tryOut(lab: DrillLab, event: DrillEvent, node: NodeName): 
     gapMs: longestGapMs(event.name === HEALED ? questionsSince(questions, untilMs) : questions),
     failed: questions.filter(({ outcome }) => outcome === 'failed').length,
     movedMs: event.name === HEALED ? undefined : movedMs(changes, node, lab.count, atMs),
+    stallMs: longestStallMs(questions),
     lastNode: questions.findLast(({ outcome }) => outcome !== 'failed')?.node ?? '',
     singleMs: event.name === HEALED ? singleMs(changes, node, atMs) : undefined,
   };

@@ -38,6 +38,7 @@ function planWith(endpoints: number): L4Plan {
     services: PersistentMap.from([['ns/web', { ...service, clusterIps: [ip(VIP)] }]]),
     hairpins: PersistentMap.empty(),
     balancerIps: PersistentMap.empty(),
+    announcedIps: PersistentMap.empty(),
     node: NODE_PLAN,
   };
 }

@@ -27,6 +27,7 @@ const WEB: L4Plan = {
   ]),
   hairpins: PersistentMap.empty(),
   balancerIps: PersistentMap.empty(),
+  announcedIps: PersistentMap.empty(),
   node: NODE_PLAN,
 };
 
