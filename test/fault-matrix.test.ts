@@ -1,46 +1,8 @@
 /** The page of faults names tests that exist, and says of every scenario which they are or why there is none. */
-import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { hasTitle, isThere, scenariosOf, testsOf } from './named-tests.ts';
 
-interface Scenario {
-  readonly number: number;
-  readonly title: string;
-  readonly text: string;
-}
-
-interface NamedTest {
-  readonly file: string;
-  readonly title: string;
-}
-
-const TEST_FILE = /^(?:src|test)\/.*\.test\.ts$|^test\/contract\/\w+\.ts$/;
-
-const page = readFileSync('docs/explain/fault-matrix.md', 'utf8');
-
-const scenarios: readonly Scenario[] = page
-  .split(/^#{2,3} /m)
-  .flatMap((section) => [...section.matchAll(/^(\d+)\. (.*)\n([^]*)$/g)])
-  .map(([, number, title = '', text = '']) => ({ number: Number(number), title, text }));
-
-function testsOf(scenario: Scenario): readonly NamedTest[] {
-  return [...scenario.text.matchAll(/^- `([^`]+)`: `([^`]+)`(?: \(.+\))?$/gm)].map(([, file = '', title = '']) => ({
-    file,
-    title,
-  }));
-}
-
-/** Whether a text is all of a string in the source that is neither skipped nor still to be written. */
-function hasTitle(source: string, title: string): boolean {
-  const literals = ["'", '"', '`'].map((quote) => `${quote}${title}${quote}`);
-  return literals.some((literal) => {
-    const at = source.indexOf(literal);
-    return at >= 0 && !/\.(?:skip|todo)\(\s*$/.test(source.slice(0, at));
-  });
-}
-
-function isThere({ file, title }: NamedTest): boolean {
-  return TEST_FILE.test(file) && existsSync(file) && hasTitle(readFileSync(file, 'utf8'), title);
-}
+const scenarios = scenariosOf('docs/explain/fault-matrix.md');
 
 describe('docs/explain/fault-matrix.md', () => {
   it('numbers its scenarios', () => {

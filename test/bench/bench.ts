@@ -4,8 +4,10 @@
  *     make bench
  *     node test/bench/bench.ts proxy                HAProxy and what drives it: performance.md
  *     node test/bench/bench.ts folder               a folder of manifests up to the Store: performance.md
+ *     node test/bench/bench.ts addresses            who has which address of a pool: fail-over.md
  *     node test/bench/bench.ts kernel [1000,10000]  Service traffic in the kernel: kernel-performance.md; as root
  */
+import { ADDRESS_HEADINGS, addressRows } from './addresses.ts';
 import { FOLDER_HEADINGS, folderRows } from './folder.ts';
 import { benchKernel } from './kernel/kernel.ts';
 import { formatMarkdown } from './report.ts';
@@ -36,8 +38,12 @@ async function benchFolder(): Promise<void> {
 }
 
 const [part, sizes] = process.argv.slice(2);
-const PARTS: readonly (string | undefined)[] = ['proxy', 'folder', 'kernel', undefined];
+const PARTS: readonly (string | undefined)[] = ['proxy', 'folder', 'addresses', 'kernel', undefined];
 if (!PARTS.includes(part)) throw new Error(`there is no benchmark "${String(part)}"`);
 if (part === undefined || part === 'proxy') await benchProxy();
 if (part === undefined || part === 'folder') await benchFolder();
+if (part === undefined || part === 'addresses') {
+  print('\n## Addresses from pools\n\n');
+  print(formatMarkdown(ADDRESS_HEADINGS, addressRows()));
+}
 if (part === undefined || part === 'kernel') await benchKernel(progress, print, sizes?.split(',').map(Number));

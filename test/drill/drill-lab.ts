@@ -82,10 +82,9 @@ export class DrillLab {
     await once(program, 'exit');
   }
 
-  /** keepalived and its child. */
-  async keepalivedPids(node: NodeName): Promise<readonly number[]> {
-    const files = ['vrrp.pid', 'keepalived.pid'].map((name) => join(this.stateDirectory(node), 'announce', name));
-    return Promise.all(files.map(async (file) => Number(await readFile(file, 'utf8'))));
+  /** keepalived, not its child. */
+  async keepalivedPid(node: NodeName): Promise<number> {
+    return Number(await readFile(join(this.stateDirectory(node), 'announce', 'keepalived.pid'), 'utf8'));
   }
 
   /** Every process of a node, but those that only look at it. */

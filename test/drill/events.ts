@@ -7,7 +7,8 @@ import { killIfThere, VIP, type DrillLab } from './drill-lab.ts';
 /** What happens to the node that answers, how it is made whole again, and the goals for a client of it. */
 export interface DrillEvent {
   readonly name: string;
-  readonly happen: (lab: DrillLab, node: NodeName) => Promise<void>;
+  /** Resolves with when it happened, in milliseconds since 1970, where that is later than its beginning. */
+  readonly happen: (lab: DrillLab, node: NodeName) => Promise<number | void>;
   readonly repair: (lab: DrillLab, node: NodeName) => Promise<void>;
   /** The longest gap that is good enough, at p99, in milliseconds. */
   readonly goalMs: number;
@@ -81,7 +82,9 @@ export const EVENTS: readonly DrillEvent[] = [
     happen: async (lab, node) => {
       await cable(lab, node, 'nomaster');
       await pause(PARTITION_MS);
+      const healedMs = Date.now();
       await cable(lab, node, 'master', 'br0');
+      return healedMs;
     },
     repair: () => Promise.resolve(),
     goalMs: 250,
@@ -98,8 +101,11 @@ export const EVENTS: readonly DrillEvent[] = [
     name: 'upgraded: Sluice and keepalived restarted',
     happen: async (lab, node) => {
       await lab.end(node, 'SIGTERM');
-      for (const pid of await lab.keepalivedPids(node)) killIfThere(pid, 'SIGTERM');
+      const pid = await lab.keepalivedPid(node);
+      const endedMs = Date.now();
+      killIfThere(pid, 'SIGTERM');
       lab.start(node);
+      return endedMs;
     },
     repair: () => Promise.resolve(),
     goalMs: 50,
@@ -117,20 +123,18 @@ export async function tryOut(lab: DrillLab, event: DrillEvent, node: NodeName): 
   const asking = await lab.ask();
   await pause(200);
   const fromMs = Date.now();
-  await event.happen(lab, node);
-  const untilMs = Date.now();
+  const happenedMs = (await event.happen(lab, node)) ?? fromMs;
   await pause(AFTERWARDS_MS);
   const changes = await monitor.stop();
   const questions = await asking.stop();
   await event.repair(lab, node);
-  const atMs = event.name === HEALED ? untilMs : fromMs;
   return {
-    gapMs: longestGapMs(event.name === HEALED ? questionsSince(questions, untilMs) : questions),
+    gapMs: longestGapMs(event.name === HEALED ? questionsSince(questions, happenedMs) : questions),
     failed: questions.filter(({ outcome }) => outcome === 'failed').length,
-    movedMs: event.name === HEALED ? undefined : movedMs(changes, node, lab.count, atMs),
+    movedMs: event.name === HEALED ? undefined : movedMs(changes, node, lab.count, happenedMs),
     stallMs: longestStallMs(questions),
     lastNode: questions.findLast(({ outcome }) => outcome !== 'failed')?.node ?? '',
-    singleMs: event.name === HEALED ? singleMs(changes, node, atMs) : undefined,
+    singleMs: event.name === HEALED ? singleMs(changes, node, happenedMs) : undefined,
   };
 }
 

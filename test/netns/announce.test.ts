@@ -1,4 +1,7 @@
-import { rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { longestGapMs, pause, planOf, router, VipLab } from './announce/vip-lab.ts';
@@ -139,6 +142,87 @@ describe('addresses on the local network', () => {
 });
 
 describe('what keepalived does wrong by itself', () => {
+  it('is not two owners while a change has reached one node and not yet the others', async () => {
+    await startWithA();
+    const more = planOf([router('r1', 101, [VIP, VIP6, OTHER], { priority: 200 })]);
+    await lab.apply(() => more, ['node-a']);
+    await ownedBy('node-a', OTHER);
+    // Longer than an election: nodes that advertised these addresses would not listen to each other now.
+    await pause(600);
+    expect(await lab.owners(VIP)).toEqual(['node-a']);
+  });
+
+  it('is not deafness: others take over in the midst of a storm of changes', async () => {
+    await startWithA();
+    let isStorm = true;
+    const storm = async (node: 'node-b' | 'node-c', index: number): Promise<void> => {
+      for (let change = 0; isStorm; change += 1) {
+        const addresses = [VIP, VIP6, `10.90.0.${String(210 + (change % 2))}`];
+        await lab.apply(() => planOf([router('r1', 101, addresses, { priority: 200 - 50 * index })]), [node]);
+      }
+    };
+    const storms = [storm('node-b', 1), storm('node-c', 2)];
+    try {
+      await pause(1_500);
+      await lab.network.command('lan', ['ip', 'link', 'set', 'node-a', 'down']);
+      await vi.waitFor(async () => expect(await lab.owners(VIP)).toContain('node-b'), {
+        timeout: 10_000,
+        interval: 20,
+      });
+    } finally {
+      isStorm = false;
+      await Promise.all(storms);
+      await lab.network.command('lan', ['ip', 'link', 'set', 'node-a', 'up']);
+    }
+  });
+
+  it('is no end of its process at a reload, which keeps its real-time priority', async () => {
+    await startWithA();
+    const pid = await lab.vrrpPid('node-a');
+    const before = await lab.network.command('node-a', ['chrt', '-p', String(pid)]);
+    await lab.apply(() => planOf([router('r1', 101, [VIP, OTHER], { priority: 200 })]), ['node-a']);
+    await lab.apply(() => planOf([router('r1', 101, [VIP], { priority: 200 })]), ['node-a']);
+    expect(await lab.vrrpPid('node-a')).toBe(pid);
+    expect(await lab.network.command('node-a', ['chrt', '-p', String(pid)])).toBe(before);
+  });
+
+  it('is no end of everything where one interface is missing', async () => {
+    const missing = (_: NodeName, index: number) =>
+      planOf([
+        router('r1', 101, [VIP], { priority: 200 - 50 * index }),
+        router('r2', 102, [OTHER], { priority: 200 - 50 * index, interface: 'eth9' }),
+      ]);
+    await startWithA(missing);
+    expect(await lab.owners(OTHER)).toEqual([]);
+  });
+
+  it('is no dispute with a foreign virtual router of the same number, which keeps its address as we keep ours', async () => {
+    const foreign = '10.90.0.240';
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-foreign-'));
+    const file = join(folder, 'keepalived.conf');
+    await writeFile(
+      file,
+      `global_defs {\n vrrp_version 3\n}\nvrrp_instance x {\n state BACKUP\n interface eth0\n virtual_router_id 101\n priority 254\n advert_int 0.05\n virtual_ipaddress {\n ${foreign}/32 dev eth0\n }\n}\n`,
+    );
+    await startWithA();
+    const pids = ['-p', join(folder, 'pid'), '-r', join(folder, 'vrrp.pid')];
+    const command = ['keepalived', '-n', '-P', '-l', ...pids, '-f', file];
+    const child = spawn('nsenter', [`--net=${lab.network.file('lbc')}`, ...command], { stdio: 'ignore' });
+    const has = async (): Promise<boolean> =>
+      (await lab.network.command('lbc', ['ip', '-o', 'address', 'show'])).includes(` ${foreign}/`);
+    try {
+      await vi.waitFor(async () => expect(await has()).toBe(true), { timeout: 5_000 });
+      const answers = await lab.ask(VIP, () => pause(300), 300);
+      expect(new Set(answers.map(({ node }) => node))).toEqual(new Set(['node-a']));
+      expect([await has(), await lab.owners(VIP)]).toEqual([true, ['node-a']]);
+    } finally {
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      await ended;
+      await rm(folder, { recursive: true });
+    }
+  });
+
   it('is not doubled by a second one when its pid files are lost', async () => {
     await startWithA();
     const pid = await lab.keepalivedPid('node-a');

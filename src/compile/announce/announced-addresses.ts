@@ -12,7 +12,7 @@ export class AnnouncedAddresses {
     if (plan === this.#plan) return this.#all;
     this.#plan = plan;
     const wanted = new Set<IpAddress>([...(plan?.routers.values() ?? [])].flatMap(({ addresses }) => addresses));
-    for (const address of [...this.#all.keys()])
+    for (const address of this.#all.keys())
       if (!(wanted as ReadonlySet<string>).has(address)) this.#all = this.#all.delete(address);
     for (const address of wanted) if (!this.#all.has(address)) this.#all = this.#all.set(address, true);
     return this.#all;

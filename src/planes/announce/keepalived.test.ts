@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -25,5 +25,12 @@ describe('Keepalived', () => {
     await rm(join(folder, FILES.reloading));
     expect(await new Keepalived(paths).hasRead(TEXT)).toBe(true);
     expect(await new Keepalived(paths).hasRead(`${TEXT}\n`)).toBe(false);
+  });
+
+  it('is given no empty configuration, by which it would release everything, and keeps the one that it has', async () => {
+    const keepalived = new Keepalived({ keepalived: 'true', folder, enter: [] });
+    await keepalived.install(TEXT);
+    await expect(keepalived.install('\n')).rejects.toMatchObject({ code: 'keepalived-refused' });
+    expect(await readFile(join(folder, FILES.configuration), 'utf8')).toBe(TEXT);
   });
 });
