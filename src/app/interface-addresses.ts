@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import type { InterfaceFacts } from '../compile/announce/announce-settings.ts';
 import type { NodeFacts } from '../compile/settings.ts';
@@ -33,12 +34,27 @@ export class InterfaceAddresses {
     const all = interfaceAddresses();
     const addresses = [...all.filter((address) => primary.includes(address)), ...all];
     const facts: NodeFacts = { addresses: [...new Set(addresses)] };
-    const interfaces = observeInterfaces();
+    const interfaces = await this.#withUnplugged(observeInterfaces());
     const areSame = JSON.stringify(interfaces) === JSON.stringify(this.#interfaces);
     if (areSame && facts.addresses.join() === this.#facts.addresses.join()) return false;
     this.#facts = facts;
     if (!areSame) this.#interfaces = interfaces;
     return true;
+  }
+
+  /**
+   * With those whose cable is out: nobody hears of their addresses until it is in again, and by then all has to be as it was. Were their
+   * addresses withdrawn meanwhile, a cable that is out for a moment would cost seconds.
+   */
+  async #withUnplugged(plugged: readonly InterfaceFacts[]): Promise<readonly InterfaceFacts[]> {
+    const missing = this.#interfaces.filter(({ name }) => !plugged.some((other) => other.name === name));
+    if (missing.length === 0) return plugged;
+    const names = await interfaceNames();
+    const unplugged = missing.filter(({ name }) => names.has(name));
+    const known = this.#interfaces.flatMap(
+      ({ name }) => plugged.find((item) => item.name === name) ?? unplugged.find((item) => item.name === name) ?? [],
+    );
+    return [...known, ...plugged.filter((item) => !known.includes(item))];
   }
 
   /** Calls `onChange` after each change, until `signal` is aborted. */
@@ -49,6 +65,12 @@ export class InterfaceAddresses {
     const timer = setInterval(() => void look().catch(crash), LOOK_EVERY_MS);
     signal.addEventListener('abort', () => clearInterval(timer), { once: true });
   }
+}
+
+/** Every interface that there is, whether it has a cable or not (proc_net(5)); those of this process's own namespace. */
+async function interfaceNames(): Promise<ReadonlySet<string>> {
+  const text = await readFile('/proc/self/net/dev', 'utf8').catch(() => '');
+  return new Set([...text.matchAll(/^\s*([^\s:]+):/gm)].map(([, name = '']) => name));
 }
 
 function interfaceAddresses(): readonly IpAddress[] {

@@ -15,8 +15,6 @@ export interface AddressChange {
 export class AddressMonitor {
   readonly #children: readonly ChildProcess[];
   readonly changes: AddressChange[] = [];
-  /** Holds once every node is watched. */
-  readonly started: Promise<void>;
 
   constructor(namespaces: readonly (readonly [node: string, file: string])[]) {
     this.#children = namespaces.map(([node, file]) => {
@@ -30,8 +28,6 @@ export class AddressMonitor {
       });
       return child;
     });
-    // It has opened its socket long before it could be asked whether it has.
-    this.started = new Promise((resolve) => setTimeout(resolve, 200));
   }
 
   #read(node: string, line: string): void {

@@ -177,7 +177,14 @@ export class DrillLab {
   /** Follows the addresses of all nodes. */
   async follow(): Promise<AddressMonitor> {
     const monitor = new AddressMonitor(NODES.map((node) => [node, this.network.file(node)]));
-    await monitor.started;
+    // A process that has begun does not listen yet: it has seen this one come when it does.
+    const sign = ['169.254.99.99/32', 'dev', 'lo'];
+    for (const node of NODES)
+      await this.until(`${node} to be followed`, async () => {
+        await this.network.command(node, ['ip', 'address', 'replace', ...sign]);
+        await this.network.command(node, ['ip', 'address', 'del', ...sign]);
+        return monitor.changes.some((change) => change.node === node);
+      });
     return monitor;
   }
 

@@ -35,3 +35,26 @@ test('the primary address is the source of the default route, and follows it', a
   expect(await addresses.look()).toBe(true);
   expect(addresses.facts.addresses.slice(0, 2)).toEqual(['10.9.0.5', 'fd09::5']);
 });
+
+test('an interface without a cable is what it was, until it is gone', async () => {
+  ip(
+    'link add lan0 type veth peer name peer0',
+    'link add lan1 type veth peer name peer1',
+    'link set lan0 up',
+    'link set peer0 up',
+    'link set lan1 up',
+    'link set peer1 up',
+    'address add 10.9.0.5/24 dev lan0',
+    'address add 10.9.1.5/24 dev lan1',
+  );
+  const addresses = new InterfaceAddresses();
+  const before = addresses.interfaces;
+  expect(before.map(({ name }) => name)).toEqual(['lan0', 'lan1']);
+  ip('link set peer0 down');
+  await addresses.look();
+  expect(addresses.interfaces).toBe(before);
+  ip('link delete lan0');
+  await addresses.look();
+  expect(addresses.interfaces.map(({ name }) => name)).toEqual(['lan1']);
+  ip('link add lan0 type veth peer name peer0');
+});

@@ -1,43 +1,24 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { commandsOf, ROOT, runAsPerson } from '../documented-commands.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-/** Runs commands as a person would, one after the other in one shell, in a folder that looks like the checkout. */
-async function runAsPerson(script: string): Promise<{ readonly code: number | null; readonly output: string }> {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-docs-'));
-  symlinkSync(join(ROOT, 'bin'), join(folder, 'bin'));
-  cpSync(join(ROOT, 'examples'), join(folder, 'examples'), { recursive: true });
-  const shell = spawn('bash', ['-eo', 'pipefail'], { cwd: folder, stdio: ['pipe', 'pipe', 'pipe'] });
-  let output = '';
-  for (const stream of [shell.stdout, shell.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  shell.stdin.end(`trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n${script}`);
-  await once(shell, 'close');
-  rmSync(folder, { recursive: true, force: true });
-  return { code: shell.exitCode, output };
-}
-
-const tutorials = readdirSync(join(ROOT, 'docs/tutorial')).filter((name) => name.endsWith('.md'));
+/** Those about networks are run where networks can be made, by test/netns/docs.test.ts. */
+const tutorials = readdirSync(join(ROOT, 'docs/tutorial')).filter(
+  (name) => name.endsWith('.md') && !name.startsWith('service-address'),
+);
 
 describe('what the documentation tells to type', () => {
   it.each(tutorials)('tutorial %s works from its first command to its last', async (name) => {
-    const text = readFileSync(join(ROOT, 'docs/tutorial', name), 'utf8');
-    const blocks = [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
-    expect(blocks.length).toBeGreaterThan(0);
-    const { code, output } = await runAsPerson(blocks.join('\n'));
+    const commands = commandsOf(`docs/tutorial/${name}`);
+    expect(commands).not.toBe('');
+    const { code, output } = await runAsPerson(commands);
     expect(code, output).toBe(0);
     expect(output).toContain('SLU208');
   });
 
   it('guide run-behind-a-load-balancer.md shows the client that a trusted proxy names', async () => {
-    const text = readFileSync(join(ROOT, 'docs/howto/run-behind-a-load-balancer.md'), 'utf8');
-    const blocks = [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
-    const { code, output } = await runAsPerson(blocks.join('\n'));
+    const { code, output } = await runAsPerson(commandsOf('docs/howto/run-behind-a-load-balancer.md'));
     expect(code, output).toBe(0);
     expect(output).toMatch(/"client":"198\.51\.100\.7".*"host":"hello\.localhost"/);
   });
