@@ -158,6 +158,13 @@ describe('what becomes of a request', () => {
     expect(line.path).not.toContain('BADREQ');
   });
 
+  it('whose lines end with a bare LF reaches the endpoint with CR and LF', async () => {
+    const { status, body } = await ask('GET / HTTP/1.1\nHost: p.test\nx-a: b\n\n');
+    expect(status).toBe(200);
+    expect(headersOf(body)).toMatchObject({ host: 'p.test', 'x-a': 'b' });
+    expect(body).not.toMatch(/[^\r]\n/);
+  });
+
   it('of two lengths is answered by the end of the connection', async () => {
     const { status, line } = await ask(`POST / HTTP/1.1\r\n${HOST}Content-Length: 3\r\nContent-Length: 4\r\n\r\n`);
     expect([status, line]).toEqual([0, expect.objectContaining({ status: 400, reason: 'bad-request' })]);
