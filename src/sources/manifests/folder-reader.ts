@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { Fault } from '../../lib/fault.ts';
 import { readFile, type FileNews, type SentSections } from './file-reading.ts';
 import { isManifestName, isNotFound, isThere, listFolder, statusOf, type FileStatus, type Listing } from './listing.ts';
 
@@ -152,10 +153,10 @@ export class FolderReader {
 
   #list(): Listing {
     const status = statusOf(this.#given);
-    if (!status.isFolder && !status.isRegular) throw new Error('it is neither a folder nor a file');
+    if (!status.isFolder && !status.isRegular) throw new Fault('manifests', 'it is neither a folder nor a file');
     const isFile = !status.isFolder;
     if (this.#isFile !== undefined && this.#isFile !== isFile)
-      throw new Error(isFile ? 'it is not a folder any more' : 'it is not a file any more');
+      throw new Fault('manifests', isFile ? 'it is not a folder any more' : 'it is not a file any more');
     this.#isFile = isFile;
     if (!isFile) return listFolder(this.#given);
     const folders = new Map([['', statusOf(this.root).identity]]);

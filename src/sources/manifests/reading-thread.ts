@@ -1,6 +1,6 @@
 /** What runs on the threads of {@link ThreadReader}: one request, one answer. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { messageOf } from '../../lib/fault.ts';
+import { Fault, messageOf } from '../../lib/fault.ts';
 import type { FileNews, SentSections } from './file-reading.ts';
 import { FolderReader, type LookRequest, type LookStep } from './folder-reader.ts';
 import { isNotFound } from './listing.ts';
@@ -46,8 +46,8 @@ class Thread {
       } while (length < ANSWER_LENGTH && performance.now() < untilMs);
       return { kind: 'steps', steps, isDone: false };
     } catch (thrown) {
-      // What the file system says no to has a number; anything else is a bug, and ends the program.
-      if (!(thrown instanceof Error && 'errno' in thrown)) throw thrown;
+      // What the file system says no to has a number; what is neither that nor a Fault is a bug, and ends the program.
+      if (!(thrown instanceof Fault) && !(thrown instanceof Error && 'errno' in thrown)) throw thrown;
       return { kind: 'failed', message: messageOf(thrown), isMissing: isNotFound(thrown) };
     }
   }
