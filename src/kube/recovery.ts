@@ -8,6 +8,8 @@ import type { ReflectionState, ReflectionTimings, RelistReason } from './reflect
 
 /** A list says that there is nothing, where there was something before. */
 export const unconfirmedEmptyList = 'kube-list-empty';
+/** A list lacks more than half of very many objects. */
+export const unconfirmedShrunkList = 'kube-list-shrunk';
 /** The server opened a watch-list but did not bring its initial events to their end. */
 export const unfinishedInitialEvents = 'kube-initial-events-unfinished';
 
@@ -92,7 +94,8 @@ export function stateAfter(fault: Fault, attempt: Attempt, sinceMs: number): Ref
   if (fault instanceof ApiFault && fault.status === 410) return undefined;
   // LIST has yet to be tried.
   if (isWatchListBroken(fault, attempt)) return undefined;
-  if (attempt.hasSettled && fault.code !== unconfirmedEmptyList) return undefined;
+  const isDoubted = fault.code === unconfirmedEmptyList || fault.code === unconfirmedShrunkList;
+  if (attempt.hasSettled && !isDoubted) return undefined;
   return { kind: 'stale', sinceMs, cause: fault };
 }
 

@@ -74,8 +74,8 @@ export interface ReflectionTimings {
   readonly initialTimeoutMs: number;
   /** A connection that lived this long was a good one: the back-off starts from the bottom again. */
   readonly settleMs: number;
-  /** For how long an empty list must keep coming before it empties a copy that is not. */
-  readonly emptyConfirmMs: number;
+  /** For how long a list that lacks everything, or most of very many objects, must keep coming before it is believed. */
+  readonly lossConfirmMs: number;
   /** Longest Retry-After that is obeyed. */
   readonly maxRetryAfterMs: number;
   /** How often one of the reflectors of a server tries again although its back-off is longer; see `probeAfter`. */
@@ -93,7 +93,7 @@ export const defaultTimings: ReflectionTimings = {
   initialSilenceMs: 15_000,
   initialTimeoutMs: 60_000,
   settleMs: 1_000,
-  emptyConfirmMs: 30_000,
+  lossConfirmMs: 30_000,
   maxRetryAfterMs: 60_000,
   probe: { refusedMs: 1_000, outageMs: 5_000 },
   backoff: { minMs: 250, maxMs: 30_000 },

@@ -68,7 +68,7 @@ describe.each(['served', 'refused'] as const)('Reflector, watch-list %s', (watch
   afterEach(() => lab.close());
 
   it('ends up with what the server holds, and loses nothing else, whatever happens', { timeout: 120_000 }, async () => {
-    const { copy } = lab.start({ timings: { emptyConfirmMs: 0 } });
+    const { copy } = lab.start({ timings: { lossConfirmMs: 0 } });
     await untilState(copy, 'synced');
     const property = fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
       for (const taken of steps) await take(taken);

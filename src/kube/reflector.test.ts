@@ -171,7 +171,7 @@ describe.each(['served', 'refused'] as const)('Reflector, watch-list %s', { time
 
   it('is not fooled by an empty list that does not keep coming', async () => {
     lab.seed('a', 'b');
-    const { copy, reflector } = lab.start({ timings: { emptyConfirmMs: 600_000 } });
+    const { copy, reflector } = lab.start({ timings: { lossConfirmMs: 600_000 } });
     await untilNames(copy, 'a', 'b');
     const { lists } = reflector.counts;
     await lab.server.refuseConnections();
@@ -185,11 +185,34 @@ describe.each(['served', 'refused'] as const)('Reflector, watch-list %s', { time
     expect(copy.replaces).toEqual([2, 1]);
   });
 
+  it('doubts a list that lacks more than half of many objects, until it keeps coming, and no event that deletes them', async () => {
+    const names = Array.from({ length: 30 }, (_, index) => `o${String(index).padStart(2, '0')}`);
+    const { copy } = lab.start();
+    lab.seed(...names);
+    await untilNames(copy, ...names);
+    const cutOff = async (change: () => void): Promise<void> => {
+      await lab.server.refuseConnections();
+      change();
+      lab.server.storage.compact();
+      await lab.server.acceptConnections();
+    };
+    await cutOff(() => names.slice(10).forEach((name) => lab.unseed(name)));
+    await untilCause(copy, 'kube-list-shrunk');
+    expect(copy.now).toBe('stale');
+    expect(copy.names).toEqual(names);
+    await untilNames(copy, ...names.slice(0, 10));
+    await untilState(copy, 'synced');
+    // Of few objects half may go at any time.
+    await cutOff(() => names.slice(1, 10).forEach((name) => lab.unseed(name)));
+    await untilNames(copy, 'o00');
+    expect(copy.states.filter((state) => 'cause' in state && state.cause.code === 'kube-list-shrunk')).toHaveLength(1);
+  });
+
   it('believes an empty first list, unless the consumer was filled before', async () => {
     const { copy } = lab.start();
     await untilState(copy, 'synced');
     expect(copy.replaces).toEqual([0]);
-    const filled = lab.start({ isConsumerFilled: true, timings: { emptyConfirmMs: 600_000 } });
+    const filled = lab.start({ isConsumerFilled: true, timings: { lossConfirmMs: 600_000 } });
     await until(() => expect(filled.copy.states.at(-1)).toMatchObject({ cause: { code: 'kube-list-empty' } }));
     expect(filled.copy.replaces).toEqual([]);
   });

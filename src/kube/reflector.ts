@@ -16,6 +16,7 @@ import {
   relistReason,
   stateAfter,
   unconfirmedEmptyList,
+  unconfirmedShrunkList,
   unfinishedInitialEvents,
   type Attempt,
 } from './recovery.ts';
@@ -55,6 +56,9 @@ export interface ReflectorOptions<T> {
   readonly random?: (() => number) | undefined;
 }
 
+/** From how many objects on a list that lacks more than half of them is doubted: of a few, half are deleted every day. */
+const MANY_OBJECTS = 20;
+
 /**
  * Keeps a copy of a selection of objects in step with the API server, through everything that can
  * happen to a connection.
@@ -62,8 +66,8 @@ export interface ReflectorOptions<T> {
  * It lists once, by watch-list (KEP-3157) or, where the server has none, by paged LIST, and then
  * watches from there. A watch that ends, for whatever reason but 410 and its like, is opened again
  * at the last event or bookmark. Nothing leaves the copy unless the server says so, in an event or
- * in a complete list; an empty list that would empty the copy is believed only after it has kept
- * coming for a while.
+ * in a complete list; one that lacks all that the copy has, or more than half of many objects, is
+ * believed only after such lists have kept coming for a while.
  */
 export class Reflector<T> {
   readonly selection: Selection;
@@ -94,8 +98,10 @@ export class Reflector<T> {
   /** When the server was last heard, in Unix time. */
   #heardAtMs = Date.now();
   #isConsumerFilled: boolean;
-  /** When the first of a row of empty lists came, on the clock that never goes back. */
-  #emptySinceMs: number | undefined;
+  /** How many objects the server has, of those that are followed, by what it said last. */
+  #total = 0;
+  /** When the first of a row of lists came that lack too much, on the clock that never goes back. */
+  #lackingSinceMs: number | undefined;
   #hasWatchList = true;
 
   constructor(options: ReflectorOptions<T>) {
@@ -254,6 +260,8 @@ export class Reflector<T> {
     }
     this.#counts.events += 1;
     this.#resourceVersion = event.object.metadata.resourceVersion ?? this.#resourceVersion;
+    if (event.type === 'removed') this.#total = Math.max(0, this.#total - 1);
+    else if (event.isNew) this.#total += 1;
     const kept = event.type === 'upserted' ? this.#project(event.object) : undefined;
     if (kept === undefined) return this.#remove(event.object);
     this.#isConsumerFilled = true;
@@ -268,8 +276,11 @@ export class Reflector<T> {
   #swap(listing: Listing<T>): void {
     this.#heardAtMs = Date.now();
     this.#counts.lists += 1;
-    if (listing.total === 0 && this.#isConsumerFilled) this.#confirmEmpty();
-    this.#emptySinceMs = undefined;
+    if (listing.total === 0 && this.#isConsumerFilled) this.#confirm(unconfirmedEmptyList, 'there are none');
+    else if (this.#total >= MANY_OBJECTS && listing.total * 2 < this.#total)
+      this.#confirm(unconfirmedShrunkList, `there are ${String(listing.total)}`);
+    this.#lackingSinceMs = undefined;
+    this.#total = listing.total;
     this.#consumer.replace(listing.objects);
     this.#isConsumerFilled = listing.objects.length > 0;
     this.#resourceVersion = listing.resourceVersion;
@@ -285,17 +296,18 @@ export class Reflector<T> {
   }
 
   /**
-   * An API server that was just restored, or points at the wrong etcd, says with full conviction that
-   * there is nothing. Taking its word at once would stop everything that is served.
+   * An API server that was just restored, or points at the wrong etcd, says with full conviction that there is nothing, or little. Taking
+   * its word at once would stop everything that is served. @throws Fault `code` until it has said so for long enough
    */
-  #confirmEmpty(): void {
+  #confirm(code: string, said: string): void {
     const nowMs = performance.now();
-    this.#emptySinceMs ??= nowMs;
-    if (nowMs - this.#emptySinceMs >= this.#timings.emptyConfirmMs) return;
+    this.#lackingSinceMs ??= nowMs;
+    if (nowMs - this.#lackingSinceMs >= this.#timings.lossConfirmMs) return;
     const { plural } = this.selection.resource;
-    const seconds = this.#timings.emptyConfirmMs / 1000;
-    const message = `the API server says that there are no ${plural}, but there were some; they are kept until it has said so for ${seconds} s`;
-    throw new Fault(unconfirmedEmptyList, message);
+    const seconds = this.#timings.lossConfirmMs / 1000;
+    const before = this.#total === 0 ? 'some' : String(this.#total);
+    const message = `the API server says of ${plural} that ${said}, but there were ${before}; they are kept until it has said so for ${seconds} s`;
+    throw new Fault(code, message);
   }
 
   /**

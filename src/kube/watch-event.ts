@@ -6,7 +6,7 @@ import type { Resource } from './resource.ts';
 
 /** One line of a watch. */
 export type WatchEvent =
-  | { readonly type: 'upserted'; readonly object: RawObject }
+  | { readonly type: 'upserted'; readonly object: RawObject; readonly isNew: boolean }
   | { readonly type: 'removed'; readonly object: RawObject }
   /** Nothing happened, up to and including this resource version (KEP-956). */
   | { readonly type: 'bookmark'; readonly resourceVersion: string; readonly isInitialEventsEnd: boolean }
@@ -22,7 +22,7 @@ export function decodeWatchEvent(value: unknown, resource: Resource): WatchEvent
   switch (type) {
     case 'ADDED':
     case 'MODIFIED':
-      return { type: 'upserted', object: decodeObject(object, resource) };
+      return { type: 'upserted', object: decodeObject(object, resource), isNew: type === 'ADDED' };
     case 'DELETED':
       return { type: 'removed', object: decodeObject(object, resource) };
     case 'BOOKMARK':

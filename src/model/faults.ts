@@ -127,6 +127,11 @@ export const FAULTS = {
     meaning: 'A list is suddenly empty that was not. Until that is confirmed, what there was keeps being served.',
     remedy: 'Nothing: it is asked again.',
   },
+  'kube-list-shrunk': {
+    meaning:
+      'A list suddenly lacks more than half of twenty objects or more. Until that is confirmed, what there was keeps being served.',
+    remedy: 'Nothing: it is asked again. Look at the API server if nobody has deleted that much.',
+  },
   'kube-malformed-answer': {
     meaning: 'The API server, or a proxy before it, sent something else than was asked for.',
     remedy: LOOK_AT_API_SERVER,

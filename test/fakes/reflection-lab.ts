@@ -32,7 +32,7 @@ const impatient: Partial<ReflectionTimings> = {
   // Not this: a watch-list that a busy machine holds up would be given up for a LIST, which is another course of events.
   initialSilenceMs: 60_000,
   settleMs: 30,
-  emptyConfirmMs: 150,
+  lossConfirmMs: 150,
   backoff: { minMs: 5, maxMs: 40 },
   absentBackoff: { minMs: 5, maxMs: 40 },
 };

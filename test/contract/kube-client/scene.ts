@@ -79,7 +79,7 @@ export const definitions: Resource = {
 
 const impatient: Partial<ReflectionTimings> = {
   settleMs: 100,
-  emptyConfirmMs: 200,
+  lossConfirmMs: 200,
   backoff: { minMs: 50, maxMs: 500 },
   absentBackoff: { minMs: 50, maxMs: 500 },
 };

@@ -40,7 +40,7 @@ async function makeFake(store: Store, options: FakeApiServerOptions): Promise<So
   const client = new KubeClient({ config, logger: silentLogger, userAgent: 'contract/1' });
   const timings = {
     settleMs: 30,
-    emptyConfirmMs: 100,
+    lossConfirmMs: 100,
     backoff: { minMs: 5, maxMs: 40 },
     absentBackoff: { minMs: 5, maxMs: 40 },
   };
