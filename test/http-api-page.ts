@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { nodeHealthAnswer } from '../src/app/node-health.ts';
 import type { AddressRow, PoolRow } from '../src/observe/address-rows.ts';
 import { API_PATHS, createApi, type ApiSource } from '../src/observe/api.ts';
+import type { GatewayRow } from '../src/observe/gateway-rows.ts';
 import type { PacketAnswer } from '../src/observe/explain.ts';
 import { Metrics } from '../src/observe/metrics.ts';
 import type { ServiceRow } from '../src/observe/service-rows.ts';
@@ -37,6 +38,15 @@ const route: Readonly<Record<keyof RouteRow, string>> = {
   tls: 'whether the host has a certificate of its own',
   redirectsToHttps: 'whether plain HTTP is answered by a redirect',
   owner: '`namespace/name` of the Ingress; empty where no object made the route',
+};
+
+const gateway: Readonly<Record<keyof GatewayRow, string>> = {
+  gateway: '`namespace/name`',
+  listener: 'the name of a listener of it',
+  kinds: 'the kinds of routes that the listener takes',
+  attachedRoutes: 'how many routes are attached to it',
+  served: 'whether it is served',
+  problem: 'what is wrong with it, as its conditions say it; empty where nothing is',
 };
 
 const service: Readonly<Record<keyof ServiceRow, string>> = {
@@ -117,6 +127,11 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
     fields: route,
     examples: [{ path: '/api/v1/routes', items: 1 }],
   },
+  '/api/v1/gateways': {
+    text: 'Every listener of every Gateway, in its order. `sluice get gateways` shows the same.',
+    fields: gateway,
+    examples: [{ path: '/api/v1/gateways', items: 1 }],
+  },
   '/api/v1/services': {
     text: 'Every port of every Service that a route uses or that the kernel serves. `sluice get services` shows the same.',
     fields: service,
@@ -164,12 +179,17 @@ kind: Ingress
 metadata: { namespace: demo, name: old }
 spec: { rules: [{ host: old.localhost, http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: gone, port: { number: 80 } } } }] } }] }
 `;
+  const edge = `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { namespace: demo, name: edge }
+spec: { gatewayClassName: sluice, listeners: [{ name: http, port: 80, protocol: HTTP }] }
+`;
   const balanced = `apiVersion: v1
 kind: Service
 metadata: { namespace: demo, name: balanced }
 spec: { type: LoadBalancer, ports: [{ port: 80 }] }
 `;
-  return ['# flags: --cluster-cidr 10.244.0.0/16 --pool 192.0.2.80-192.0.2.95\n', ...texts, wrong, balanced]
+  return ['# flags: --cluster-cidr 10.244.0.0/16 --pool 192.0.2.80-192.0.2.95\n', ...texts, wrong, edge, balanced]
     .join('---\n')
     .replace('name: hello\nspec:\n', `name: hello\nspec:\n  clusterIP: ${clusterIp}\n`);
 }

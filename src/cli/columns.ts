@@ -1,4 +1,5 @@
 import type { AddressRow, PoolRow } from '../observe/address-rows.ts';
+import type { GatewayRow } from '../observe/gateway-rows.ts';
 import type { ServiceRow } from '../observe/service-rows.ts';
 import type { CertificateRow, FindingRow, RouteRow } from '../observe/views.ts';
 
@@ -40,6 +41,20 @@ const ROUTES: Listing<RouteRow> = {
     { heading: 'tls', cell: (row) => (row.tls ? 'yes' : 'no') },
     { heading: 'ingress', cell: (row) => row.owner },
     { heading: 'redirect', cell: (row) => (row.redirectsToHttps ? 'https' : ''), only: 'wide' },
+  ],
+};
+
+const GATEWAYS: Listing<GatewayRow> = {
+  plural: 'gateways',
+  aliases: ['gateway', 'gw'],
+  namesOf: (row) => objectNames(row.gateway),
+  columns: [
+    { heading: 'gateway', cell: (row) => row.gateway },
+    { heading: 'listener', cell: (row) => row.listener },
+    { heading: 'kinds', cell: (row) => row.kinds.join(',') || '-' },
+    { heading: 'routes', cell: (row) => String(row.attachedRoutes) },
+    { heading: 'served', cell: (row) => (row.served ? 'yes' : 'no') },
+    { heading: 'problem', cell: (row) => row.problem },
   ],
 };
 
@@ -121,6 +136,7 @@ const FINDINGS: Listing<FindingRow> = {
 /** Everything that `sluice get` shows. */
 export const LISTINGS: readonly Listing<unknown>[] = [
   ofRows(ROUTES),
+  ofRows(GATEWAYS),
   ofRows(SERVICES),
   ofRows(ADDRESSES),
   ofRows(POOLS),

@@ -8,6 +8,7 @@ import type { Finding } from '../model/finding.ts';
 import { ipAddressOf, isPort, type IpAddress } from '../model/grammar.ts';
 import { addressRows, poolRows } from './address-rows.ts';
 import type { ApiToken } from './api-token.ts';
+import { gatewayRows } from './gateway-rows.ts';
 import type { Metrics } from './metrics.ts';
 import { explainPacket, type PacketQuestion } from './explain.ts';
 import { serviceRows } from './service-rows.ts';
@@ -41,6 +42,7 @@ export const HEALTH_PATHS = ['/livez', '/readyz', '/metrics'];
 export const API_PATHS = [
   ...HEALTH_PATHS,
   '/api/v1/routes',
+  '/api/v1/gateways',
   '/api/v1/services',
   '/api/v1/addresses',
   '/api/v1/pools',
@@ -89,6 +91,7 @@ export function createApi(source: ApiSource, token?: ApiToken): Hono {
       return context.json({ error }, 401, { 'www-authenticate': 'Bearer' });
     });
   api.get('/api/v1/routes', (context) => context.json({ items: rows(source, routeRows) }));
+  api.get('/api/v1/gateways', (context) => context.json({ items: rows(source, gatewayRows) }));
   api.get('/api/v1/services', (context) =>
     context.json({ items: rows(source, (plan) => serviceRows(plan, source.programmed())) }),
   );
