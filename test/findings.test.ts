@@ -270,7 +270,7 @@ const cases: Readonly<Record<Exclude<FindingReason, OfEngines>, Case>> = {
   },
   RouteBackendUnresolved: { files: { 'a.yaml': gateway('', 'backendRefs: [{ name: gone, port: 80 }]') } },
   RouteFeatureUnsupported: {
-    files: { 'a.yaml': gateway('', 'timeouts: { request: 1s }, backendRefs: [{ name: web, port: 80 }]') },
+    files: { 'a.yaml': gateway('', 'retry: {}, backendRefs: [{ name: web, port: 80 }]') },
   },
   AddressNotAnnounced: announced(ADVERTISEMENT.replace('[small]', '[other]') + balancer('a', '')),
   VirtualRoutersExhausted: announced(balancer('a', '', 'externalTrafficPolicy: Local,'), 0),

@@ -1,5 +1,5 @@
 import type { HTTPRoute, RouteBackend, RouteRule } from '../../model/gateway/http-route.ts';
-import type { RuleTarget } from '../../model/http/route-set.ts';
+import type { RuleTarget, Share, SingleTarget } from '../../model/http/route-set.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { resolveBackendReference } from './backend-reference.ts';
 import { yes, type Verdict } from './condition.ts';
@@ -32,32 +32,32 @@ export function targetsOf(route: HTTPRoute, snapshot: Services): RouteTargets {
 }
 
 /** Fields of a rule that ask for something which is not served. */
-function unsupportedIn({ matches, backends, unsupported, field }: RouteRule): readonly string[] {
-  const split = backends.filter(({ weight }) => weight > 0).length > 1 ? [`${field}.backendRefs (more than one)`] : [];
-  return [
-    ...unsupported,
-    ...matches.flatMap((match) => match.unsupported),
-    ...backends.flatMap((backend) => backend.unsupported),
-    ...split,
-  ];
+function unsupportedIn({ backends, unsupported }: RouteRule): readonly string[] {
+  return [...unsupported, ...backends.flatMap((backend) => backend.unsupported)];
 }
 
 /** What is asked for and not served is not left out: whoever wrote it might be safe by it alone. */
 function targetOf(rule: RouteRule, route: HTTPRoute, snapshot: Services, mistakes: Verdict[]): RuleTarget {
   const from = { kind: 'HTTPRoute', namespace: route.meta.namespace };
-  const resolved = rule.backends.map((backend) => {
+  const shares = rule.backends.map((backend): Share => {
     const found = resolveBackendReference(backend, from, snapshot);
     if (found.kind === 'unresolved') mistakes.push(found.verdict);
-    return { backend, found };
+    const isServed = found.kind === 'service' && backend.unsupported.length === 0;
+    return {
+      weight: backend.weight,
+      filters: backend.filters,
+      target: isServed ? { kind: 'forward', backend: found.backend } : NOT_SERVED,
+    };
   });
-  const [first, ...others] = resolved.filter(({ backend }) => backend.weight > 0);
-  const isSplit = others.length > 0;
-  const isServed = rule.unsupported.length === 0 && !isSplit && first?.backend.unsupported.length === 0;
-  if (!isServed || first.found.kind === 'unresolved') return NOT_SERVED;
-  return { kind: 'forward', backend: first.found.backend };
+  if (rule.unsupported.length > 0) return NOT_SERVED;
+  if (rule.filters.some(({ type }) => type === 'RequestRedirect')) return { kind: 'none' };
+  const [only, ...others] = shares.filter(({ weight }) => weight > 0);
+  if (only === undefined) return NOT_SERVED;
+  return others.length === 0 && only.filters.length === 0 ? only.target : { kind: 'split', shares };
 }
 
-const NOT_SERVED: RuleTarget = { kind: 'unavailable', reason: 'backend-invalid', status: 500 };
+/** Gateway API asks for 500 (HTTPRouteRule.backendRefs). */
+const NOT_SERVED: SingleTarget = { kind: 'unavailable', reason: 'backend-invalid', status: 500 };
 
 /** Every Service that a route names. */
 export function backendsOf(route: HTTPRoute): readonly RouteBackend[] {

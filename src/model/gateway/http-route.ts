@@ -1,5 +1,8 @@
 import type { Hostname } from '../grammar.ts';
-import type { PathMatch } from '../http/match.ts';
+import type { HttpFilter } from '../http/filter.ts';
+import type { RedirectStatus, RequestRedirect } from '../http/filter/request-redirect.ts';
+import type { Conditions, PathMatch } from '../http/match.ts';
+import type { PathRewrite } from '../http/path-rewrite.ts';
 import type { ObjectMeta } from '../object.ts';
 import type { BackendReference, ParentReference } from './reference.ts';
 
@@ -20,6 +23,7 @@ export interface HTTPRoute {
 export interface RouteRule {
   /** Never empty, but for a rule none of whose matches can be read. */
   readonly matches: readonly RouteMatch[];
+  readonly filters: readonly RouteFilter[];
   readonly backends: readonly RouteBackend[];
   /** Names of fields of the rule that ask for something which is not served, such as `filters[0]`; such a rule answers 500. */
   readonly unsupported: readonly string[];
@@ -30,14 +34,27 @@ export interface RouteRule {
 /** One match of a rule: all of it has to hold. */
 export interface RouteMatch {
   readonly path: PathMatch;
-  /** Fields besides the path by which it would be told from others; such a match takes no requests. */
-  readonly unsupported: readonly string[];
+  readonly conditions: Conditions;
   /** JSON path, for Findings. */
   readonly field: string;
 }
 
 /** A backend of a rule. */
 export interface RouteBackend extends BackendReference {
-  /** Names of fields of the reference that are not served, such as `filters`. */
+  readonly filters: readonly Exclude<RouteFilter, RedirectWish>[];
+  /** Names of fields of the reference that are not served, such as `filters[0]`. */
   readonly unsupported: readonly string[];
+}
+
+/** A filter as a route has it: where a redirect leads depends on the listener too. */
+export type RouteFilter = Exclude<HttpFilter, RequestRedirect> | RedirectWish;
+
+/** HTTPRequestRedirectFilter; what is undefined is as the client asked for it. */
+export interface RedirectWish {
+  readonly type: 'RequestRedirect';
+  readonly status: RedirectStatus;
+  readonly scheme: 'http' | 'https' | undefined;
+  readonly hostname: Hostname | undefined;
+  readonly port: number | undefined;
+  readonly path: PathRewrite | undefined;
 }

@@ -1,8 +1,9 @@
 import { PersistentMap } from '../../../lib/persistent-map.ts';
-import type { HTTPRoute } from '../../../model/gateway/http-route.ts';
+import type { Listener } from '../../../model/gateway/gateway.ts';
+import type { HTTPRoute, RedirectWish } from '../../../model/gateway/http-route.ts';
 import { finding, type Finding } from '../../../model/finding.ts';
 import type { Hostname } from '../../../model/grammar.ts';
-import { NO_CONDITIONS } from '../../../model/http/match.ts';
+import type { RequestRedirect } from '../../../model/http/filter/request-redirect.ts';
 import type { Entrance, HttpRoute, HttpRule, RouteSet, TlsClaim } from '../../../model/http/route-set.ts';
 import type { ObjectRef } from '../../../model/object.ts';
 import type { Snapshot } from '../../../model/snapshot.ts';
@@ -95,11 +96,10 @@ function routeSetOf(
     .flatMap((attachment) => attachment.bindings)
     .filter(({ verdict }) => verdict.accepted.isTrue);
   const targets = targetsOf(route, snapshot);
-  const rules = rulesOf(route, targets);
   return {
     ref,
     meta: route.meta,
-    routes: routesOf(bindings, rules),
+    routes: routesOf(bindings, route, targets),
     tls: tlsClaims(bindings, snapshot),
     secrets: [],
     waitsForSecrets: false,
@@ -108,34 +108,57 @@ function routeSetOf(
   };
 }
 
-/** A match with a condition that is not served takes no requests: which ones it is for cannot be told. */
-function rulesOf(route: HTTPRoute, { targets }: RouteTargets): readonly HttpRule[] {
+/** The rules of a route as they are behind a listener, whose port redirects keep. */
+function rulesOf(route: HTTPRoute, { targets }: RouteTargets, listener: Listener): readonly HttpRule[] {
   return route.rules.flatMap((rule, index) => {
     const target = targets[index];
     if (target === undefined) return [];
-    return rule.matches
-      .filter(({ unsupported }) => unsupported.length === 0)
-      .map(({ path, field }) => ({
-        match: path,
-        conditions: NO_CONDITIONS,
-        filters: [],
-        target,
-        field,
-        precedence: 'rule' as const,
-      }));
+    const filters = rule.filters.map((filter) =>
+      filter.type === 'RequestRedirect' ? redirectFrom(filter, listener) : filter,
+    );
+    return rule.matches.map(({ path, conditions, field }) => ({
+      match: path,
+      conditions,
+      filters,
+      target,
+      field,
+      precedence: 'rule' as const,
+    }));
   });
 }
 
+/** The well-known ports, which are not written. */
+const WELL_KNOWN = { http: 80, https: 443 } as const;
+
+/** The port that a redirect names: with a scheme of its own that of the scheme, otherwise that of the listener (HTTPRequestRedirectFilter.port). */
+function redirectFrom({ status, scheme, hostname, port, path }: RedirectWish, listener: Listener): RequestRedirect {
+  const own = listener.tls === undefined ? 'http' : 'https';
+  const wanted = port ?? (scheme === undefined ? listener.port : WELL_KNOWN[scheme]);
+  const written = wanted === WELL_KNOWN[scheme ?? own] ? undefined : wanted;
+  return { type: 'RequestRedirect', status, to: { kind: 'parts', scheme, hostname, port: written, path } };
+}
+
 /** The hosts of a route by where their requests come in; what is served over HTTP and HTTPS alike stands once. */
-function routesOf(bindings: readonly Binding[], rules: readonly HttpRule[]): readonly HttpRoute[] {
-  const entrances = new Map<Hostname | undefined, Set<Entrance>>();
+function routesOf(bindings: readonly Binding[], route: HTTPRoute, targets: RouteTargets): readonly HttpRoute[] {
+  const listeners = new Map<Hostname | undefined, Map<Entrance, Listener>>();
   for (const { verdict, hostnames } of bindings) {
-    const entrance = verdict.listener.tls === undefined ? 'http' : 'https';
-    for (const host of hostnames) entrances.set(host, (entrances.get(host) ?? new Set()).add(entrance));
+    const { listener } = verdict;
+    const entrance = listener.tls === undefined ? 'http' : 'https';
+    for (const host of hostnames) {
+      const known = listeners.get(host) ?? new Map<Entrance, Listener>();
+      if (!known.has(entrance)) listeners.set(host, known.set(entrance, listener));
+    }
   }
-  return [...entrances].flatMap(([host, found]) => {
-    const isBoth = found.has('http') && found.has('https');
-    return (isBoth ? (['main'] as const) : [...found]).map((entrance) => ({ host, entrance, rules }));
+  // Where a redirect leads may be another place over HTTPS.
+  const isAlike = !route.rules.some(({ filters }) => filters.some(({ type }) => type === 'RequestRedirect'));
+  return [...listeners].flatMap(([host, found]): readonly HttpRoute[] => {
+    const made = [...found].map(([entrance, listener]) => ({
+      host,
+      entrance,
+      rules: rulesOf(route, targets, listener),
+    }));
+    const [first] = made;
+    return isAlike && made.length > 1 && first !== undefined ? [{ ...first, entrance: 'main' }] : made;
   });
 }
 

@@ -19,7 +19,16 @@ const PARTS: Readonly<Record<string, (route: HTTPRoute) => unknown>> = {
   parents: ({ parents }) => parents.map(({ name }) => name),
   hosts: ({ hostnames, hasNoUsableHost }) => (hasNoUsableHost ? 'none' : hostnames),
   paths: ({ rules }) => rules.map(({ matches }) => matches.map(({ path }) => path.value)),
-  conditions: ({ rules }) => rules.map(({ matches }) => matches.map(({ unsupported }) => unsupported.length)),
+  conditions: ({ rules }) =>
+    rules.map(({ matches }) =>
+      matches.map(({ conditions: { method, headers, query } }) =>
+        [method, ...headers, ...query]
+          .map((item) => (typeof item === 'object' ? `${item.name}=${item.value}` : item))
+          .join(' ')
+          .trim(),
+      ),
+    ),
+  filters: ({ rules }) => rules.map(({ filters }) => filters),
   backends: ({ rules }) => rules.map(({ backends }) => backends.map(({ name, port, weight }) => [name, port, weight])),
 };
 
@@ -60,8 +69,92 @@ const rows: readonly Row[] = [
     [[]],
     'RegexInvalid spec.rules[0].matches[0].path.value',
   ],
-  ['rules: [{ matches: [{ method: GET, headers: [{ name: a, value: b }] }, {}] }]', 'conditions', [[2, 0]]],
-  ['rules: [{ matches: [{ headers: [] }] }]', 'conditions', [[0]]],
+  ['rules: [{ matches: [{ method: GET, headers: [{ name: a, value: b }] }, {}] }]', 'conditions', [['GET a=b', '']]],
+  ['rules: [{ matches: [{ headers: [] }] }]', 'conditions', [['']]],
+  ['rules: [{ matches: [{ headers: [{ name: A, value: b }, { name: a, value: c }] }] }]', 'conditions', [['a=b']]],
+  [
+    'rules: [{ matches: [{ queryParams: [{ name: A, value: b }, { name: a, type: RegularExpression, value: "c.*" }] }] }]',
+    'conditions',
+    [['A=b a=c.*']],
+  ],
+  ['rules: [{ matches: [{ method: get }] }]', 'conditions', [[]], 'ObjectMalformed spec.rules[0].matches[0].method'],
+  [
+    'rules: [{ matches: [{ headers: [{ name: "a b", value: c }] }] }]',
+    'conditions',
+    [[]],
+    'ObjectMalformed spec.rules[0].matches[0].headers[0].name',
+  ],
+  [
+    'rules: [{ matches: [{ headers: [{ name: a, value: "b\\nc" }] }] }]',
+    'conditions',
+    [[]],
+    'ObjectMalformed spec.rules[0].matches[0].headers[0].value',
+  ],
+  [
+    'rules: [{ matches: [{ queryParams: [{ name: a }] }] }]',
+    'conditions',
+    [[]],
+    'ObjectMalformed spec.rules[0].matches[0].queryParams[0].value',
+  ],
+  ['rules: [{ timeouts: { request: 1s, backendRequest: 500ms } }]', 'filters', [[{ type: 'Timeouts', serverMs: 500 }]]],
+  ['rules: [{ timeouts: { request: 0s } }]', 'filters', [[{ type: 'Timeouts', serverMs: 1_728_000_000 }]]],
+  ['rules: [{ timeouts: { request: soon } }]', 'filters', [[]], 'ObjectMalformed spec.rules[0].timeouts.request'],
+  [
+    'rules: [{ filters: [{ type: RequestRedirect, requestRedirect: { statusCode: 301, hostname: a.test, port: 8 } }] }]',
+    'filters',
+    [[{ type: 'RequestRedirect', status: 301, hostname: 'a.test', port: 8 }]],
+  ],
+  [
+    'rules: [{ filters: [{ type: RequestRedirect, requestRedirect: { statusCode: 304 } }] }]',
+    'filters',
+    [[]],
+    'ObjectMalformed spec.rules[0].filters[0].requestRedirect.statusCode',
+  ],
+  [
+    'rules: [{ filters: [{ type: RequestRedirect, requestRedirect: { hostname: "*.a.test" } }] }]',
+    'filters',
+    [[]],
+    'HostInvalid spec.rules[0].filters[0].requestRedirect.hostname',
+  ],
+  [
+    'rules: [{ filters: [{ type: URLRewrite, urlRewrite: { hostname: a.test, path: { type: ReplaceFullPath, replaceFullPath: "" } } }] }]',
+    'filters',
+    [[{ type: 'URLRewrite', host: 'a.test', path: { type: 'ReplaceFullPath', value: '/' } }]],
+  ],
+  [
+    'rules: [{ filters: [{ type: RequestHeaderModifier, requestHeaderModifier: { set: [{ name: A, value: b }], remove: [C] } }] }]',
+    'filters',
+    [[{ type: 'RequestHeaderModifier', set: [{ name: 'a', value: 'b' }], add: [], remove: ['c'] }]],
+  ],
+  [
+    'rules: [{ filters: [{ type: ResponseHeaderModifier, responseHeaderModifier: { set: [{ name: Content-Length, value: "1" }] } }] }]',
+    'filters',
+    [[]],
+    'ObjectMalformed spec.rules[0].filters[0].responseHeaderModifier.set[0].name',
+  ],
+  [
+    'rules: [{ filters: [{ type: CORS, cors: { allowOrigins: ["https://*.a.test:8443"], allowMethods: ["*"] } }] }]',
+    'filters',
+    [
+      [
+        {
+          type: 'CORS',
+          origins: [String.raw`^https://[a-z0-9.-]+\.a\.test:8443$`],
+          methods: 'any',
+          headers: [],
+          exposed: [],
+          allowsCredentials: false,
+          maxAgeS: 5,
+        },
+      ],
+    ],
+  ],
+  [
+    'rules: [{ filters: [{ type: CORS, cors: { allowOrigins: ["a.test"] } }] }]',
+    'filters',
+    [[]],
+    'ObjectMalformed spec.rules[0].filters[0].cors.allowOrigins',
+  ],
   ['hostnames: [A.Example.Com, "*.b.test"]', 'hosts', ['a.example.com', '*.b.test']],
   ['hostnames: ["a_b"]', 'hosts', 'none', 'HostInvalid spec.hostnames[0]'],
   ['hostnames: []', 'hosts', []],
@@ -105,7 +198,7 @@ describe('an HTTPRoute', () => {
     'with { $spec } has of its $part: $left',
     ({ spec, part, left, wrong }) => {
       const admitted = admit(spec);
-      expect(PARTS[part]?.(admitted.route)).toEqual(left);
+      expect({ left: PARTS[part]?.(admitted.route) }).toMatchObject({ left });
       expect(admitted.wrong).toEqual(wrong);
     },
   );
@@ -114,11 +207,15 @@ describe('an HTTPRoute', () => {
     expect(admit('').route.generation).toBe(7);
   });
 
-  it('answers 500 for filters, time limits and what else is not served', () => {
-    const { route } = admit('rules: [{ filters: [{ type: CORS, cors: {} }], timeouts: { request: 1s } }, {}]');
+  it('answers 500 for what is not served or stands where it cannot', () => {
+    const { route } = admit(
+      'rules: [{ filters: [{ type: RequestMirror }, { type: CORS }], retry: {} }, {}, { filters: [{ type: URLRewrite, urlRewrite: { path: { type: ReplacePrefixMatch, replacePrefixMatch: /x } } }], matches: [{}, {}] }, { filters: [{ type: RequestRedirect, requestRedirect: {} }], backendRefs: [{ name: a, port: 1 }] }]',
+    );
     expect(route.rules.map(({ unsupported }) => unsupported)).toEqual([
-      ['spec.rules[0].filters[0] (CORS)', 'spec.rules[0].timeouts'],
+      ['spec.rules[0].filters[0] (RequestMirror)', 'spec.rules[0].filters[1] (CORS)', 'spec.rules[0].retry'],
       [],
+      ['spec.rules[2]: replacePrefixMatch without exactly one PathPrefix match'],
+      ['spec.rules[3]: RequestRedirect beside backendRefs'],
     ]);
   });
 });

@@ -1,8 +1,12 @@
 import type { HTTPRoute, RouteBackend, RouteMatch, RouteRule } from '../../../model/gateway/http-route.ts';
-import { EVERY_PATH } from '../../../model/http/match.ts';
+import { LONGEST_TIMEOUT_MS, type Timeouts } from '../../../model/http/filter/timeouts.ts';
+import { EVERY_PATH, NO_CONDITIONS } from '../../../model/http/match.ts';
 import { keyOf, type ObjectMeta } from '../../../model/object.ts';
 import type { Change } from '../../change.ts';
 import type { Field } from '../field.ts';
+import { admitDuration } from './duration.ts';
+import { admitFilters } from './http-filter.ts';
+import { admitConditions } from './http-match.ts';
 import { admitHostname } from './listener.ts';
 import { admitPathMatch } from './path-match.ts';
 import { admitBackendReference, admitParent, generationOf } from './reference.ts';
@@ -27,15 +31,15 @@ export function admitHttpRoute(raw: Field, meta: ObjectMeta): Change {
 function admitRules(spec: Field): readonly RouteRule[] {
   const rules = spec.at('rules');
   if (!rules.isAbsent) return rules.flatMap(admitRule);
-  return [{ matches: [everything(rules.path)], backends: [], unsupported: [], field: rules.path }];
+  return [{ matches: [everything(rules.path)], filters: [], backends: [], unsupported: [], field: rules.path }];
 }
 
 function everything(field: string): RouteMatch {
-  return { path: EVERY_PATH, unsupported: [], field };
+  return { path: EVERY_PATH, conditions: NO_CONDITIONS, field };
 }
 
-/** What a rule may ask for besides matches and backends. */
-const RULE_FEATURES = ['timeouts', 'retry', 'sessionPersistence'];
+/** What a rule may ask for besides that is not served. */
+const UNSUPPORTED = ['retry', 'sessionPersistence'];
 
 function admitRule(field: Field): readonly RouteRule[] {
   if (!field.isObject) {
@@ -43,37 +47,75 @@ function admitRule(field: Field): readonly RouteRule[] {
     return [];
   }
   const matches = field.at('matches');
-  const filters = field.at('filters').items();
+  const { filters, unsupported } = admitFilters(field.at('filters'));
+  const timeouts = admitTimeouts(field.at('timeouts'));
+  const rule: RouteRule = {
+    matches: matches.isEmpty ? [everything(field.path)] : matches.flatMap((match) => admitMatch(match) ?? []),
+    filters: timeouts === undefined || timeouts === 'refused' ? filters : [...filters, timeouts],
+    backends: field.at('backendRefs').flatMap(admitBackend),
+    unsupported: [
+      ...unsupported,
+      ...(timeouts === 'refused' ? [field.at('timeouts').path] : []),
+      ...UNSUPPORTED.filter((name) => !field.at(name).isAbsent).map((name) => field.at(name).path),
+    ],
+    field: field.path,
+  };
+  return [{ ...rule, unsupported: [...rule.unsupported, ...misplacedIn(rule)] }];
+}
+
+/** What CRDs refuse about filters together: a prefix can be replaced only where one was matched, and a redirect forwards nothing. */
+function misplacedIn({ matches, filters, backends, field }: RouteRule): readonly string[] {
+  const all = [...filters, ...backends.flatMap((backend) => backend.filters)];
+  const replacesPrefix = all.some(
+    (filter) => 'path' in filter && typeof filter.path === 'object' && filter.path.type === 'ReplacePrefixMatch',
+  );
+  const isPrefix = matches.length === 1 && matches.every(({ path }) => path.type === 'PathPrefix');
+  const isRedirect = filters.some(({ type }) => type === 'RequestRedirect');
   return [
-    {
-      matches: matches.isEmpty ? [everything(field.path)] : matches.flatMap((match) => admitMatch(match) ?? []),
-      backends: field.at('backendRefs').flatMap(admitBackend),
-      unsupported: [
-        ...filters.map((filter) => `${filter.path} (${filter.at('type').text() ?? 'no type'})`),
-        ...RULE_FEATURES.filter((name) => !field.at(name).isAbsent).map((name) => field.at(name).path),
-      ],
-      field: field.path,
-    },
+    ...(replacesPrefix && !isPrefix ? [`${field}: replacePrefixMatch without exactly one PathPrefix match`] : []),
+    ...(isRedirect && backends.length > 0 ? [`${field}: RequestRedirect beside backendRefs`] : []),
+    ...(isRedirect && filters.some(({ type }) => type === 'URLRewrite')
+      ? [`${field}: RequestRedirect beside URLRewrite`]
+      : []),
   ];
 }
 
-/** What a match may ask for besides the path. */
-const MATCH_FEATURES = ['headers', 'queryParams', 'method'];
+/**
+ * HTTPRouteTimeouts. Both are held to by how long an endpoint may be silent: there is one try of a request that an endpoint has taken, and no
+ * clock over the whole answer.
+ */
+function admitTimeouts(field: Field): Timeouts | undefined | 'refused' {
+  const limits = ['request', 'backendRequest'].map((name) => field.at(name)).filter((item) => !item.isAbsent);
+  const durations = limits.map(admitDuration);
+  if (durations.includes(undefined)) return 'refused';
+  // Zero is no limit at all.
+  const given = durations
+    .filter((duration) => duration !== undefined)
+    .map((ms) => (ms === 0 ? LONGEST_TIMEOUT_MS : ms));
+  if (given.length === 0) return undefined;
+  const serverMs = Math.min(LONGEST_TIMEOUT_MS, ...given);
+  return { type: 'Timeouts', connectMs: undefined, serverMs, tunnelMs: undefined };
+}
 
 /** Undefined where it is not known which requests it is for. */
 function admitMatch(field: Field): RouteMatch | undefined {
   const path = admitPathMatch(field.at('path'));
-  if (path === undefined || !field.isObject) return undefined;
-  const unsupported = MATCH_FEATURES.map((name) => field.at(name)).filter((item) => !item.isEmpty);
-  return { path, unsupported: unsupported.map((item) => item.path), field: field.path };
+  const conditions = admitConditions(field);
+  if (path === undefined || conditions === undefined || !field.isObject) return undefined;
+  return { path, conditions, field: field.path };
 }
 
 /** A reference that names nothing stands for its share of the requests all the same, which are answered 500. */
 function admitBackend(field: Field): readonly RouteBackend[] {
   const reference = admitBackendReference(field);
   if (reference === undefined) return [{ ...UNUSABLE, field: field.path }];
-  const filters = field.at('filters');
-  return [{ ...reference, unsupported: filters.isEmpty ? [] : [filters.path] }];
+  const { filters, unsupported } = admitFilters(field.at('filters'));
+  // A redirect of a share of the requests is not served.
+  const redirects = filters
+    .filter(({ type }) => type === 'RequestRedirect')
+    .map(({ type }) => `${field.path}.filters (${type})`);
+  const served = filters.filter((filter) => filter.type !== 'RequestRedirect');
+  return [{ ...reference, filters: served, unsupported: [...unsupported, ...redirects] }];
 }
 
 /** No object can have this name, so that nothing is found by it. */
@@ -84,5 +126,6 @@ const UNUSABLE = {
   name: '',
   port: undefined,
   weight: 1,
+  filters: [],
   unsupported: [],
 };
