@@ -69,14 +69,20 @@ export interface HostPlan {
   readonly host: Hostname | typeof ANY_HOST;
   /** `split`: over HTTP it has other routes than over HTTPS, which stand under these two entrances, and here are none. */
   readonly entrance: Entrance | 'split';
+  /** The `*` of the host stands for two labels or more; hosts with one label there have a plan of their own. */
+  readonly isDeep?: true | undefined;
   readonly routes: readonly RoutePlan[];
   /** The certificate for this host in TLS; undefined: the default certificate, or none at all. */
   readonly certificate: CertificateId | undefined;
 }
 
+/** What tells the plan of a host from those of all others. */
+export type HostIdentity = Pick<HostPlan, 'host' | 'entrance' | 'isDeep'>;
+
 /** The key of a host among those of a plan. */
-export function hostKey({ host, entrance }: Pick<HostPlan, 'host' | 'entrance'>): string {
-  return entrance === 'main' || entrance === 'split' ? host : `${String(entrance)}|${host}`;
+export function hostKey({ host, entrance, isDeep }: HostIdentity): string {
+  const name = isDeep === true ? `*${host}` : host;
+  return entrance === 'main' || entrance === 'split' ? name : `${String(entrance)}|${name}`;
 }
 
 /** What becomes of requests that a rule wants. */

@@ -66,7 +66,7 @@ export function routed(
   const tls = { securedBy: new Set<string>(), certificate: undefined };
   const { plan, uses } = hostPlan(
     { host: host(name), entrance: 'main' },
-    complete.map((rule) => ({ owner, entrance: 'main', rule })),
+    complete.map((rule) => ({ owner, entrance: 'main', isDeep: false, rule })),
     tls,
     ({ namespace, service, port }, backendClass) => backendId(namespace, service, port, 'http', backendClass),
   );

@@ -1,5 +1,5 @@
 import type { Finding } from '../../model/finding.ts';
-import type { Hostname } from '../../model/grammar.ts';
+import { isWildcard, type Hostname } from '../../model/grammar.ts';
 import type { Entrance } from '../../model/http/route-set.ts';
 import type { ANY_HOST, HostPlan } from '../plan.ts';
 import type { BackendUse } from './backend-table.ts';
@@ -23,6 +23,21 @@ export function hostPlans(
   tls: HostTls,
   backends: BackendLookup,
 ): HostPlans {
+  const shallow = plansAt(host, {}, rules, tls, backends);
+  const deepRules = rules.filter(({ isDeep }) => isDeep);
+  if (host === '*' || !isWildcard(host) || deepRules.length === 0) return shallow;
+  // Its certificate and what is wrong with it have been said.
+  const deep = plansAt(host, { isDeep: true }, deepRules, { ...tls, certificate: undefined }, backends);
+  return { ...shallow, plans: [...shallow.plans, ...deep.plans] };
+}
+
+function plansAt(
+  host: Hostname | typeof ANY_HOST,
+  depth: Pick<HostPlan, 'isDeep'>,
+  rules: readonly OwnedRule[],
+  tls: HostTls,
+  backends: BackendLookup,
+): HostPlans {
   if (rules.length === 0 && tls.certificate === undefined) return { plans: [], uses: [], findings: [] };
   const entrances = new Set(rules.map(({ entrance }) => entrance));
   const isSplit = entrances.has('http') || entrances.has('https');
@@ -32,8 +47,8 @@ export function hostPlans(
     .map((entrance) => ({ entrance, here: rules.filter((rule) => isAt(rule, entrance)) }))
     // Of a host without rules there is its certificate to say.
     .filter(({ here }) => here.length > 0 || rules.length === 0)
-    .map(({ entrance, here }) => hostPlan({ host, entrance }, here, tls, backends));
-  const marker: HostPlan = { host, entrance: 'split', routes: [], certificate: tls.certificate };
+    .map(({ entrance, here }) => hostPlan({ host, entrance, ...depth }, here, tls, backends));
+  const marker: HostPlan = { host, entrance: 'split', ...depth, routes: [], certificate: tls.certificate };
   return {
     plans: [...(isSplit ? [marker] : []), ...made.map(({ plan }) => plan)],
     uses: made.flatMap(({ uses }) => uses),

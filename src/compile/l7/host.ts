@@ -3,7 +3,7 @@ import { hostCovers, type Hostname } from '../../model/grammar.ts';
 import { bySpecificity, conditionsKey, EVERY_PATH, isUnconditional, type PathMatch } from '../../model/http/match.ts';
 import type { Entrance, HttpRule, Precedence, RouteSet } from '../../model/http/route-set.ts';
 import { byAge, nameOf } from '../../model/object.ts';
-import type { Alternative, ANY_HOST, CertificateId, HostPlan, RoutePlan } from '../plan.ts';
+import type { Alternative, CertificateId, HostIdentity, HostPlan, RoutePlan } from '../plan.ts';
 import type { BackendUse } from './backend-table.ts';
 import { destinationOf, type BackendLookup } from './destination.ts';
 
@@ -21,6 +21,7 @@ export interface HostTls {
 export interface OwnedRule {
   readonly owner: RouteSet;
   readonly entrance: Entrance;
+  readonly isDeep: boolean;
   readonly rule: HttpRule;
 }
 
@@ -39,11 +40,12 @@ export interface CompiledHost {
  * not fall to a wildcard host or to another tenant's catch-all (Ingress, "host rules").
  */
 export function hostPlan(
-  { host, entrance }: { readonly host: Hostname | typeof ANY_HOST; readonly entrance: Entrance },
+  identity: HostIdentity,
   rules: readonly OwnedRule[],
   tls: HostTls,
   backends: BackendLookup,
 ): CompiledHost {
+  const { host } = identity;
   const findings: Finding[] = [];
   const byPath = new Map<string, OwnedRule[]>();
   const taken = new Map<string, OwnedRule>();
@@ -71,7 +73,7 @@ export function hostPlan(
   // A regular expression is tried where a plain entry of its host was found, so that there must be one on any host too.
   const hasRegex = plans.some((plan) => plan.match.type === 'RegularExpression');
   if (!byPath.has(matchKey(EVERY_PATH)) && (host === '*' ? hasRegex : isRouted)) plans.push(notFound(EVERY_PATH));
-  return { plan: { host, entrance, routes: plans.sort(byMatch), certificate: tls.certificate }, uses, findings };
+  return { plan: { ...identity, routes: plans.sort(byMatch), certificate: tls.certificate }, uses, findings };
 }
 
 function notFound(match: PathMatch): RoutePlan {

@@ -149,7 +149,9 @@ export class L7Compiler {
       const owner = input.routeSets.get(key);
       if (owner === undefined) return [];
       const routes = owner.routes.filter((item) => (item.host ?? ANY_HOST) === host);
-      return routes.flatMap(({ entrance, rules }) => rules.map((rule) => ({ owner, entrance, rule })));
+      return routes.flatMap(({ entrance, isDeep = false, rules }) =>
+        rules.map((rule) => ({ owner, entrance, isDeep, rule })),
+      );
     });
   }
 

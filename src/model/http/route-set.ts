@@ -12,7 +12,7 @@ export interface RouteSet {
   /** The object: whom Findings are about, whom the access log names, and of which age the routes are. */
   readonly ref: ObjectRef;
   readonly meta: ObjectMeta;
-  /** At most one a host and entrance. */
+  /** At most one a host, entrance and depth. */
   readonly routes: readonly HttpRoute[];
   readonly tls: readonly TlsClaim[];
   /** `namespace/name` of Secrets that are read for it besides those of `tls`. */
@@ -28,6 +28,8 @@ export interface RouteSet {
 export interface HttpRoute {
   readonly host: Hostname | undefined;
   readonly entrance: Entrance;
+  /** Whether the `*` of a wildcard host stands for any number of labels, as in Gateway API, rather than for one, as in an Ingress. */
+  readonly isDeep?: true | undefined;
   readonly rules: readonly HttpRule[];
 }
 

@@ -1,4 +1,4 @@
-import type { BackendPlan, L7Plan } from '../../compile/plan.ts';
+import type { BackendPlan, HostPlan, L7Plan } from '../../compile/plan.ts';
 import { weightOf } from './backends.ts';
 import { className } from './classes.ts';
 import { crtListLine, defaultCertificatePem, partsOf, pemLines } from './certificates.ts';
@@ -43,8 +43,13 @@ function backendSection(backend: BackendPlan): string {
 }
 
 function* routePieces(plan: L7Plan, map: string): Iterable<string> {
-  for (const [, host] of plan.hosts.sorted())
-    if (mapOf(host) === map) for (const [key, value] of hostEntries(host).routes) yield `${key} ${value}\n`;
+  for (const [, host] of plan.hosts.sorted()) for (const [key, value] of linesIn(map, host)) yield `${key} ${value}\n`;
+}
+
+function linesIn(map: string, host: HostPlan): Iterable<readonly [string, string]> {
+  const { routes, wildcards } = hostEntries(host);
+  if (mapOf(host) === map) return routes;
+  return map === FILES.entrances ? wildcards : [];
 }
 
 function* dataPieces(plan: L7Plan, map: DataMap): Iterable<string> {

@@ -8,7 +8,7 @@ import {
   type BackendId,
   type BackendProtocol,
   type CertificateId,
-  type HostPlan,
+  type HostIdentity,
   type ServerPlan,
 } from '../../compile/plan.ts';
 
@@ -23,7 +23,7 @@ import {
 const WORD = /^[A-Za-z0-9._:*-]+$/;
 
 /** Map keys hold an entrance, a host and a path (RFC 3986 pchar), and end in {@link PATH_END} for an exact match. */
-const MAP_KEY = /^(?:(?:https?|\d{1,5})\|)?[A-Za-z0-9\-._~!$&'()*+,;:@%/=]+#?$/;
+const MAP_KEY = /^(?:(?:https?|\d{1,5}|\*)\|)?[A-Za-z0-9\-._~!$&'()*+,;:@%/=]+#?$/;
 
 /** Values of routes are some fields of ours, with names of objects in them. */
 const MAP_VALUE = /^[A-Za-z0-9._|/-]+$/;
@@ -147,6 +147,17 @@ export function routeValue({ backend, flags, owner, reason, rid }: RouteFields):
   return checked(MAP_VALUE, fields.join('|'), 'route value');
 }
 
+/** The key by which the longest `*.parent` above a host is found, whatever stands between: its labels in reverse order. */
+export function wildcardKey(host: string): string {
+  const labels = host.replace(/^\*\./, '').split('.').reverse();
+  return checked(MAP_KEY, `*|${labels.join('.')}.`, 'wildcard key');
+}
+
+/** What {@link wildcardKey} maps to: the parent. */
+export function wildcardValue(host: string): string {
+  return checked(WORD, host.replace(/^\*\./, ''), 'wildcard value');
+}
+
 /** What a host whose routes stand under entrances maps to, whatever the path. */
 export const SPLIT_VALUE = checked(MAP_VALUE, `${REFUSAL_BACKEND[404]}|${FLAG.split}||no-route`, 'route value');
 
@@ -154,7 +165,7 @@ export const SPLIT_VALUE = checked(MAP_VALUE, `${REFUSAL_BACKEND[404]}|${FLAG.sp
  * The part of a key before the path. `*`, for {@link ANY_HOST}, cannot be a host that a client names; and keys with an entrance stand in a
  * map of their own, which is never asked with what a client alone has written.
  */
-export function keyHost({ host, entrance }: Pick<HostPlan, 'host' | 'entrance'>): string {
-  const name = host === ANY_HOST ? '*' : host;
+export function keyHost({ host, entrance, isDeep }: HostIdentity): string {
+  const name = host === ANY_HOST ? '*' : isDeep === true ? `*${host}` : host;
   return entrance === 'main' || entrance === 'split' ? name : `${String(entrance)}|${name}`;
 }

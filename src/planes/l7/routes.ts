@@ -2,7 +2,7 @@ import { PersistentMap } from '../../lib/persistent-map.ts';
 import { EVERY_PATH, type PathMatch } from '../../model/http/match.ts';
 import { pathRegexOf, type PathRegex } from '../../model/path-regex.ts';
 import { hostKey, type HostPlan, type RoutePlan } from '../../compile/plan.ts';
-import { keyHost, regexKey, routeKey, SPLIT_VALUE } from './encode.ts';
+import { keyHost, regexKey, routeKey, SPLIT_VALUE, wildcardKey, wildcardValue } from './encode.ts';
 import { DATA_MAPS, FILES, type DataMap } from './files.ts';
 import { renderRoute, type DataEntry } from './route-value.ts';
 import { MAX_PAYLOAD_BYTES, type Rendered, type Step } from './step.ts';
@@ -18,6 +18,8 @@ interface RegexEntry {
 /** All that stands in maps for one host. */
 export interface HostEntries {
   readonly routes: ReadonlyMap<string, string>;
+  /** In the map of entrances: where a host below a wildcard looks for its routes. */
+  readonly wildcards: ReadonlyMap<string, string>;
   readonly regexes: ReadonlyMap<string, RegexEntry>;
   /** By map and key ({@link dataTarget}). */
   readonly data: ReadonlyMap<string, DataEntry>;
@@ -59,7 +61,10 @@ function renderHost(plan: HostPlan): HostEntries {
     if (match.type !== 'RegularExpression')
       routes.set(routeKey(keyHost(plan), match), valueOf(route, hasRegex && match.type !== 'Exact'));
   }
-  return { routes, regexes, data };
+  // Once for HTTP and HTTPS together, which are told apart by the routes that are found then.
+  const isSaidHere = plan.isDeep === true && mapOf(plan) === FILES.routes;
+  const wildcards = new Map(isSaidHere ? [[wildcardKey(plan.host), wildcardValue(plan.host)]] : []);
+  return { routes, wildcards, regexes, data };
 }
 
 /** Names an entry among those of all maps of data. */
@@ -126,6 +131,10 @@ export function renderRoutes(
       if (known === undefined) added[map].push(`${key} ${value}`);
       else if (known !== value) changed.push({ kind: 'set-route', map, key, value });
     }
+    for (const [key, value] of next.wildcards)
+      if (!old.wildcards.has(key)) added[FILES.entrances].push(`${key} ${value}`);
+    for (const key of old.wildcards.keys())
+      if (!next.wildcards.has(key)) removed.push({ kind: 'delete-route', map: FILES.entrances, key });
     for (const [target, entry] of next.data) if (!old.data.has(target) && !leftovers.has(target)) fresh.push(entry);
     for (const [target, { map: inMap, key }] of old.data)
       if (!next.data.has(target)) retired.push({ host, target, map: inMap, key });
@@ -133,14 +142,14 @@ export function renderRoutes(
     regexesChanged ||= old.regexes.size > 0 || next.regexes.size > 0;
   });
   const regexes = regexesChanged ? replaceRegexes(regexLines(after)) : [];
-  // Entrances first: a host that is split leads there.
+  // Entrances first: a host that is split leads there, and what a wildcard leads to comes within the same moment.
   const bulk = ([FILES.entrances, FILES.routes] as const).flatMap((map) =>
     batches(added[map]).map((lines): Step => ({ kind: 'add-routes', map, lines })),
   );
   return { comes: dataSteps(fresh), leads: [...regexes, ...bulk, ...changed, ...removed], goes: [], retired };
 }
 
-const EMPTY: HostEntries = { routes: new Map(), regexes: new Map(), data: new Map() };
+const EMPTY: HostEntries = { routes: new Map(), wildcards: new Map(), regexes: new Map(), data: new Map() };
 
 /** An entry of data that nothing leads to any more; requests that were led to it before may still look it up. */
 export interface RetiredData {

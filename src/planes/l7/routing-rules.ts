@@ -48,7 +48,7 @@ function refuse(reason: (typeof REFUSALS)[number]['reason'], condition: string):
 /**
  * Finds the route of a request whose look-up missed. One that is written as usual and needs nothing more ends at `allow`: `base` is
  * Host and path together, and the sign for no flags stands between two bars. Every rule after that is for the others. The host is
- * folded to lower case without its port, then the wildcard above it is tried, then the entry for any host. A regular expression
+ * folded to lower case without its port, then the wildcard above it is tried, then the longest one further above, then the entry for any host. A regular expression
  * belongs to the host that was found, so that it is matched with the key that found it. Where the host has other routes over HTTP than over
  * HTTPS, the key with the entrance in front finds the route.
  *
@@ -65,6 +65,10 @@ ${refuse('host-missing', `${missed} ${noHost} !{ req.ver 1.0 }`)}    http-reques
     http-request set-var(txn.route) var(txn.key),${LOOK_UP} ${missed}
     http-request set-var-fmt(txn.key) "*%[var(txn.host),regsub('^[^.]*','')]%[path]/#" ${missed}
     http-request set-var(txn.route) var(txn.key),${LOOK_UP} ${missed}
+    http-request set-var-fmt(txn.wildcard) "*|%[var(txn.host),reverse_dom]" ${missed}
+    http-request set-var(txn.parent) var(txn.wildcard),map_beg(${FILES.entrances}) ${missed} { var(txn.wildcard) -m found }
+    http-request set-var-fmt(txn.key) "**.%[var(txn.parent)]%[path]/#" ${missed} { var(txn.parent) -m found }
+    http-request set-var(txn.route) var(txn.key),${LOOK_UP} ${missed} { var(txn.parent) -m found }
     http-request set-var-fmt(txn.key) "*%[path]/#" ${missed}
     http-request set-var(txn.route) var(txn.key),${LOOK_UP} ${missed}
     http-request set-var(txn.route) str(${REFUSAL_BACKEND[404]}|${FLAG.none}||no-route) ${missed}

@@ -155,6 +155,7 @@ function routesOf(bindings: readonly Binding[], route: HTTPRoute, targets: Route
     const made = [...found].map(([entrance, listener]) => ({
       host,
       entrance,
+      isDeep: true as const,
       rules: rulesOf(route, targets, listener),
     }));
     const [first] = made;
