@@ -64,7 +64,7 @@ const SNI = /^(?:\*\.)?[a-z0-9][a-z0-9.-]*$/;
 const ROUTE_KEY = /^(?:\*|\*\.[a-z0-9.-]+|[a-z0-9][a-z0-9.-]*)\/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*#?$/;
 const ROUTE_VALUE = /^[a-z0-9._-]+\|[MRSW-]*\|(?:[a-z0-9.-]+\/[a-z0-9.-]+)?\|[a-z-]*(?:\|[0-9a-f]{20})?$/;
 const DATA_MAP =
-  /^(?:access|bodies|conditions|connections|cookies|cors|lists|origins|patterns|rates|redirects|request-headers|response-headers|rewrites|shares|stages|timeouts)\.map$/;
+  /^(?:access|bodies|conditions|connections|cookies|cors|hashes|lists|origins|patterns|rates|redirects|request-headers|response-headers|rewrites|shares|stages|timeouts)\.map$/;
 /** The id of a route, and which of its entries it is. */
 const DATA_KEY = /^[0-9a-f]{20}(?:#[0-9A-Za-z.:/_-]+)?$/;
 const DATA_VALUE = /^[A-Za-z0-9\-._~!$&'()*+,:@%/=?|<>]+$/;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { HashBy } from '../../src/model/http/filter/hash-by.ts';
 import type { HttpFilter } from '../../src/model/http/filter.ts';
 import { EngineWorld, type AskOptions } from './engine-world.ts';
 import { Backend } from './lab.ts';
@@ -387,6 +388,7 @@ describe('rules to what clients are answered', () => {
         { filters: [cors] },
         { match: prefix('/any'), filters: [any] },
         { match: prefix('/closed'), filters: [cors, closed] },
+        { match: prefix('/moved'), filters: [cors, ...redirect(302, { scheme: 'https' })] },
       ],
       [
         [['OPTIONS', '/', from('https://ok.test')], `204${told('https://ok.test')}`],
@@ -402,6 +404,8 @@ describe('rules to what clients are answered', () => {
           ['OPTIONS', '/any', from('null')],
           '204, response access-control-allow-origin: *, response access-control-allow-methods: *, response access-control-allow-headers: *, response access-control-max-age: 5',
         ],
+        [['OPTIONS', '/moved', from('https://ok.test')], `204${told('https://ok.test')}`],
+        [['GET', '/moved', from('https://ok.test')], `302 to https://a.test/moved${told('https://ok.test')}`],
       ],
     );
   });
@@ -437,6 +441,35 @@ describe('rules to what clients are answered', () => {
       served.add(answer);
     }
     expect(served.size).toBe(3);
+  });
+
+  it('hashes: what is alike goes to one endpoint, and what is not to any', async () => {
+    const by = (key: HashBy['key']): readonly HttpFilter[] => [{ type: 'HashBy', key }];
+    const three = new Map<string, number | readonly number[]>([...ports, ['web', [...ports.values()]]]);
+    const rules = [
+      { match: prefix('/address'), filters: by('client-address') },
+      { match: prefix('/uri'), filters: by('uri') },
+      { match: prefix('/header'), filters: by({ header: headerName('X-User') }) },
+    ];
+    await world.plane.apply(routed('a.test', rules, three), new AbortController().signal);
+    const endpoints = async (requests: readonly Request[]): Promise<readonly string[]> => {
+      const found: string[] = [];
+      for (const request of requests) found.push((await ask(request)).replace(/,.*/, ''));
+      return found;
+    };
+    const users = Array.from({ length: 12 }, (_, user): Request => [
+      'GET',
+      '/header',
+      { headers: { 'x-user': `u${String(user)}` } },
+    ]);
+    const uris = Array.from({ length: 12 }, (_, index): Request => ['GET', `/uri?${String(index)}`]);
+    for (const requests of [users, uris]) {
+      const first = await endpoints(requests);
+      expect(await endpoints(requests)).toEqual(first);
+      expect(new Set(first).size).toBe(3);
+    }
+    const here = Array.from({ length: 6 }, (_, index): Request => ['GET', `/address/${String(index)}`]);
+    expect(new Set(await endpoints(here)).size).toBe(1);
   });
 
   it('all without a restart of HAProxy', () => {

@@ -30,6 +30,7 @@ const FILTERS: Readonly<Record<HttpFilter['type'], FilterEntry>> = {
   BodySize: { hasEffect: always, class: 'full' },
   CORS: { hasEffect: always, class: 'full' },
   CookieAffinity: { hasEffect: always, class: 'sticky' },
+  HashBy: { hasEffect: always, class: 'sticky' },
 };
 
 /** The filters of a rule that have an effect where the context is this, so that the engine is given no others; one of a type. */

@@ -1,6 +1,7 @@
 import type { AccessList } from './filter/access-list.ts';
 import type { CookieAffinity } from './filter/affinity.ts';
 import type { Cors } from './filter/cors.ts';
+import type { HashBy } from './filter/hash-by.ts';
 import type { RequestHeaderModifier, ResponseHeaderModifier } from './filter/header-modifier.ts';
 import type { HttpsRedirect } from './filter/https-redirect.ts';
 import type { BodySize, ConnectionLimit, RateLimit } from './filter/limits.ts';
@@ -20,6 +21,7 @@ export type HttpFilter =
   | ConnectionLimit
   | CookieAffinity
   | Cors
+  | HashBy
   | HttpsRedirect
   | RateLimit
   | RequestHeaderModifier

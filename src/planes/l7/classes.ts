@@ -2,6 +2,7 @@ import type { BackendClass } from '../../compile/plan.ts';
 import { accessListRules, clientAddressRules } from './filter/access-list.ts';
 import { affinityResponseRules, affinityRules } from './filter/affinity.ts';
 import { corsResponseRules, corsRules } from './filter/cors.ts';
+import { hashRules } from './filter/hash-by.ts';
 import { requestHeaderRules, responseHeaderLookUp, responseHeaderRules } from './filter/header-modifier.ts';
 import { bodyRules, connectionRules, rateRules } from './filter/limits.ts';
 import { timeoutRules } from './filter/timeouts.ts';
@@ -36,23 +37,18 @@ const GUARD_RULES: readonly string[] = [
   ...bodyRules,
 ];
 
-const FULL_RULES: readonly string[] = [
-  ...STAGE_RULES,
-  ...GUARD_RULES,
-  ...EDIT_RULES,
-  ...responseHeaderRules,
-  ...corsResponseRules,
-];
+const AFTER_GUARDS: readonly string[] = [...EDIT_RULES, ...responseHeaderRules, ...corsResponseRules];
 
 const CLASSES: Readonly<Record<BackendClass, ClassText>> = {
   plain: { name: 'sluice-backend', balance: 'leastconn', rules: [] },
   edit: { name: 'sluice-edit', balance: 'leastconn', rules: [...STAGE_RULES, ...EDIT_RULES, ...responseHeaderRules] },
-  full: { name: 'sluice-full', balance: 'leastconn', rules: FULL_RULES },
+  full: { name: 'sluice-full', balance: 'leastconn', rules: [...STAGE_RULES, ...GUARD_RULES, ...AFTER_GUARDS] },
   sticky: {
     name: 'sluice-sticky',
     // A server more or less moves few clients. Without a key, as for a request that says OPTIONS, servers take turns.
     balance: 'hash var(txn.hash)\n    hash-type consistent',
-    rules: [...FULL_RULES, ...affinityRules, ...affinityResponseRules],
+    // A cookie, where there is one, goes before anything else that is alike.
+    rules: [...STAGE_RULES, ...GUARD_RULES, ...hashRules, ...affinityRules, ...AFTER_GUARDS, ...affinityResponseRules],
   },
 };
 

@@ -18,6 +18,7 @@ export const DATA_MAPS = {
   cors: 'cors.map',
   origins: 'origins.map',
   cookies: 'cookies.map',
+  hashes: 'hashes.map',
 } as const;
 
 export type DataMap = keyof typeof DATA_MAPS;

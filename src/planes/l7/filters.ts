@@ -4,6 +4,7 @@ import { accessList } from './filter/access-list.ts';
 import { cookieAffinity } from './filter/affinity.ts';
 import { cors } from './filter/cors.ts';
 import type { Datum, FilterData } from './filter/filter-data.ts';
+import { hashBy } from './filter/hash-by.ts';
 import { requestHeaderModifier, responseHeaderModifier } from './filter/header-modifier.ts';
 import { httpsRedirect } from './filter/https-redirect.ts';
 import { bodySize, connectionLimit, rateLimit } from './filter/limits.ts';
@@ -27,6 +28,7 @@ export const FILTERS: {
   BodySize: bodySize,
   CORS: cors,
   CookieAffinity: cookieAffinity,
+  HashBy: hashBy,
 };
 
 /** The letters of the flags in the value of a route with these filters. */

@@ -2,6 +2,7 @@ import { LOOP_HEADER, portOfHostRule } from './client-headers.ts';
 import { FLAG, REDIRECT_BACKEND, REFUSAL_BACKEND } from './encode.ts';
 import type { EngineSettings } from './engine-settings.ts';
 import { FILES } from './files.ts';
+import { corsResponseRules, corsRules } from './filter/cors.ts';
 import { httpsRedirect } from './filter/https-redirect.ts';
 import { redirectRules } from './filter/request-redirect.ts';
 import { STAGE_RULES } from './stages.ts';
@@ -129,8 +130,8 @@ export function refusalBackends(backendClass: string): string {
     .join('\n');
 }
 
-/** The backend for routes that redirect. */
+/** The backend for routes that redirect. A preflight is answered before: browsers follow no redirect of one. */
 export function redirectBackend(backendClass: string): string {
-  const rules = [...STAGE_RULES, ...redirectRules].map((rule) => `    ${rule}\n`);
+  const rules = [...STAGE_RULES, ...corsRules, ...redirectRules, ...corsResponseRules].map((rule) => `    ${rule}\n`);
   return `backend ${REDIRECT_BACKEND} from ${backendClass}\n${rules.join('')}`;
 }

@@ -22,6 +22,7 @@ const STAGE_LETTERS: Readonly<Record<DataMap, string>> = {
   cors: 'c',
   origins: 'g',
   cookies: 'k',
+  hashes: 'y',
 };
 
 /** The letters of some maps, each once. */

@@ -30,7 +30,7 @@ export const affinityRules: readonly string[] = [
   `http-request set-var-fmt(txn.cookies) "%[var(txn.sticky),field(1,|)]|%[req.fhdr(cookie)]" if ${STICKY}`,
   String.raw`http-request set-var(txn.cookie) 'var(txn.cookies),regsub("^([^|]+)[|](?:.*;[ ]*)?\1=([A-Za-z0-9_-]+).*$","=\2")' if ${STICKY}`,
   `http-request set-var(txn.hash) var(txn.cookie),bytes(1) if ${STICKY} { var(txn.cookie) -m beg = }`,
-  `http-request set-var(txn.new_cookie) uuid if ${STICKY} !{ var(txn.hash) -m found }`,
+  `http-request set-var(txn.new_cookie) uuid if ${STICKY} !{ var(txn.cookie) -m beg = }`,
   `http-request set-var(txn.hash) var(txn.new_cookie) if { var(txn.new_cookie) -m found }`,
 ];
 
