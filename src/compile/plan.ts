@@ -2,6 +2,7 @@ import type { PersistentMap } from '../lib/persistent-map.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Hostname, IpAddress } from '../model/grammar.ts';
 import type { HttpFilter } from '../model/http/filter.ts';
+import type { Retries } from '../model/http/filter/retries.ts';
 import type { Conditions, PathMatch } from '../model/http/match.ts';
 import type { Entrance, UnavailableReason } from '../model/http/route-set.ts';
 import type { Certificate } from '../model/secret.ts';
@@ -133,7 +134,13 @@ export interface SharePlan {
  * Which rules requests meet at a backend: none, those that edit requests and responses, those that may refuse them, too, or all of these
  * where clients keep their endpoint. Each is a `defaults` of the engine, so that a request pays for the features of its own route.
  */
-export type BackendClass = 'plain' | 'edit' | 'full' | 'sticky';
+export type BackendStages = 'plain' | 'edit' | 'full' | 'sticky';
+
+/** `r`, how often a request is tried again, and `e` where errors of the server are a reason, too. */
+export type RetryVariant = `r${Retries['attempts']}${'' | 'e'}`;
+
+/** Rules and, where they are not the usual ones, retries. */
+export type BackendClass = BackendStages | `${BackendStages}-${RetryVariant}`;
 
 /** How requests are spoken to a backend's servers: HTTP/1.1, HTTP/2 without TLS, or HTTP/1.1 in TLS. */
 export type BackendProtocol = 'http' | 'h2c' | 'https';

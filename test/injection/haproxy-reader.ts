@@ -55,7 +55,7 @@ export function readCli(text: string): readonly ReadCommand[] {
   return commands;
 }
 
-const CLASS = /^sluice-(?:backend|edit|full|sticky)$/;
+const CLASS = /^sluice-(?:backend|edit|full|sticky)(?:-r[01235]e?)?$/;
 const NAME = /^[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$/;
 const SERVER = /^(?:[0-9.]+|[0-9a-f:.]+)[_:]\d{1,5}$/;
 const ADDRESS = /^(?:[0-9.]+|ipv6@[0-9a-f:.]+):\d{1,5}$/;

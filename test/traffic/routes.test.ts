@@ -1,5 +1,7 @@
+import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { HashBy } from '../../src/model/http/filter/hash-by.ts';
+import type { Retries } from '../../src/model/http/filter/retries.ts';
 import type { HttpFilter } from '../../src/model/http/filter.ts';
 import { EngineWorld, type AskOptions } from './engine-world.ts';
 import { Backend } from './lab.ts';
@@ -290,6 +292,42 @@ describe('rules to what clients are answered', () => {
       if (found === undefined) throw new Error(`${text} is no range`);
       return found;
     });
+
+  it('retries: so often as a route says, also for errors of the server where it says so', async () => {
+    let asked = 0;
+    const failing = await Backend.start('failing');
+    failing.server.removeAllListeners('request');
+    failing.server.on('request', (_, outgoing: ServerResponse) => {
+      asked += 1;
+      outgoing.writeHead(503);
+      outgoing.end();
+    });
+    backends.push(failing);
+    const retry = (attempts: Retries['attempts'], onServerErrors: boolean): readonly HttpFilter[] => [
+      { type: 'Retries', attempts, onServerErrors },
+    ];
+    const rules = [
+      { match: prefix('/usual') },
+      { match: prefix('/none'), filters: retry(0, false) },
+      { match: prefix('/lost'), filters: retry(2, false) },
+      { match: prefix('/errors'), filters: retry(2, true) },
+    ];
+    await world.plane.apply(routed('a.test', rules, new Map([['web', failing.port]])), new AbortController().signal);
+    const counts: number[] = [];
+    const times: readonly Request[] = [
+      ['GET', '/usual'],
+      ['GET', '/none'],
+      ['GET', '/lost'],
+      ['GET', '/errors'],
+      ['POST', '/errors'],
+    ];
+    for (const request of times) {
+      asked = 0;
+      expect(await ask(request)).toBe('503');
+      counts.push(asked);
+    }
+    expect(counts).toEqual([1, 1, 1, 3, 1]);
+  });
 
   it('access lists: who is not let in, or is kept out, gets 403', async () => {
     const list = (allow: readonly Cidr[] | undefined, deny: readonly Cidr[] = []): readonly HttpFilter[] => [

@@ -47,4 +47,9 @@ describe('classFor', () => {
     expect(classFor([{ type: 'HttpsRedirect' }])).toBe('plain');
     expect(classFor([{ type: 'HttpsRedirect' }, headers({})])).toBe('edit');
   });
+
+  it('has the retries in its name', () => {
+    expect(classFor([{ type: 'Retries', attempts: 0, onServerErrors: false }])).toBe('plain-r0');
+    expect(classFor([{ type: 'Retries', attempts: 2, onServerErrors: true }, headers({})])).toBe('edit-r2e');
+  });
 });

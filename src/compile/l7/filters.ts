@@ -1,5 +1,5 @@
 import type { HttpFilter } from '../../model/http/filter.ts';
-import type { BackendClass } from '../plan.ts';
+import type { BackendClass, BackendStages, RetryVariant } from '../plan.ts';
 
 /** What decides whether a filter of a rule has an effect on a host. */
 export interface FilterContext {
@@ -10,7 +10,7 @@ export interface FilterContext {
 interface FilterEntry {
   readonly hasEffect: (context: FilterContext) => boolean;
   /** The smallest class of backends that has the rules for it. */
-  readonly class: BackendClass;
+  readonly class: BackendStages;
 }
 
 const always = (): boolean => true;
@@ -24,6 +24,8 @@ const FILTERS: Readonly<Record<HttpFilter['type'], FilterEntry>> = {
   ResponseHeaderModifier: { hasEffect: always, class: 'edit' },
   URLRewrite: { hasEffect: always, class: 'edit' },
   Timeouts: { hasEffect: always, class: 'edit' },
+  // They are a part of the class that the other filters need.
+  Retries: { hasEffect: always, class: 'plain' },
   AccessList: { hasEffect: always, class: 'full' },
   RateLimit: { hasEffect: always, class: 'full' },
   ConnectionLimit: { hasEffect: always, class: 'full' },
@@ -54,11 +56,16 @@ function merged(first: HttpFilter, then: HttpFilter): HttpFilter {
   return { ...then, remove, set: [...kept, ...then.set], add: [...added, ...then.add] };
 }
 
-const SIZES: Readonly<Record<BackendClass, number>> = { plain: 0, edit: 1, full: 2, sticky: 3 };
+const SIZES: Readonly<Record<BackendStages, number>> = { plain: 0, edit: 1, full: 2, sticky: 3 };
 
 /** The smallest class of backends that has the rules for all these filters. */
 export function classFor(filters: readonly HttpFilter[]): BackendClass {
-  let found: BackendClass = 'plain';
-  for (const { type } of filters) if (SIZES[FILTERS[type].class] > SIZES[found]) found = FILTERS[type].class;
-  return found;
+  let found: BackendStages = 'plain';
+  let retries: RetryVariant | undefined;
+  for (const filter of filters) {
+    const needed = FILTERS[filter.type].class;
+    if (SIZES[needed] > SIZES[found]) found = needed;
+    if (filter.type === 'Retries') retries = filter.onServerErrors ? `r${filter.attempts}e` : `r${filter.attempts}`;
+  }
+  return retries === undefined ? found : `${found}-${retries}`;
 }

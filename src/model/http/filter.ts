@@ -6,6 +6,7 @@ import type { RequestHeaderModifier, ResponseHeaderModifier } from './filter/hea
 import type { HttpsRedirect } from './filter/https-redirect.ts';
 import type { BodySize, ConnectionLimit, RateLimit } from './filter/limits.ts';
 import type { RequestRedirect } from './filter/request-redirect.ts';
+import type { Retries } from './filter/retries.ts';
 import type { Timeouts } from './filter/timeouts.ts';
 import type { UrlRewrite } from './filter/url-rewrite.ts';
 
@@ -27,5 +28,6 @@ export type HttpFilter =
   | RequestHeaderModifier
   | RequestRedirect
   | ResponseHeaderModifier
+  | Retries
   | Timeouts
   | UrlRewrite;

@@ -9,6 +9,7 @@ import { requestHeaderModifier, responseHeaderModifier } from './filter/header-m
 import { httpsRedirect } from './filter/https-redirect.ts';
 import { bodySize, connectionLimit, rateLimit } from './filter/limits.ts';
 import { requestRedirect } from './filter/request-redirect.ts';
+import { retries } from './filter/retries.ts';
 import { timeouts } from './filter/timeouts.ts';
 import { urlRewrite } from './filter/url-rewrite.ts';
 
@@ -22,6 +23,7 @@ export const FILTERS: {
   ResponseHeaderModifier: responseHeaderModifier,
   URLRewrite: urlRewrite,
   Timeouts: timeouts,
+  Retries: retries,
   AccessList: accessList,
   RateLimit: rateLimit,
   ConnectionLimit: connectionLimit,
