@@ -165,6 +165,18 @@ test('57 preserves the client address for type NodePort, on nodes with endpoints
   }
 });
 
+test.skipIf(chosenDriver() === 'kube-proxy')(
+  '57 (beyond) a pod of another node has the endpoints of the node that it asks, as clients outside have',
+  async () => {
+    const { lab } = file;
+    const fields = { externalTrafficPolicy: 'Local' };
+    const web = await file.served({ type: 'NodePort', endpoints: ['a1', 'c1'], fields });
+    await lab.expectFrom('b2', web.nodePortTargets('node-a'), ['a1'], { count: 20 });
+    // Its own node is another matter: what it asks there is neither internal nor external.
+    await lab.expectFrom('b2', web.nodePortTargets('node-b'), ['a1', 'c1']);
+  },
+);
+
 test('58 only targets nodes with endpoints', async () => {
   const { lab } = file;
   const web = file.service({ type: 'LoadBalancer', endpoints: ['a1'] });
