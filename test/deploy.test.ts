@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { ADDRESS_INTERESTS, GATEWAY_INTERESTS, ROLE_INTERESTS, ROLES } from '../src/app/role.ts';
+import { interestsOf, ROLES, type RoleName } from '../src/app/role.ts';
 import { resourceOf } from '../src/model/kinds.ts';
 
 const FOLDER = join(import.meta.dirname, '..', 'deploy');
@@ -59,11 +59,14 @@ function reading(roles: readonly Manifest[]): readonly string[] {
 
 /** The same for what these roles read; in one namespace alone, what is in it. */
 function read(roles: readonly string[], isNamespaced = false): readonly string[] {
-  const interests = ROLES.filter((role) => roles.includes(role)).flatMap((role) => ROLE_INTERESTS[role]('node'));
-  // Addresses of pools are for the whole cluster, or not given.
-  const ofPools = roles.includes('controller') && !isNamespaced ? ADDRESS_INTERESTS : [];
-  const ofGateways = roles.includes('gateway') && !isNamespaced ? GATEWAY_INTERESTS : [];
-  const kinds = [...interests, ...ofPools, ...ofGateways].map(({ kind }) => kind);
+  const kinds = interestsOf({
+    roles: new Set<RoleName>(ROLES.filter((role) => roles.includes(role))),
+    nodeName: 'node',
+    // Addresses of pools are for the whole cluster, or not given.
+    givesAddresses: roles.includes('controller') && !isNamespaced,
+    announces: roles.includes('node'),
+    hasGatewayApi: roles.includes('gateway') && !isNamespaced,
+  }).map(({ kind }) => kind);
   return [...new Set(kinds)]
     .map(resourceOf)
     .filter((resource) => resource.isNamespaced || !isNamespaced)

@@ -119,7 +119,13 @@ const ADVERTISEMENT =
 
 function announced(text: string, count = 1): Case {
   const { files, settings } = balanced(POOL, text);
-  return { files, settings: { ...settings, announce: { nodeName: 'a', routers: { first: 1, count } } } };
+  return {
+    files,
+    settings: {
+      ...settings,
+      announce: { nodeName: 'a', routers: { first: 1, count }, published: { pool: [], className: undefined } },
+    },
+  };
 }
 
 /** A Gateway, and a route on it to a Service that is there. */

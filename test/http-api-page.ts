@@ -65,6 +65,9 @@ const address: Readonly<Record<keyof AddressRow, string>> = {
   service: '`namespace/name`',
   addresses: 'one, or one of each IP family',
   pool: 'the name of the pool; `--pool` for the one of that flag',
+  nodes: 'the nodes that answer for them, as far as this process knows: two where each has one of two addresses',
+  since: 'since when the latest of these nodes has (RFC 3339)',
+  why: 'why it is that node',
   here: 'whether this node answers for them on the local network: `yes`, `partly`, `no`, or `-` where it announces none',
 };
 
@@ -97,6 +100,8 @@ const finding: Readonly<Record<keyof FindingRow, string>> = {
 const explanation: Readonly<Record<keyof PacketAnswer, string>> = {
   client: 'what the client is to this node',
   service: 'which port of which Service is meant, and by which address; empty for none',
+  announcement: 'of an address of a pool: from the pool to who answers for it, and why that node; empty for any other',
+  arrivesAt: 'the nodes at which packets for such an address arrive; empty where nobody answers',
   outcome: '`endpoints`, `dropped`, `refused` or `untouched`',
   endpoints: 'where it goes, each as likely as the others; `isMasqueraded`: the endpoint sees the address of the node',
   because: 'the reasons, in the words of the objects',
@@ -202,6 +207,8 @@ export async function httpApiPage(): Promise<string> {
     refused: () => [],
     programmed: () => plan.l4,
     held: () => undefined,
+    announcers: () => [],
+    explainAddress: () => undefined,
     hasLocalhostNodePorts: false,
     metrics: new Metrics(),
     version: '0.1.0',

@@ -21,7 +21,7 @@ import { defaultsOf } from './flags/flag.ts';
 import { RUN_FLAGS, type RunFlags } from './flags/register.ts';
 import type { KubeconfigChoice } from './options.ts';
 import { listenerPortsOf } from './run-options.ts';
-import { GATEWAY_INTERESTS, ROLE_INTERESTS } from './role.ts';
+import { interestsOf } from './role.ts';
 import { programVersion } from './version.ts';
 
 /** What `sluice check` found. */
@@ -49,6 +49,7 @@ export const STANDALONE_SETTINGS: CompileSettings = {
   l4: undefined,
   allocation: undefined,
   addresses: undefined,
+  recordedRouters: undefined,
   announce: undefined,
 };
 
@@ -114,7 +115,13 @@ export async function checkCluster(
     new ClusterSource({
       client,
       store,
-      interests: [...ROLE_INTERESTS.gateway(undefined), ...(hasGatewayApi ? GATEWAY_INTERESTS : [])],
+      interests: interestsOf({
+        roles: new Set(['gateway']),
+        nodeName: undefined,
+        givesAddresses: false,
+        announces: false,
+        hasGatewayApi,
+      }),
       namespaces,
     }),
     new NameSource({ store, logger: silentLogger }),

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { AddressAssignment } from '../compile/addresses/address-plan.ts';
-import type { Plan } from '../compile/plan.ts';
+import type { Plan, ServiceStatus } from '../compile/plan.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { LeaderElector } from '../kube/lease.ts';
 import { crash } from '../lib/crash.ts';
@@ -67,9 +66,9 @@ export class Controller implements Role {
   readonly #elector: LeaderElector;
   readonly #plane: LoadBalancerStatusPlane<IngressAddresses>;
   readonly #status: KeyedRunner<IngressAddresses, ObservedIngress>;
-  readonly #addresses: LoadBalancerStatusPlane<AddressAssignment>;
+  readonly #addresses: LoadBalancerStatusPlane<ServiceStatus>;
   /** Undefined where nobody gives Services addresses of pools. */
-  readonly #services: KeyedRunner<AddressAssignment, ObservedService> | undefined;
+  readonly #services: KeyedRunner<ServiceStatus, ObservedService> | undefined;
   /** Undefined where Gateway API is not served. */
   readonly #gatewayApi: GatewayApiStatus | undefined;
   readonly #events: KeyedRunner<EventWish, EventWish> | undefined;
@@ -193,9 +192,9 @@ export class Controller implements Role {
     this.#gateways = undefined;
   }
 
-  #updateServices({ addresses, pools }: Plan): void {
+  #updateServices({ status, pools }: Plan): void {
     if (this.#services === undefined) return;
-    this.#services.want(addresses);
+    this.#services.want(status.services);
     const mayTakeBack = pools.length > 0;
     if (mayTakeBack === this.#addresses.mayTakeBack) return;
     this.#addresses.mayTakeBack = mayTakeBack;

@@ -1,8 +1,11 @@
 import { Compiler } from '../compile/compiler.ts';
+import type { AddressAnswer } from '../compile/announce/explain-address.ts';
 import type { Plan } from '../compile/plan.ts';
 import { aborted } from '../lib/aborted.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
+import type { IpAddress } from '../model/grammar.ts';
+import type { L2Status } from '../model/l2-status.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { RunningServer } from '../observe/api.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -173,11 +176,25 @@ export class Program {
     if (this.#options.shutdownDelayMs > 0) await sleep(this.#options.shutdownDelayMs, cut);
   }
 
+  #announcersOf(service: string): readonly L2Status[] {
+    return this.#roles.find((role) => role.announcersOf !== undefined)?.announcersOf?.(service) ?? [];
+  }
+
+  #explainAddress(address: IpAddress): AddressAnswer | undefined {
+    const holders = this.#plan?.addresses.sorted().filter(([, { addresses }]) => addresses.includes(address)) ?? [];
+    return this.#compiler?.explainAddress(address, this.#addresses.interfaces, {
+      isHeld: this.#roles.some(({ held }) => held?.has(address) === true),
+      said: holders.flatMap(([service]) => this.#announcersOf(service)),
+    });
+  }
+
   #startApi(): Promise<RunningServer> {
     return startServers(this.#options, {
       notReady: () => this.#notReady(),
       plan: () => this.#plan,
       held: () => this.#roles.find((role) => role.held !== undefined)?.held,
+      announcers: (service) => this.#announcersOf(service),
+      explainAddress: (address) => this.#explainAddress(address),
       programmed: () => this.#roles.find((role) => role.programmed !== undefined)?.programmed,
       refused: () => this.#roles.flatMap((role) => role.refused ?? []),
       hasLocalhostNodePorts: this.#options.node.servesLocalhostNodePorts,

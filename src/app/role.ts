@@ -3,6 +3,7 @@ import type { L4Plan } from '../compile/l4/l4-plan.ts';
 import type { Plan } from '../compile/plan.ts';
 import type { Finding } from '../model/finding.ts';
 import type { IpAddress } from '../model/grammar.ts';
+import type { L2Status } from '../model/l2-status.ts';
 import type { Interest } from '../sources/cluster/interest.ts';
 
 /** The parts of the program that can run apart: on other machines, with other rights. */
@@ -31,8 +32,9 @@ export const ROLE_INTERESTS: Readonly<Record<RoleName, (nodeName: string | undef
 };
 
 /** What whoever gives Services addresses of pools reads besides (`--load-balancer`); `deploy/load-balancer.yaml` grants it. */
-export const ADDRESS_INTERESTS: readonly Interest[] = [
+const ADDRESS_INTERESTS: readonly Interest[] = [
   { kind: 'IPAddressPool', objects: 'all' },
+  { kind: 'L2Advertisement', objects: 'all' },
   { kind: 'Namespace', objects: 'all' },
 ];
 
@@ -45,6 +47,31 @@ export const GATEWAY_INTERESTS: readonly Interest[] = [
   // Listeners select routes by the labels of their namespaces.
   { kind: 'Namespace', objects: 'all' },
 ];
+
+/** What whoever answers for these addresses reads besides (`--announce`): the same file grants it. */
+const ANNOUNCE_INTERESTS: readonly Interest[] = [
+  { kind: 'IPAddressPool', objects: 'all' },
+  { kind: 'L2Advertisement', objects: 'all' },
+  { kind: 'Node', objects: 'all' },
+];
+
+/** What a process reads of a cluster. */
+export function interestsOf(process: {
+  readonly roles: ReadonlySet<RoleName>;
+  readonly nodeName: string | undefined;
+  readonly givesAddresses: boolean;
+  readonly announces: boolean;
+  readonly hasGatewayApi: boolean;
+}): readonly Interest[] {
+  const { roles, nodeName, givesAddresses, announces, hasGatewayApi } = process;
+  return [
+    // Its own Node is among all of them then.
+    ...[...roles].flatMap((role) => ROLE_INTERESTS[role](announces ? undefined : nodeName)),
+    ...(givesAddresses ? ADDRESS_INTERESTS : []),
+    ...(announces ? ANNOUNCE_INTERESTS : []),
+    ...(hasGatewayApi ? GATEWAY_INTERESTS : []),
+  ];
+}
 
 function ownNode(nodeName: string | undefined): readonly Interest[] {
   return nodeName === undefined ? [] : [{ kind: 'Node', objects: { named: nodeName } }];
@@ -65,6 +92,8 @@ export interface Role {
   withdraw?(): void;
   /** The addresses of Services that this node answers for, of the role that announces them. */
   readonly held?: ReadonlySet<IpAddress> | undefined;
+  /** Which nodes answer for addresses of a Service, the latest first, of the role that knows. */
+  readonly announcersOf?: ((service: string) => readonly L2Status[]) | undefined;
   /** Runs until `signal` is aborted. Throws what is a bug, or a Fault where it cannot start. */
   run(signal: AbortSignal): Promise<void>;
   /** Leaves the world as the operator wants it, after `run` has ended; waits for nothing any more once `cut` is aborted. */

@@ -113,7 +113,8 @@ export function compileSettingsOf(flags: RunFlags, source: SourceChoice['kind'])
     l4: undefined,
     allocation: source === 'manifests' ? flags.allocation : undefined,
     announce: undefined,
-    addresses: addressSettingsOf(flags.addresses, source),
+    addresses: addressSettingsOf(flags, source),
+    recordedRouters: source === 'cluster' && flags.addresses.isOn ? flags.announce.routers : undefined,
   };
 }
 
@@ -147,16 +148,22 @@ export function l4SettingsOf(flags: Pick<RunFlags, 'l4' | 'detection' | 'allocat
 }
 
 /** In a cluster another load balancer may be at work: Services are given addresses only where that is said. */
-function addressSettingsOf(flags: RunFlags['addresses'], source: SourceChoice['kind']): AddressSettings | undefined {
-  const { isOn, ...settings } = flags;
+function addressSettingsOf(
+  { addresses, announce }: Pick<RunFlags, 'addresses' | 'announce'>,
+  source: SourceChoice['kind'],
+): AddressSettings | undefined {
+  const { isOn, ...settings } = addresses;
   const isAlone = source === 'manifests';
-  if (!isAlone && !isOn && (settings.pool.length > 0 || settings.className !== undefined))
-    throw usageFault('with an API server, --pool and --load-balancer-class are for --load-balancer: give that as well');
+  if (!isAlone && !isOn && !announce.isOn && (settings.pool.length > 0 || settings.className !== undefined))
+    throw usageFault(
+      'with an API server, --pool and --load-balancer-class are for --load-balancer and --announce: give one of these as well',
+    );
   return isAlone || isOn ? { ...settings, reportsMissingPools: isAlone } : undefined;
 }
 
-function announceSettingsOf(flags: Pick<RunFlags, 'l4' | 'announce'>): AnnounceSettings {
-  return { nodeName: nodeNameOf(flags.l4), routers: flags.announce.routers };
+function announceSettingsOf(flags: Pick<RunFlags, 'l4' | 'announce' | 'addresses'>): AnnounceSettings {
+  const { pool, className } = flags.addresses;
+  return { nodeName: nodeNameOf(flags.l4), routers: flags.announce.routers, published: { pool, className } };
 }
 
 function nodeNameOf({ nodeName }: RunFlags['l4']): string {

@@ -7,6 +7,7 @@ import { LogOutput } from '../observe/log-output.ts';
 import { createLogger } from '../observe/logger.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { ClusterSource } from '../sources/cluster/cluster-source.ts';
+import { L2Statuses } from '../sources/cluster/l2-statuses.ts';
 import { NameSource } from '../sources/dns/name-source.ts';
 import type { Source } from '../sources/source.ts';
 import { ManifestSource } from '../sources/manifests/manifest-source.ts';
@@ -15,6 +16,7 @@ import { readServedCertificates } from '../planes/l7/served-certificates.ts';
 import { ServedBefore } from '../sources/served-before.ts';
 import { Store } from '../sources/store.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { ReportChannel } from './announce-report.ts';
 import { Announcer } from './announcer.ts';
 import { Controller } from './controller.ts';
 import { crashOnceWritten } from './ending.ts';
@@ -22,12 +24,13 @@ import { KubeEventWriter } from './event-writer.ts';
 import { GatewayReport } from './gateway-report.ts';
 import { Gateway } from './gateway.ts';
 import { installationOf } from './installation.ts';
+import { KubeL2StatusWriter } from './l2-status-writer.ts';
 import { KubeNodeEvents } from './node-events.ts';
 import { whyNoNode } from './node-possible.ts';
 import { NodeRole } from './node.ts';
 import type { RunOptions } from './options.ts';
 import { Program } from './program.ts';
-import { ADDRESS_INTERESTS, GATEWAY_INTERESTS, ROLE_INTERESTS, type Role } from './role.ts';
+import { GATEWAY_INTERESTS, interestsOf, type Role } from './role.ts';
 import { programVersion } from './version.ts';
 
 /**
@@ -125,16 +128,30 @@ async function createSources(options: RunOptions, store: Store, logger: Logger):
     // Its host alone: a URL may have a password.
     ...(config.proxy !== undefined && { proxy: config.proxy.host }),
   });
-  const ofRoles = [...roles].flatMap((role) => ROLE_INTERESTS[role](compile.l4?.nodeName));
-  const interests = [
-    ...ofRoles,
-    ...(compile.addresses === undefined ? [] : ADDRESS_INTERESTS),
-    ...(source.hasGatewayApi ? GATEWAY_INTERESTS : []),
-  ];
+  const interests = interestsOf({
+    roles,
+    nodeName: compile.l4?.nodeName,
+    givesAddresses: compile.addresses !== undefined,
+    announces: compile.announce !== undefined,
+    hasGatewayApi: source.hasGatewayApi,
+  });
   const cluster = new ClusterSource({ client, store, interests, namespaces: source.namespaces });
   return {
     sources: [cluster, names],
     cluster: { client, source: cluster, namespace: options.leaseNamespace ?? config.namespace },
+  };
+}
+
+/** What nodes say of the addresses that they answer for: in the namespace that this process lives in. */
+function reportChannel(
+  { client, namespace }: Cluster,
+  { store, logger, hasEvents }: { readonly store: Store; readonly logger: Logger; readonly hasEvents: boolean },
+): ReportChannel {
+  return {
+    writer: new KubeL2StatusWriter(client, namespace, store),
+    events: hasEvents ? new KubeEventWriter(client, hostname(), store, logger) : undefined,
+    follow: (onChange, signal) => new L2Statuses({ client, namespace, logger, onChange }).run(signal),
+    nodes: () => store.snapshot.nodes,
   };
 }
 
@@ -192,7 +209,9 @@ function roleFactories(
   }
   if (compile.announce !== undefined) {
     const { nodeName } = compile.announce;
-    factories.push(() => Announcer.create({ options: options.announce, nodeName, stateDirectory, logger, metrics }));
+    const channel = cluster === undefined ? undefined : reportChannel(cluster, { store, logger, hasEvents });
+    const announcer = { options: options.announce, nodeName, stateDirectory, logger, metrics, channel };
+    factories.push(() => Announcer.create(announcer));
   }
   // Standalone there is nowhere to write status to: `sluice get` shows it.
   if (roles.has('controller') && cluster !== undefined) {

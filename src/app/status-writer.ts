@@ -24,10 +24,10 @@ export class KubeStatusWriter<Seen> implements StatusWriter<Seen> {
     this.#observe = observe;
   }
 
-  async write({ key, uid, status }: StatusWrite, signal: AbortSignal): Promise<Seen | undefined> {
+  async write({ key, uid, status, annotations }: StatusWrite, signal: AbortSignal): Promise<Seen | undefined> {
     const target = { resource: resourceOf(this.#kind), ...nameParts(key), uid };
     // Forced: an object that is ours is so, also when the controller that it comes from still owns the field.
-    const options = { fieldManager: this.fieldManager, isForced: status !== undefined, signal };
+    const options = { fieldManager: this.fieldManager, isForced: status !== undefined, annotations, signal };
     const result = await this.#client.applyStatus(target, status, options);
     return result.kind === 'written' ? this.#observe(result.object) : undefined;
   }

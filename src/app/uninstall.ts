@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Fault, messageOf } from '../lib/fault.ts';
 import { silentLogger } from '../lib/logger.ts';
+import { hasKeepalivedUnit } from '../planes/announce/keepalived-process.ts';
 import { AnnouncePlane } from '../planes/announce/plane.ts';
 import { findEngine, stopEngine } from '../planes/l7/process.ts';
 import { Nft } from '../planes/l4/kernel/nft.ts';
@@ -34,11 +35,14 @@ export async function uninstall(stateDirectory: string): Promise<readonly string
   return removed;
 }
 
-function withdrawAddresses(stateDirectory: string): Promise<boolean> {
+async function withdrawAddresses(stateDirectory: string): Promise<boolean> {
+  const folder = join(stateDirectory, ANNOUNCE_FOLDER);
+  const isUnit = await hasKeepalivedUnit(folder);
   const plane = new AnnouncePlane({
-    paths: { keepalived: 'keepalived', folder: join(stateDirectory, ANNOUNCE_FOLDER), enter: [] },
+    paths: { keepalived: 'keepalived', folder, isUnit, enter: [] },
     settings: { nodeName: hostname(), advertisementMs: 1_000 },
     logger: silentLogger,
+    listenMs: 0,
     keepsAnnouncing: false,
   });
   return plane.withdraw();

@@ -88,6 +88,9 @@ const ADDRESSES: Listing<AddressRow> = {
     { heading: 'addresses', cell: (row) => row.addresses.join(',') },
     { heading: 'pool', cell: (row) => row.pool },
     { heading: 'here', cell: (row) => row.here },
+    { heading: 'node', cell: (row) => row.nodes.join(',') || '-' },
+    { heading: 'since', cell: (row) => row.since.slice(0, 19) || '-' },
+    { heading: 'why', cell: (row) => row.why || '-' },
   ],
 };
 

@@ -62,7 +62,8 @@ export function explainCommand(): Command {
 function formatAnswer(client: string, to: Destination, answer: PacketAnswer): string {
   const target = `${hostPort(to.address, to.port)}/${to.protocol.toLowerCase()}`;
   const lines = [
-    `${client} to ${target}: ${outcomeText(answer)}`,
+    headline(client, target, answer),
+    ...answer.announcement.map((step) => `  address: ${step}`),
     ...answer.endpoints.map(
       ({ address, port, isMasqueraded }) => `  ${hostPort(address, port)}${isMasqueraded ? '  (masqueraded)' : ''}`,
     ),
@@ -71,6 +72,14 @@ function formatAnswer(client: string, to: Destination, answer: PacketAnswer): st
     ...answer.because.map((reason) => `  because: ${reason}`),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Where packets arrive at another node, what this one would do is said as that. */
+function headline(client: string, target: string, answer: PacketAnswer): string {
+  const { announcement, arrivesAt } = answer;
+  if (announcement.length === 0) return `${client} to ${target}: ${outcomeText(answer)}`;
+  if (arrivesAt.length === 0) return `${client} to ${target}: arrives nowhere; here it ${outcomeText(answer)}`;
+  return `${client} to ${target}: arrives at ${arrivesAt.join(', ')}; here it ${outcomeText(answer)}`;
 }
 
 function outcomeText({ outcome, endpoints }: PacketAnswer): string {

@@ -189,7 +189,6 @@ describe('flags that nobody looks at', () => {
     ['--role controller --nodeport-addresses primary', '--nodeport-addresses: write --role node,controller'],
     ['--role gateway --external-ips allow', '--external-ips'],
     ['--kubeconfig x --service-cluster-ip-range 10.0.0.0/8', '--service-cluster-ip-range is for a folder of manifests'],
-    ['--kubeconfig x --announce', '--announce is for a folder of manifests: leave it out with an API server'],
     ['--manifests x --context y', '--context is for an API server: leave it out with --manifests'],
     ['--kubeconfig x --service-node-port-range 30000-30099', '--service-node-port-range is for a folder of manifests'],
   ])('are refused: %s', (flags, message) => {

@@ -27,6 +27,7 @@ const SETTINGS: CompileSettings = {
   l4: undefined,
   allocation: undefined,
   addresses: undefined,
+  recordedRouters: undefined,
   announce: undefined,
 };
 

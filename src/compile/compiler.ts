@@ -1,15 +1,20 @@
 import { PersistentMap } from '../lib/persistent-map.ts';
 import type { Finding } from '../model/finding.ts';
+import type { IpAddress } from '../model/grammar.ts';
 import { byAge, keyOf } from '../model/object.ts';
 import { sameAddresses } from '../model/published-address.ts';
 import type { EndpointSlice } from '../model/service.ts';
 import { EMPTY_SNAPSHOT, type Snapshot } from '../model/snapshot.ts';
 import { DependencyIndex } from './dependency-index.ts';
 import { AddressAllocator } from './addresses/address-allocator.ts';
-import type { HeldAddresses } from './addresses/address-plan.ts';
+import type { AddressAssignments, HeldAddresses } from './addresses/address-plan.ts';
+import { PublishedAddresses } from './addresses/published-addresses.ts';
 import type { AnnouncePlan } from './announce/announce-plan.ts';
+import type { InterfaceFacts } from './announce/announce-settings.ts';
 import { AnnouncedAddresses } from './announce/announced-addresses.ts';
+import { explainAddress, type AddressAnswer, type Announcers } from './announce/explain-address.ts';
 import { AnnounceTable } from './announce/announce-table.ts';
+import { RouterRecords } from './announce/router-records.ts';
 import { GatewayTable } from './gateway/gateway-table.ts';
 import { NO_GATEWAY_STATUS } from './gateway/status-plan.ts';
 import { Allocator, NOTHING_ALLOCATED, type Held } from './l4/allocation.ts';
@@ -37,6 +42,10 @@ export class Compiler {
   readonly #addresses: AddressAllocator | undefined;
   /** What no API server gives Services, from both of them. */
   #allocations: Held = PersistentMap.empty();
+  /** What others gave, as it stands in the status of Services; undefined where this process announces none of that. */
+  readonly #published: PublishedAddresses | undefined;
+  /** Undefined where there is no status, or it is for others to write. */
+  readonly #records: RouterRecords | undefined;
   readonly #announce: AnnounceTable | undefined;
   readonly #announced = new AnnouncedAddresses();
   #snapshot: Snapshot = EMPTY_SNAPSHOT;
@@ -44,7 +53,12 @@ export class Compiler {
   readonly #slicesOfService = new DependencyIndex();
   #findings = PersistentMap.empty<readonly Finding[]>();
   readonly #gateway: GatewayTable;
-  #status: StatusPlan = { ingresses: PersistentMap.empty(), addresses: [], gateway: NO_GATEWAY_STATUS };
+  #status: StatusPlan = {
+    ingresses: PersistentMap.empty(),
+    addresses: [],
+    services: PersistentMap.empty(),
+    gateway: NO_GATEWAY_STATUS,
+  };
 
   /** `held` is what an earlier run allocated to Services, which keep it. */
   constructor(settings: CompileSettings, held: Held = PersistentMap.empty()) {
@@ -52,10 +66,13 @@ export class Compiler {
     this.#routeSets = new RouteSetTable(settings);
     this.#gateway = new GatewayTable(settings);
     this.#l7 = new L7Compiler(settings);
-    const { l4, allocation, addresses, announce } = settings;
+    const { l4, allocation, addresses, announce, recordedRouters } = settings;
     this.#l4 = l4 === undefined ? undefined : new L4Compiler(l4, allocation);
     this.#allocator = allocation === undefined ? undefined : new Allocator(allocation, held);
     this.#announce = announce === undefined ? undefined : new AnnounceTable(announce, settings.mode);
+    this.#published =
+      announce === undefined || settings.mode === 'standalone' ? undefined : new PublishedAddresses(announce.published);
+    this.#records = recordedRouters === undefined ? undefined : new RouterRecords(recordedRouters);
     this.#addresses = addresses === undefined ? undefined : new AddressAllocator(addresses, addressesOf(held));
   }
 
@@ -77,21 +94,38 @@ export class Compiler {
     for (const key of admitted) this.#setFindings(`admit:${key}`, this.#admissionFindings(key, snapshot));
     for (const [producer, findings] of [...routeSets.findings, ...l7.findings]) this.#setFindings(producer, findings);
     const moved = this.#allocate(dirtyServices, snapshot, facts.nowMs);
-    const announce = this.#compileAnnounce(dirtyServices, before, snapshot, facts);
+    const published = this.#published?.update(dirtyServices, snapshot);
+    const given = this.#addresses?.assignments ?? PersistentMap.empty();
+    const inForce = this.#published === undefined ? given : published;
+    const announce = this.#compileAnnounce(inForce, dirtyServices, before, snapshot, facts);
     const l4 = this.#compileL4(new Set([...dirtyServices, ...moved]), snapshot, facts, this.#announced.of(announce));
-    this.#compileStatus(routeSets.changed, before, snapshot);
+    this.#compileStatus(routeSets.changed, dirtyServices, before, snapshot);
     this.#snapshot = snapshot;
     return {
       l7: l7.plan,
       l4,
       allocations: this.#allocations,
-      addresses: this.#addresses?.assignments ?? PersistentMap.empty(),
+      addresses: this.#addresses === undefined ? (published ?? given) : given,
       pools: this.#addresses?.usage ?? [],
       announce,
       status: this.#status,
       findings: this.#findings,
       wants: l7.wants,
     };
+  }
+
+  /** Why an address is answered for by whom it is, by what was compiled last; undefined where there is nothing to say. */
+  explainAddress(
+    address: IpAddress,
+    interfaces: readonly InterfaceFacts[],
+    announcers: Announcers,
+  ): AddressAnswer | undefined {
+    const { announce, mode } = this.#settings;
+    const snapshot = this.#snapshot;
+    const assignments = this.#published === undefined ? this.#addresses?.assignments : this.#published.assignments;
+    if (announce === undefined || assignments === undefined) return undefined;
+    const of = (service: string): readonly EndpointSlice[] => slicesOf(this.#slicesOfService, service, snapshot);
+    return explainAddress(address, { snapshot, assignments, interfaces, slicesOf: of }, announce, mode, announcers);
   }
 
   #compileL4(
@@ -132,14 +166,15 @@ export class Compiler {
     return moved;
   }
 
+  /** Nothing is said of what is announced while it is not known what is ours: what there is stays as it is. */
   #compileAnnounce(
+    assignments: AddressAssignments | undefined,
     changed: ReadonlySet<string>,
     before: Snapshot,
     snapshot: Snapshot,
     { interfaces = [] }: Facts,
   ): AnnouncePlan | undefined {
-    if (this.#announce === undefined || this.#addresses === undefined) return undefined;
-    const { assignments } = this.#addresses;
+    if (this.#announce === undefined || assignments === undefined) return undefined;
     const of = (service: string): readonly EndpointSlice[] => slicesOf(this.#slicesOfService, service, snapshot);
     const output = this.#announce.compile({ snapshot, assignments, interfaces, slicesOf: of }, before, changed);
     for (const [producer, findings] of output.findings) this.#setFindings(producer, findings);
@@ -162,7 +197,12 @@ export class Compiler {
     return this.#routeSets.isForeign(key) ? [] : (snapshot.findings.get(key) ?? []);
   }
 
-  #compileStatus(changed: ReadonlySet<string>, earlier: Snapshot, snapshot: Snapshot): void {
+  #compileStatus(
+    changed: ReadonlySet<string>,
+    changedServices: ReadonlySet<string>,
+    earlier: Snapshot,
+    snapshot: Snapshot,
+  ): void {
     const before = this.#status;
     const gateway = this.#gateway.update(changed, earlier, snapshot);
     let { ingresses } = before;
@@ -173,8 +213,10 @@ export class Compiler {
     }
     const addresses = ingressAddresses(snapshot, this.#settings);
     const areSame = sameAddresses(addresses, before.addresses);
-    if (ingresses === before.ingresses && areSame && gateway === before.gateway) return;
-    this.#status = { ingresses, addresses: areSame ? before.addresses : addresses, gateway };
+    const given = this.#addresses?.assignments ?? PersistentMap.empty();
+    const services = this.#records?.update(given, changedServices, snapshot) ?? before.services;
+    if (ingresses === before.ingresses && areSame && services === before.services && gateway === before.gateway) return;
+    this.#status = { ingresses, addresses: areSame ? before.addresses : addresses, services, gateway };
   }
 
   #setFindings(producer: string, findings: readonly Finding[]): void {

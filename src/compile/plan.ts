@@ -21,7 +21,7 @@ export interface Plan {
   readonly l4: L4Plan | undefined;
   /** Addresses and ports that were given to Services; empty where an API server does that. */
   readonly allocations: Held;
-  /** What Services of type LoadBalancer have from pools, and how full these are; empty where this process gives none. */
+  /** What Services of type LoadBalancer have from pools, given or read in their status, and how full these are where this process gives. */
   readonly addresses: AddressAssignments;
   readonly pools: readonly PoolUsage[];
   /** Undefined where this process answers for no addresses on the local network. */
@@ -181,4 +181,15 @@ export interface StatusPlan {
   /** Under which this process is reached, as `--publish-service` and `--publish-status-address` say; sorted. */
   readonly addresses: readonly PublishedAddress[];
   readonly gateway: GatewayStatusPlan;
+  /** Of the Services that have addresses of pools, by `namespace/name`; empty where this process gives none. */
+  readonly services: PersistentMap<ServiceStatus>;
+}
+
+/** What is to be said of a Service with addresses of a pool. */
+export interface ServiceStatus {
+  readonly addresses: readonly IpAddress[];
+  /** The name of the pool. */
+  readonly pool: string;
+  /** The virtual router of each address that is announced on the local network: `ADDRESS=NUMBER,...`. */
+  readonly virtualRouters: string;
 }

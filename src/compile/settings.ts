@@ -1,4 +1,5 @@
 import type { AnnounceSettings, InterfaceFacts } from './announce/announce-settings.ts';
+import type { RouterRange } from './announce/router-numbers.ts';
 import type { IpAddress } from '../model/grammar.ts';
 import type { PublishedAddress } from '../model/service.ts';
 import type { AddressSettings } from './addresses/address-plan.ts';
@@ -41,6 +42,8 @@ export interface CompileSettings {
   readonly allocation: AllocationSettings | undefined;
   /** Undefined where this process gives no addresses to Services of type LoadBalancer. */
   readonly addresses: AddressSettings | undefined;
+  /** Virtual routers that the addresses are divided among that this process gives; undefined where that is not for it to record. */
+  readonly recordedRouters: RouterRange | undefined;
   /** Undefined where this process answers for no addresses on the local network. */
   readonly announce: AnnounceSettings | undefined;
 }

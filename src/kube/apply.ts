@@ -15,6 +15,8 @@ export interface ApplyOptions {
   readonly fieldManager: string;
   /** Take fields that others own, instead of a `conflict`. */
   readonly isForced: boolean;
+  /** Annotations that are applied together with a status: most kinds take them there as well. */
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -66,7 +68,8 @@ export async function applyStatus(
   status: unknown,
   options: ApplyOptions,
 ): Promise<WriteResult> {
-  return apply(transport, target, 'status', { status }, options);
+  const { annotations } = options;
+  return apply(transport, target, 'status', { status, ...(annotations && { metadata: { annotations } }) }, options);
 }
 
 /**

@@ -9,6 +9,8 @@ export interface ObservedBalancing {
   readonly addresses: readonly PublishedAddress[];
   /** The field managers that own these addresses, sorted. The same list object for all objects that have the same. */
   readonly managers: readonly string[];
+  /** Of its annotations those that are written beside the addresses. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 export type ObservedIngress = ObservedBalancing;

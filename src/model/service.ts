@@ -44,8 +44,23 @@ export interface LoadBalancerWish {
   /** `metallb.io/allow-shared-ip`: Services with the same one may have one address, if their ports differ. */
   readonly sharingKey: string | undefined;
   readonly labels: Labels;
+  /** The virtual router that each of its addresses is announced by, as the giver of the addresses recorded it. */
+  readonly virtualRouters: readonly RecordedRouter[];
   /** `spec.selector` in one text, equal for equal selectors; empty where there is none. */
   readonly selector: string;
+}
+
+/** The annotation of a Service with the name of the pool that its addresses are from, as MetalLB writes it. */
+export const ALLOCATED_FROM = 'metallb.io/ip-allocated-from-pool';
+
+/** The annotation of a Service in which that is recorded of its addresses: `ADDRESS=NUMBER,...`. */
+export const VIRTUAL_ROUTERS = 'sluice.dev/virtual-routers';
+
+/** Which virtual router (RFC 9568) an address belongs to. */
+export interface RecordedRouter {
+  readonly address: IpAddress;
+  /** 1 to 255. */
+  readonly id: number;
 }
 
 /** The addresses that a Service asks for by name; `unusable`: it asks, and cannot be understood, so that any other would be wrong. */

@@ -1,4 +1,5 @@
 import type { IpAddress } from '../model/grammar.ts';
+import type { L2Status } from '../model/l2-status.ts';
 import type { Plan } from '../compile/plan.ts';
 
 /** The addresses of one Service, and the pool that they come from. */
@@ -9,6 +10,12 @@ export interface AddressRow {
   readonly pool: string;
   /** Whether this node answers for them on the local network: for all, for some, or for none; `-` where it announces none at all. */
   readonly here: 'yes' | 'partly' | 'no' | '-';
+  /** The nodes that answer for them, as far as this process knows: of one Service two addresses may be with two nodes. */
+  readonly nodes: readonly string[];
+  /** Since when the last of these nodes has (RFC 3339); empty where none is known. */
+  readonly since: string;
+  /** Why it is that node; empty where none is known. */
+  readonly why: string;
 }
 
 /** How full a pool is in one IP family. */
@@ -21,13 +28,23 @@ export interface PoolRow {
 }
 
 /** The Services that have addresses from pools. */
-export function addressRows({ addresses }: Plan, held: ReadonlySet<IpAddress> | undefined): readonly AddressRow[] {
-  return addresses.sorted().map(([service, assignment]) => ({
-    service,
-    addresses: assignment.addresses,
-    pool: assignment.pool,
-    here: hereOf(assignment.addresses, held),
-  }));
+export function addressRows(
+  { addresses }: Plan,
+  held: ReadonlySet<IpAddress> | undefined,
+  announcers: (service: string) => readonly L2Status[],
+): readonly AddressRow[] {
+  return addresses.sorted().map(([service, assignment]) => {
+    const [latest, ...others] = announcers(service);
+    return {
+      service,
+      addresses: assignment.addresses,
+      pool: assignment.pool,
+      here: hereOf(assignment.addresses, held),
+      nodes: [latest, ...others].flatMap((status) => status?.node ?? []),
+      since: latest?.since ?? '',
+      why: latest?.why ?? '',
+    };
+  });
 }
 
 function hereOf(addresses: readonly IpAddress[], held: ReadonlySet<IpAddress> | undefined): AddressRow['here'] {

@@ -39,6 +39,8 @@ const SOURCE: ApiSource = {
   refused: () => [],
   programmed: () => undefined,
   held: () => undefined,
+  announcers: () => [],
+  explainAddress: () => undefined,
   hasLocalhostNodePorts: false,
   metrics: new Metrics(),
   version: '1.2.3',

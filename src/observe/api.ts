@@ -3,9 +3,11 @@ import { Hono } from 'hono';
 import { Fault, messageOf } from '../lib/fault.ts';
 import { listenAddressOf } from '../lib/listen-address.ts';
 import type { L4Plan } from '../compile/l4/l4-plan.ts';
+import type { AddressAnswer } from '../compile/announce/explain-address.ts';
 import type { Plan } from '../compile/plan.ts';
 import type { Finding } from '../model/finding.ts';
 import { ipAddressOf, isPort, type IpAddress } from '../model/grammar.ts';
+import type { L2Status } from '../model/l2-status.ts';
 import { addressRows, poolRows } from './address-rows.ts';
 import type { ApiToken } from './api-token.ts';
 import { gatewayRows } from './gateway-rows.ts';
@@ -30,6 +32,10 @@ export interface ApiSource extends HealthSource {
   readonly programmed: () => L4Plan | undefined;
   /** The addresses that this node answers for; undefined where it announces none. */
   readonly held: () => ReadonlySet<IpAddress> | undefined;
+  /** Which nodes answer for addresses of a Service, as far as this process knows, the latest first. */
+  readonly announcers: (service: string) => readonly L2Status[];
+  /** Why an address is answered for by whom it is; undefined for one of no pool, or where this process announces none. */
+  readonly explainAddress: (address: IpAddress) => AddressAnswer | undefined;
   /** Whether TCP node ports answer on localhost, through listeners (`--localhost-nodeports`). */
   readonly hasLocalhostNodePorts: boolean;
   readonly version: string;
@@ -69,6 +75,7 @@ function addHealth(api: Hono, source: HealthSource): void {
   api.get('/metrics', async (context) => {
     const plan = source.plan();
     source.metrics.findings(plan === undefined ? [] : findingsOf(plan, source.refused()));
+    source.metrics.pools(plan?.pools ?? []);
     return context.text(await source.metrics.text(), 200, {
       'content-type': 'text/plain; version=0.0.4; charset=utf-8',
     });
@@ -101,10 +108,11 @@ export function createApi(source: ApiSource, token?: ApiToken): Hono {
       return context.json({ error: 'this Sluice does not program the kernel, or has not yet (role node)' }, 409);
     const question = questionOf((name) => context.req.query(name));
     if (typeof question === 'string') return context.json({ error: question }, 400);
-    return context.json(explainPacket(programmed, question, source.hasLocalhostNodePorts));
+    const address = source.explainAddress(question.destination);
+    return context.json(explainPacket(programmed, question, source.hasLocalhostNodePorts, address));
   });
   api.get('/api/v1/addresses', (context) =>
-    context.json({ items: rows(source, (plan) => addressRows(plan, source.held())) }),
+    context.json({ items: rows(source, (plan) => addressRows(plan, source.held(), source.announcers)) }),
   );
   api.get('/api/v1/pools', (context) => context.json({ items: rows(source, poolRows) }));
   api.get('/api/v1/certificates', (context) => context.json({ items: rows(source, certificateRows) }));

@@ -1,3 +1,4 @@
+import type { AddressAnswer } from '../compile/announce/explain-address.ts';
 import { cidrHas, type Cidr } from '../model/cidr.ts';
 import { isIpv6Address, type IpAddress } from '../model/grammar.ts';
 import type { TransportProtocol } from '../model/service.ts';
@@ -26,6 +27,10 @@ export interface PacketAnswer {
   readonly client: string;
   /** `namespace/name:port` and by which of its addresses; empty where no Service is meant. */
   readonly service: string;
+  /** Of an address of a pool: from the pool to who answers for it, and why that node; empty for any other. */
+  readonly announcement: readonly string[];
+  /** The nodes that packets for it arrive at, as far as is known; empty where nobody answers, or nobody has to. */
+  readonly arrivesAt: readonly string[];
   readonly outcome: 'endpoints' | 'dropped' | 'refused' | 'untouched';
   /** Each is as likely as the others. */
   readonly endpoints: readonly ExplainedEndpoint[];
@@ -54,10 +59,21 @@ interface Found {
  * Answers from the plan that the kernel was given, so that the answer is what the rules do; and, with `hasLocalhostNodePorts`, what the
  * listeners of this program on localhost do. Pure.
  */
-export function explainPacket(plan: L4Plan, question: PacketQuestion, hasLocalhostNodePorts = false): PacketAnswer {
+export function explainPacket(
+  plan: L4Plan,
+  question: PacketQuestion,
+  hasLocalhostNodePorts = false,
+  address?: AddressAnswer,
+): PacketAnswer {
   const client = clientOf(plan, question.client);
   const found = findFrontend(plan, question);
-  const base = { client: client.text, service: '', endpoints: [] };
+  const base = {
+    client: client.text,
+    service: '',
+    endpoints: [],
+    announcement: address?.steps ?? [],
+    arrivesAt: address?.nodes ?? [],
+  };
   const listened = found === undefined && hasLocalhostNodePorts ? findListener(plan, question) : undefined;
   if (listened !== undefined)
     return {

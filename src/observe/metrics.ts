@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { PoolUsage } from '../compile/addresses/address-plan.ts';
 import type { Finding } from '../model/finding.ts';
 import { RequestCounts } from './request-counts.ts';
 
@@ -57,6 +58,46 @@ export class Metrics {
     name: 'sluice_address_moves_total',
     help: 'Addresses of Services that came to this node, or went from it.',
     labelNames: ['direction'],
+    registers: [this.#registry],
+  });
+  readonly #announced = new Gauge({
+    name: 'metallb_speaker_announced',
+    help: 'Addresses that this node answers for, under the name that MetalLB gives them: 1 for each.',
+    labelNames: ['protocol', 'service', 'node', 'ip'],
+    registers: [this.#registry],
+  });
+  readonly #contested = new Gauge({
+    name: 'sluice_addresses_contested',
+    help: 'Addresses that another node has said for a minute to answer for as well. The goal is 0.',
+    registers: [this.#registry],
+  });
+  readonly #foreignRouters = new Gauge({
+    name: 'sluice_foreign_virtual_routers',
+    help: 'Virtual routers that are to be ours and that others on the network use. The goal is 0.',
+    registers: [this.#registry],
+  });
+  readonly #poolAddresses = new Gauge({
+    name: 'sluice_pool_addresses',
+    help: 'Addresses that a pool has, by IP family.',
+    labelNames: ['pool', 'family'],
+    registers: [this.#registry],
+  });
+  readonly #poolTaken = new Gauge({
+    name: 'sluice_pool_addresses_taken',
+    help: 'Addresses of a pool that Services have, by IP family.',
+    labelNames: ['pool', 'family'],
+    registers: [this.#registry],
+  });
+  readonly #metallbTotal = new Gauge({
+    name: 'metallb_allocator_addresses_total',
+    help: 'Addresses that a pool has, under the name that MetalLB gives them.',
+    labelNames: ['pool'],
+    registers: [this.#registry],
+  });
+  readonly #metallbTaken = new Gauge({
+    name: 'metallb_allocator_addresses_in_use_total',
+    help: 'Addresses of a pool that Services have, under the name that MetalLB gives them.',
+    labelNames: ['pool'],
     registers: [this.#registry],
   });
   readonly #findings = new Gauge({
@@ -143,6 +184,31 @@ export class Metrics {
     this.#addressesHeld.set(count);
     this.#addressMoves.inc({ direction: 'gained' }, gained);
     this.#addressMoves.inc({ direction: 'lost' }, lost);
+  }
+
+  /** What this node answers for now; what it answered for before and does not any more is gone. */
+  announced(node: string, list: readonly { readonly service: string; readonly address: string }[]): void {
+    this.#announced.reset();
+    for (const { service, address } of list) this.#announced.set({ protocol: 'layer2', service, node, ip: address }, 1);
+  }
+
+  foreignRouters(count: number): void {
+    this.#foreignRouters.set(count);
+  }
+
+  contested(count: number): void {
+    this.#contested.set(count);
+  }
+
+  pools(usage: readonly PoolUsage[]): void {
+    for (const gauge of [this.#poolAddresses, this.#poolTaken, this.#metallbTotal, this.#metallbTaken]) gauge.reset();
+    for (const { pool, family, total, taken } of usage) {
+      const labels = { pool, family: family === 4 ? 'IPv4' : 'IPv6' };
+      this.#poolAddresses.set(labels, Number(total));
+      this.#poolTaken.set(labels, taken);
+      this.#metallbTotal.inc({ pool }, Number(total));
+      this.#metallbTaken.inc({ pool }, taken);
+    }
   }
 
   findings(list: readonly Finding[]): void {

@@ -89,6 +89,35 @@ describe('sluice run --load-balancer', () => {
     await until('c', '192.0.2.1');
   });
 
+  it('records the pool and the virtual router of an address beside it, and writes them again', async () => {
+    const noted = async (): Promise<Readonly<Record<string, string>>> => {
+      const text = await cluster.kubectl([
+        'get',
+        'service',
+        '-n',
+        'shop',
+        'b',
+        '-o',
+        'jsonpath={.metadata.annotations}',
+      ]);
+      return JSON.parse(text) as Readonly<Record<string, string>>;
+    };
+    const before = (await noted())['sluice.dev/virtual-routers'];
+    expect(before).toMatch(/^192\.0\.2\.2=[12]\d\d$/);
+    expect((await noted())['metallb.io/ip-allocated-from-pool']).toBe('small');
+    // Somebody else's, who has a virtual router on the same network.
+    await cluster.kubectl([
+      'annotate',
+      'service',
+      '-n',
+      'shop',
+      'b',
+      '--overwrite',
+      'sluice.dev/virtual-routers=192.0.2.2=51',
+    ]);
+    await lab.until('the annotation', async () => (await noted())['sluice.dev/virtual-routers'] === before);
+  });
+
   it('writes them again when somebody empties the status, and leaves them where they are over a restart', async () => {
     const empty = ['patch', 'service', '-n', 'shop', 'b', '--subresource=status', '--type=merge'];
     await cluster.kubectl([...empty, '-p', JSON.stringify({ status: { loadBalancer: { ingress: null } } })]);

@@ -8,8 +8,12 @@ import { Compiler } from '../../src/compile/compiler.ts';
 import type { Plan } from '../../src/compile/plan.ts';
 import { NO_NODE_FACTS } from '../../src/compile/settings.ts';
 import type { InterfaceFacts } from '../../src/compile/announce/announce-settings.ts';
+import type { Announcers } from '../../src/compile/announce/explain-address.ts';
+import type { L2Status } from '../../src/model/l2-status.ts';
 
 const NODES = ['a', 'b', 'c'];
+
+const ROUTERS = { routers: { first: 101, count: 150 }, published: { pool: [], className: undefined } };
 
 function device(name: string, address: string, network: string): InterfaceFacts {
   const [ip, cidr] = [ipAddressOf(address), cidrOf(network)];
@@ -48,7 +52,7 @@ function planOf(text: string, nodeName = 'a', interfaces = INTERFACES): Plan {
     ...STANDALONE_SETTINGS,
     allocation: { clusterIpRanges: [], nodePorts: { first: 30_000, last: 30_100 } },
     addresses: { className: undefined, pool: [], reportsMissingPools: true },
-    announce: { nodeName, routers: { first: 101, count: 150 } },
+    announce: { nodeName, ...ROUTERS },
   };
   return new Compiler(settings).compile(store.snapshot, { nowMs: 0, node: NO_NODE_FACTS, interfaces });
 }
@@ -194,9 +198,193 @@ describe('what a node announces', () => {
       },
       allocation: { clusterIpRanges: [], nodePorts: { first: 30_000, last: 30_100 } },
       addresses: { className: undefined, pool: [], reportsMissingPools: true },
-      announce: { nodeName: 'a', routers: { first: 101, count: 150 } },
+      announce: { nodeName: 'a', ...ROUTERS },
     });
     const facts = { nowMs: 0, node: { addresses: [own, vip] }, interfaces: INTERFACES };
     expect(compiler.compile(store.snapshot, facts).l4?.node.addresses).toEqual([own]);
+  });
+});
+
+describe('what a node of a cluster announces', () => {
+  const settings = {
+    ...STANDALONE_SETTINGS,
+    mode: 'cluster' as const,
+    announce: { nodeName: 'a', ...ROUTERS },
+  };
+
+  /** A Service as the leader leaves it. */
+  function given(name: string, ip: string, routers = `${ip}=101`, metadata = ''): string {
+    const annotations = routers === '' ? '' : `annotations: { sluice.dev/virtual-routers: "${routers}" }`;
+    const head = `name: ${name}, ${annotations}${metadata}`;
+    return `---\n{ apiVersion: v1, kind: Service, metadata: { ${head} }, spec: { type: LoadBalancer, ports: [{ port: 80 }] }, status: { loadBalancer: { ingress: [{ ip: ${ip} }] } } }\n`;
+  }
+
+  class Cluster {
+    readonly #store = new Store();
+    readonly #compiler = new Compiler(settings);
+
+    /** Applies objects, and returns what is announced: `router: addresses`; undefined: nothing is said of that. */
+    apply(text: string, ...gone: readonly ('addressPools' | 'services')[]): readonly string[] | undefined {
+      this.#store.commit(changesOf(text));
+      const { snapshot } = this.#store;
+      for (const table of gone)
+        this.#store.commit([...snapshot[table].keys()].map((key) => ({ table, key, value: undefined })));
+      const facts = { nowMs: 0, node: NO_NODE_FACTS, interfaces: INTERFACES };
+      const { announce } = this.#compiler.compile(this.#store.snapshot, facts);
+      return announce?.routers.sorted().map(([name, { addresses }]) => `${name}: ${addresses.join(' ')}`);
+    }
+  }
+
+  it('is what stands in the status of Services and is of a pool, by the virtual routers that are recorded there', () => {
+    const cluster = new Cluster();
+    expect(cluster.apply(ALL + pool() + given('web', '192.0.2.100') + given('foreign', '203.0.113.1'))).toEqual([
+      'r101-eth0: 192.0.2.100',
+    ]);
+    expect(cluster.apply(given('api', '192.0.2.101', '192.0.2.101=117'))).toEqual([
+      'r101-eth0: 192.0.2.100',
+      'r117-eth0: 192.0.2.101',
+    ]);
+  });
+
+  it.each([
+    ['before a router is recorded', ''],
+    ['by a router outside of the range that is ours', '192.0.2.100=51'],
+    ['by a router that is recorded of another address', '192.0.2.77=101'],
+    ['by something that is no router', '192.0.2.100=x'],
+  ])('is nothing %s', (_, routers) => {
+    expect(new Cluster().apply(ALL + pool() + given('web', '192.0.2.100', routers))).toEqual([]);
+  });
+
+  it('is not said before a pool has been seen, and stays when all pools are gone, for what still stands in a status', () => {
+    const cluster = new Cluster();
+    const web = given('web', '192.0.2.100');
+    expect(cluster.apply(ALL + web)).toBeUndefined();
+    expect(cluster.apply(pool())).toEqual(['r101-eth0: 192.0.2.100']);
+    expect(cluster.apply('', 'addressPools')).toEqual(['r101-eth0: 192.0.2.100']);
+    expect(cluster.apply('', 'services')).toEqual([]);
+  });
+
+  it('is not moved by a Service that names the router of another one', () => {
+    const cluster = new Cluster();
+    const old = given('old', '192.0.2.100', undefined, ', creationTimestamp: "2026-01-01T00:00:00Z"');
+    const local = given('new', '192.0.2.101', '192.0.2.101=101', ', creationTimestamp: "2026-02-01T00:00:00Z"').replace(
+      'spec: {',
+      'spec: { externalTrafficPolicy: Local,',
+    );
+    expect(cluster.apply(ALL + pool() + old + local)).toEqual(['r101-eth0: 192.0.2.100 192.0.2.101']);
+  });
+});
+
+describe('the routers that the leader records', () => {
+  const RECORDS = { ...STANDALONE_SETTINGS, mode: 'cluster' as const, recordedRouters: { first: 101, count: 150 } };
+
+  /** By Service: addresses and routers. */
+  function recorded(text: string): Readonly<Record<string, string>> {
+    const store = new Store();
+    store.commit(changesOf(text));
+    const compiler = new Compiler({
+      ...RECORDS,
+      addresses: { className: undefined, pool: [], reportsMissingPools: true },
+    });
+    const { services } = compiler.compile(store.snapshot, { nowMs: 0, node: NO_NODE_FACTS }).status;
+    return Object.fromEntries(services.sorted().map(([key, { virtualRouters }]) => [key, virtualRouters]));
+  }
+
+  const annotated = (routers: string): string => `annotations: { sluice.dev/virtual-routers: "${routers}" }`;
+
+  it('stay where they are recorded, and are others where traffic is Local', () => {
+    const web = recorded(pool() + service('web'))['default/web'] ?? '';
+    expect(web).toMatch(/^192\.0\.2\.100=\d{3}$/);
+    expect(recorded(pool() + service('web', '', annotated('192.0.2.100=222')))).toEqual({
+      'default/web': '192.0.2.100=222',
+    });
+    const both = pool() + service('old', '', annotated('192.0.2.100=222'));
+    const local = service('young', 'externalTrafficPolicy: Local,', annotated('192.0.2.101=222'));
+    expect(recorded(both + local)['default/young']).toMatch(/^192\.0\.2\.101=(?!222)/);
+  });
+
+  it('are none where no L2Advertisement is for the address', () => {
+    const text = pool() + service('web') + advertisement('ipAddressPools: [other]');
+    expect(recorded(text)).toEqual({ 'default/web': '' });
+  });
+});
+
+describe('sluice explain, of an address', () => {
+  const NOBODY: Announcers = { isHeld: false, said: [] };
+
+  function explained(text: string, address = '192.0.2.100', announcers = NOBODY, interfaces = INTERFACES): string {
+    const store = new Store();
+    store.commit(changesOf(text));
+    const compiler = new Compiler({
+      ...STANDALONE_SETTINGS,
+      allocation: { clusterIpRanges: [], nodePorts: { first: 30_000, last: 30_100 } },
+      addresses: { className: undefined, pool: [], reportsMissingPools: true },
+      announce: { nodeName: 'a', ...ROUTERS },
+    });
+    compiler.compile(store.snapshot, { nowMs: 0, node: NO_NODE_FACTS, interfaces });
+    const ip = ipAddressOf(address);
+    if (ip === undefined) throw new Error(address);
+    const answer = compiler.explainAddress(ip, interfaces, announcers);
+    return answer === undefined ? 'nothing' : [`at ${answer.nodes.join()}`, ...answer.steps].join('\n');
+  }
+
+  const text = ALL + pool() + service('web');
+
+  it('begins at the pool, and ends at the interface', () => {
+    const said: L2Status = {
+      node: 'b',
+      service: 'default/web',
+      interfaces: ['eth0'],
+      addresses: ['192.0.2.100'].flatMap((item) => ipAddressOf(item) ?? []),
+      since: '2026-12-01T12:00:00Z',
+      why: 'c is not ready',
+    };
+    expect(explained(text, '192.0.2.100', { isHeld: false, said: [said] }).split('\n')).toEqual([
+      'at b',
+      '192.0.2.100 is of pool p, and given to default/web',
+      'node b answers for it since 2026-12-01T12:00:00Z: c is not ready',
+      expect.stringMatching(/^node [abc] may have it$/),
+      expect.stringMatching(/^node [abc] may have it$/),
+      expect.stringMatching(/^node [abc] may have it$/),
+      expect.stringMatching(
+        /^the nodes agree about it by VRRP, as virtual router \d+; who has it keeps it until it fails or may not have it$/,
+      ),
+      'on a it would be answered for on eth0',
+    ]);
+    expect(explained(text, '192.0.2.100', { isHeld: true, said: [said] })).toContain(
+      'a and b say that they answer for it: one of them does not hear the others',
+    );
+  });
+
+  it.each([
+    ['no Service', ALL + pool(), '192.0.2.100 is of pool p, and no Service has it: nobody answers for it'],
+    [
+      'no advertisement',
+      text + advertisement('ipAddressPools: [other]'),
+      'there are L2Advertisements, and none is for it',
+    ],
+    [
+      'no node that is selected',
+      text + advertisement('nodeSelectors: [{ matchLabels: { edge: "1" } }]'),
+      'nobody answers for it: the L2Advertisement selects no node',
+    ],
+    [
+      'no node that may',
+      nodeObject('a', 'node.kubernetes.io/exclude-from-external-load-balancers: ""') + pool() + service('web'),
+      'nobody answers for it: no node may\nnode a has the label node.kubernetes.io/exclude-from-external-load-balancers',
+    ],
+    [
+      'no endpoint',
+      nodeObject('a') + pool() + service('web', 'externalTrafficPolicy: Local,'),
+      'nobody answers for it: no node may\nnode a has no endpoint of default/web, and externalTrafficPolicy is Local',
+    ],
+    ['the wrong interface', text + advertisement('interfaces: [eth9]'), 'a does not take part: it has not eth9'],
+    ['nobody who says so', text, 'no node has said that it answers for it'],
+  ])('says why nobody answers: %s', (_, objects, why) => {
+    expect(explained(objects)).toContain(why);
+  });
+
+  it('has nothing to say of an address of no pool', () => {
+    expect(explained(text, '203.0.113.9')).toBe('nothing');
   });
 });

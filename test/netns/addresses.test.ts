@@ -1,9 +1,7 @@
 /** Services of type LoadBalancer with addresses of the nodes' own network, which nothing but Sluice answers for. */
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Target } from './agent/protocol.ts';
+import { keepalivedPids } from './announce/keepalived-pids.ts';
 import { Lab } from './lab.ts';
 import { ServiceFixture } from './objects.ts';
 import { addressOf, FAMILIES, GATEWAY, NODES, type ClientName, type NodeName } from './topology.ts';
@@ -20,26 +18,13 @@ beforeAll(async () => {
 
 afterAll(async () => {
   // keepalived goes on when Sluice ends, as it should, and has to be ended with its network.
-  for (const pid of await keepalivedPids()) process.kill(pid, 'SIGTERM');
-  await lab.until('the end of keepalived', async () => (await keepalivedPids()).length === 0);
+  for (const pid of await keepalivedPids(lab.network)) process.kill(pid, 'SIGTERM');
+  await lab.until('the end of keepalived', async () => (await keepalivedPids(lab.network)).length === 0);
   await lab.stop();
 });
 
 function run(node: NodeName | ClientName, command: readonly string[]): Promise<string> {
   return lab.network.command(node, command);
-}
-
-/** The processes in the namespaces of the nodes that keepalived is. */
-async function keepalivedPids(): Promise<readonly number[]> {
-  const listed = await Promise.all(
-    NODES.map(async (node) => {
-      const { stdout } = await promisify(execFile)('ip', ['netns', 'pids', `${lab.network.prefix}${node}`]);
-      return stdout.split('\n').filter((line) => line !== '');
-    }),
-  );
-  const pids = listed.flat().map(Number);
-  const names = await Promise.all(pids.map((pid) => readFile(`/proc/${String(pid)}/comm`, 'utf8').catch(() => '')));
-  return pids.filter((_, index) => names[index]?.trim() === 'keepalived');
 }
 
 async function ownersOf(address: string): Promise<readonly NodeName[]> {

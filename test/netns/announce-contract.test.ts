@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import type { AnnouncePlan } from '../../src/compile/announce/announce-plan.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { boundAddresses } from '../../src/planes/announce/bound-addresses.ts';
-import { Keepalived } from '../../src/planes/announce/keepalived.ts';
+import { keepalivedProcess } from '../../src/planes/announce/keepalived-process.ts';
 import { AnnouncePlane } from '../../src/planes/announce/plane.ts';
 import { findProgram } from '../../src/planes/l4/kernel/run-program.ts';
 import { describePlane } from '../contract/plane.ts';
@@ -56,11 +56,12 @@ describePlane<AnnouncePlan>('AnnouncePlane on keepalived', {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-announce-contract-'));
     const keepalived = join(folder, 'program');
     await symlink(real, keepalived);
-    const paths = { keepalived, folder: join(folder, 'announce'), enter };
+    const paths = { keepalived, folder: join(folder, 'announce'), isUnit: false, enter };
     const plane = new AnnouncePlane({
       paths,
       settings: { nodeName: 'node', advertisementMs: 50 },
       logger: silentLogger,
+      listenMs: 0,
       keepsAnnouncing: false,
     });
     const look = async (): Promise<string> => {
@@ -74,9 +75,7 @@ describePlane<AnnouncePlan>('AnnouncePlane on keepalived', {
       plane,
       look: () => settled(look),
       disturb: async () => {
-        const engine = new Keepalived(paths);
-        const pid = await engine.pid();
-        if (pid !== undefined) await engine.kill(pid);
+        await keepalivedProcess(paths).kill();
       },
       refuse: async () => void (await run('ln', ['-sfn', '/bin/false', keepalived])),
       accept: async () => void (await run('ln', ['-sfn', real, keepalived])),

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -267,5 +267,58 @@ describe('a configuration that keepalived refuses', () => {
       code: 'keepalived-refused',
     });
     expect(await lab.owners(VIP)).toEqual(['node-a']);
+  });
+});
+
+describe('a virtual router that somebody else on the network uses', () => {
+  /** A keepalived that is none of ours, as a router of the network may have one, with another address. */
+  async function startForeign(id: number): Promise<{ readonly folder: string; readonly end: () => Promise<void> }> {
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-foreign-'));
+    const text = `global_defs {\n vrrp_version 3\n}\nvrrp_instance foreign {\n state BACKUP\n interface eth0\n virtual_router_id ${String(id)}\n priority 10\n advert_int 0.5\n virtual_ipaddress {\n 10.90.0.240/32\n }\n}\n`;
+    await writeFile(join(folder, 'keepalived.conf'), text);
+    const [pid, vrrp] = ['keepalived.pid', 'vrrp.pid'].map((name) => join(folder, name));
+    await lab.network.command('node-c', [
+      'keepalived',
+      '-P',
+      '-p',
+      pid ?? '',
+      '-r',
+      vrrp ?? '',
+      '-f',
+      join(folder, 'keepalived.conf'),
+    ]);
+    const end = async (): Promise<void> => {
+      process.kill(Number(await readFile(pid ?? '', 'utf8')), 'SIGTERM');
+      await vi.waitFor(async () => expect(await lab.has('node-c', '10.90.0.240')).toBe(false), 5_000);
+      await rm(folder, { recursive: true });
+    };
+    await vi.waitFor(async () => expect(await lab.has('node-c', '10.90.0.240')).toBe(true), 5_000);
+    return { folder, end };
+  }
+
+  it('is left alone and reported, and is used when the other one has gone', async () => {
+    const { plane, foreign } = lab.listenerOn('node-a');
+    const other = await startForeign(101);
+    const both = planOf([router('r1', 101, [VIP]), router('r2', 102, [OTHER])]);
+    const { signal } = new AbortController();
+    try {
+      await plane.apply(both, signal);
+      await vi.waitFor(async () => expect(await lab.has('node-a', OTHER)).toBe(true), 5_000);
+      expect(await lab.has('node-a', VIP)).toBe(false);
+      // Of one that yields to us we would have taken its address.
+      expect(await lab.has('node-c', '10.90.0.240')).toBe(true);
+      expect(foreign.at(-1)).toMatchObject([{ id: 101, interface: 'eth0' }]);
+    } finally {
+      await other.end();
+    }
+    await vi.waitFor(
+      async () => {
+        await plane.apply(both, signal);
+        expect(await lab.has('node-a', VIP)).toBe(true);
+      },
+      { timeout: 20_000, interval: 1_000 },
+    );
+    expect(foreign.at(-1)).toEqual([]);
+    await plane.release();
   });
 });

@@ -25,6 +25,8 @@ interface Delivery {
 export interface SluiceOptions extends DriverOptions {
   /** From a real API server instead of a folder of manifests: a new one, or one that is there already and stays. */
   readonly apiServer?: 'new' | LabApiServer;
+  /** Files that are applied to a new API server before anything reads from it. */
+  readonly manifests?: readonly string[];
   /** Besides those that every Sluice of the lab has. */
   readonly flags?: readonly string[];
 }
@@ -45,11 +47,11 @@ export class SluiceDriver implements Driver {
   static async create(
     network: Network,
     agents: ReadonlyMap<NodeName, Agent>,
-    { apiServer, flags = [], detection = { mode: 'ClusterCIDR' } }: SluiceOptions = {},
+    { apiServer, flags = [], manifests: files = [], detection = { mode: 'ClusterCIDR' } }: SluiceOptions = {},
   ): Promise<SluiceDriver> {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-lab-'));
     const delivery =
-      apiServer === undefined ? await manifests(join(folder, 'manifests')) : await cluster(agents, apiServer);
+      apiServer === undefined ? await manifests(join(folder, 'manifests')) : await cluster(agents, apiServer, files);
     const programs = new Map<NodeName, Component>();
     for (const node of NODES) {
       const readyz = { kind: 'http', url: `${API_URL}/readyz` } as const;
@@ -145,8 +147,13 @@ async function manifests(folder: string): Promise<Delivery> {
   };
 }
 
-async function cluster(agents: ReadonlyMap<NodeName, Agent>, chosen: 'new' | LabApiServer): Promise<Delivery> {
+async function cluster(
+  agents: ReadonlyMap<NodeName, Agent>,
+  chosen: 'new' | LabApiServer,
+  files: readonly string[],
+): Promise<Delivery> {
   const server = chosen === 'new' ? await LabApiServer.start([...agents.values()]) : chosen;
+  for (const file of files) await server.controlPlane.kubectl(['apply', '--server-side', '-f', file]);
   return {
     server,
     flags: ['--kubeconfig', server.kubeconfig],

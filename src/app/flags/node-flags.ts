@@ -2,7 +2,6 @@ import { DEFAULT_L4, type L4Settings, type LocalDetection } from '../../compile/
 import type { ConntrackSettings } from '../../planes/l4/kernel/settings.ts';
 import { option, optional, switchOff, switchOn, type FlagsFor } from './flag.ts';
 import * as read from './readers.ts';
-import { NOT_IN_CLUSTER } from './source-flags.ts';
 
 /** Flags about Service traffic in the kernel, named as kube-proxy names its own where it has them. */
 
@@ -170,15 +169,18 @@ export const ANNOUNCE_FLAGS = {
     flag: '--announce',
     help: 'answer on the local network for the addresses of Services of type LoadBalancer, in turn with other nodes (keepalived, VRRP)',
     role: 'node',
-    source: NOT_IN_CLUSTER,
+  }),
+  isUnit: switchOn({
+    flag: '--keepalived-unit',
+    help: 'for --announce: keepalived is run by sluice-keepalived, a unit or container of its own',
+    role: 'node',
   }),
   routers: option({
     flag: '--virtual-router-ids <first-last>',
-    help: 'for --announce: identifiers of VRRP that nobody else uses on the network; the same on all nodes',
+    help: 'for --announce and --load-balancer: identifiers of VRRP that nobody else uses on the network; the same everywhere',
     read: read.routerRangeOf,
     default: { first: 101, count: 150 },
     defaultText: '101-250',
-    role: 'node',
   }),
   advertisementMs: option({
     flag: '--advertisement-interval <milliseconds>',

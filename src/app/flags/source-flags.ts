@@ -46,12 +46,6 @@ const ONLY_MANIFESTS = {
   otherwise: 'with an API server, give it to kube-apiserver and leave it out here',
 } as const;
 
-/** Of flags for what somebody else does in a cluster, and not the API server. */
-export const NOT_IN_CLUSTER = {
-  kind: 'manifests',
-  otherwise: 'leave it out with an API server; something else answers for the addresses of its Services',
-} as const;
-
 /** Where addresses and ports come from that no API server allocates. */
 export const ALLOCATION_FLAGS = {
   clusterIpRanges: option({

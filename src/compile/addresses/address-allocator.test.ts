@@ -60,6 +60,7 @@ function service(name: string, options: ServiceOptions = {}): Service {
       pool: undefined,
       sharingKey: undefined,
       labels: {},
+      virtualRouters: [],
       selector: '',
       ...wish,
     },

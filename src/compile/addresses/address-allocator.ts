@@ -9,12 +9,13 @@ import type { LoadBalancerWish, Service } from '../../model/service.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { DependencyIndex } from '../dependency-index.ts';
 import { AddressHolders } from './address-holders.ts';
-import type {
-  AddressAssignment,
-  AddressAssignments,
-  AddressSettings,
-  HeldAddresses,
-  PoolUsage,
+import {
+  FLAG_POOL,
+  type AddressAssignment,
+  type AddressAssignments,
+  type AddressSettings,
+  type HeldAddresses,
+  type PoolUsage,
 } from './address-plan.ts';
 import { fitsFamilies, inOrder, wantedFamilies, type WantedFamilies } from './address-wish.ts';
 import { pendingFindings, type FullPool, type Pending } from './pending.ts';
@@ -22,9 +23,6 @@ import { isFor, PoolTable, type PoolCustomer, type PoolState } from './pool-tabl
 
 /** As many Services are named in a Finding about a full pool. */
 const MOST_HOLDERS_NAMED = 8;
-
-/** The name of the pool that `--pool` makes: that of no object. */
-const FLAG_POOL = '--pool';
 
 /**
  * For how long addresses of a pool whose object is gone are kept, in milliseconds. When a CRD is deleted its objects go one by one; by then

@@ -4,6 +4,9 @@ import type { AddressRange } from '../../model/address-range.ts';
 import type { IpAddress } from '../../model/grammar.ts';
 import type { ObjectRef } from '../../model/object.ts';
 
+/** The name of the pool that `--pool` makes: that of no object. */
+export const FLAG_POOL = '--pool';
+
 /** What the operator decided about addresses of Services of type LoadBalancer. */
 export interface AddressSettings {
   /** `--pool`: a pool that is in no object; no ranges: there is none. */

@@ -1,4 +1,3 @@
-import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { AddressAssignments } from '../addresses/address-plan.ts';
@@ -36,9 +35,7 @@ export class AnnounceTable {
     const last = this.#last;
     if (last !== undefined && isSame(last, input, before, changed)) return { plan: last.plan, findings: new Map() };
     const { assignments, interfaces } = input;
-    // In a cluster somebody else may have given addresses at the same moment: what stands in the status is what holds.
-    const inForce = this.#mode === 'standalone' ? assignments : published(assignments, input.snapshot);
-    const output = compileAnnounce({ ...input, assignments: inForce }, this.#settings);
+    const output = compileAnnounce(input, this.#settings, this.#mode);
     const plan = last !== undefined && samePlan(last.plan, output.plan) ? last.plan : output.plan;
     const cleared = (last?.producers ?? []).map((producer) => [producer, [] as readonly Finding[]] as const);
     this.#last = { plan, assignments, interfaces, producers: [...output.findings.keys()] };
@@ -60,16 +57,6 @@ function isSame(
     before.nodes === snapshot.nodes &&
     ![...changed].some((key) => assignments.has(key))
   );
-}
-
-/** The assignments as far as they stand in the status of their Services. */
-function published(assignments: AddressAssignments, { services }: Snapshot): AddressAssignments {
-  const kept = [...assignments.entries()].flatMap(([key, assignment]) => {
-    const written = services.get(key)?.traffic.loadBalancerIps ?? [];
-    const addresses = assignment.addresses.filter((address) => written.includes(address));
-    return addresses.length === 0 ? [] : [[key, { ...assignment, addresses }] as const];
-  });
-  return PersistentMap.from(kept);
 }
 
 function samePlan(a: AnnouncePlan, b: AnnouncePlan): boolean {

@@ -1,4 +1,5 @@
 import { fnv1a } from '../../lib/hash.ts';
+import type { IpAddress } from '../../model/grammar.ts';
 
 /** Virtual router identifiers that are ours to use on a network: `first` and the ones after it. */
 export interface RouterRange {
@@ -6,31 +7,65 @@ export interface RouterRange {
   readonly count: number;
 }
 
-/** A group of addresses that moves as one, by what makes it that group on every node. */
-export interface NumberedGroup {
-  readonly key: string;
-  /** Milliseconds since 1970: of what it exists for. The older one has the number that both would have. */
+/** An address that needs a virtual router, by what decides which one it gets. */
+export interface RouterClaim {
+  readonly address: IpAddress;
+  /** Addresses of one class may move as one; those of different classes may not, since other nodes may have them. */
+  readonly classKey: string;
+  /** Of the routers of its class it is in the one that this chooses, so that the addresses of a class spread over several. */
+  readonly shardKey: string;
+  /** Whether the class is of one Service and what shares an address with it: such a class yields to the others. */
+  readonly isSingle: boolean;
+  /** Milliseconds since 1970: of what the claim is for. The older one has the number that both would have. */
   readonly createdMs: number;
+  /** The number that it has been given before, as far as that is recorded. */
+  readonly recorded: number | undefined;
 }
 
 /**
- * Gives groups their virtual router identifiers. They follow from the groups alone, since every node has to come to the same ones by
- * itself: from the hash of the key, and where two have one hash the younger takes the next free number. So a group that comes disturbs
- * none; one that goes may let a younger one move up. Groups beyond the range have none.
+ * Gives addresses their virtual router identifiers. Who has one keeps it, for as long as it is in the range and no other class has it:
+ * neither another version of this program nor a Service that comes or goes moves an address. The others get theirs from the hash of what
+ * they are; where nothing is recorded, every node comes to the same ones by itself. An address of which there is no number left has none.
  */
 export function routerNumbers(
-  groups: Iterable<NumberedGroup>,
+  claims: Iterable<RouterClaim>,
   { first, count }: RouterRange,
-): ReadonlyMap<string, number> {
-  const ordered = [...groups].sort((a, b) => a.createdMs - b.createdMs || (a.key < b.key ? -1 : 1));
-  const taken = new Set<number>();
-  const numbers = new Map<string, number>();
-  for (const { key } of ordered) {
-    if (taken.size === count) break;
-    let offset = fnv1a(key) % count;
-    while (taken.has(offset)) offset = (offset + 1) % count;
-    taken.add(offset);
-    numbers.set(key, first + offset);
+): ReadonlyMap<IpAddress, number> {
+  const ordered = [...claims].sort(inOrder);
+  const classes = new Map<number, string>();
+  const numbers = new Map<IpAddress, number>();
+  const mayHave = (number: number, { classKey }: RouterClaim): boolean =>
+    (classes.get(number) ?? classKey) === classKey;
+  const give = (number: number, { address, classKey }: RouterClaim): void => {
+    classes.set(number, classKey);
+    numbers.set(address, number);
+  };
+  for (const claim of ordered) {
+    const { recorded } = claim;
+    const isOurs = recorded !== undefined && recorded >= first && recorded < first + count;
+    if (isOurs && mayHave(recorded, claim)) give(recorded, claim);
+  }
+  for (const claim of ordered) {
+    if (numbers.has(claim.address)) continue;
+    const start = fnv1a(claim.shardKey);
+    for (let step = 0; step < count; step += 1) {
+      const number = first + ((start + step) % count);
+      if (!mayHave(number, claim)) continue;
+      give(number, claim);
+      break;
+    }
   }
   return numbers;
+}
+
+function inOrder(a: RouterClaim, b: RouterClaim): number {
+  return (
+    Number(a.isSingle) - Number(b.isSingle) ||
+    a.createdMs - b.createdMs ||
+    (a.shardKey === b.shardKey ? compare(a.address, b.address) : compare(a.shardKey, b.shardKey))
+  );
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }

@@ -75,7 +75,7 @@ global_defs {
 }
 
 /** Two more bytes than there are numbers of virtual routers: nobody's link-local addresses but ours. */
-const CONSTANT_IPV4_PREFIX = '169.254.77';
+export const CONSTANT_IPV4_PREFIX = '169.254.77';
 const CONSTANT_IPV6_PREFIX = 'fe80::5:7';
 
 /** After how long a preferred node takes addresses back, in seconds: one that comes and goes must not take them to and fro. */

@@ -18,7 +18,7 @@ describe('Keepalived', () => {
   });
 
   it('knows of a configuration that was put into its place that it has not been read, also after a restart', async () => {
-    const paths = { keepalived: 'true', folder, enter: [] };
+    const paths = { keepalived: 'true', folder, isUnit: false, enter: [] };
     await new Keepalived(paths).install(TEXT);
     expect(await new Keepalived(paths).hasRead(TEXT)).toBe(false);
     // As keepalived does when it has read it.
@@ -28,7 +28,7 @@ describe('Keepalived', () => {
   });
 
   it('is given no empty configuration, by which it would release everything, and keeps the one that it has', async () => {
-    const keepalived = new Keepalived({ keepalived: 'true', folder, enter: [] });
+    const keepalived = new Keepalived({ keepalived: 'true', folder, isUnit: false, enter: [] });
     await keepalived.install(TEXT);
     await expect(keepalived.install('\n')).rejects.toMatchObject({ code: 'keepalived-refused' });
     expect(await readFile(join(folder, FILES.configuration), 'utf8')).toBe(TEXT);

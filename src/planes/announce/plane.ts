@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AnnouncePlan, VirtualRouter } from '../../compile/announce/announce-plan.ts';
 import { crash } from '../../lib/crash.ts';
@@ -17,15 +17,22 @@ import {
   renderConfiguration,
   type AnnounceSettings,
 } from './configuration.ts';
-import { Keepalived, type KeepalivedPaths } from './keepalived.ts';
+import type { ForeignRouter } from './foreign-routers.ts';
+import type { KeepalivedPaths } from './keepalived-process.ts';
+import { Keepalived } from './keepalived.ts';
+import { Precedence } from './precedence.ts';
 import { AddressRecord, type RecordedAddress } from './record.ts';
 
 export interface AnnouncePlaneOptions {
   readonly paths: KeepalivedPaths;
   readonly settings: Omit<AnnounceSettings, 'folder'>;
   readonly logger: Logger;
-  /** Called with the addresses that this node has, whenever they are others. */
+  /** Called with the addresses that this node has when it has been looked at for the first time, and whenever they are others. */
   readonly onHeld?: (held: ReadonlySet<IpAddress>) => void;
+  /** Called with those on the network who use virtual routers that are to be ours, whenever they are others. */
+  readonly onForeign?: (foreign: readonly ForeignRouter[]) => void;
+  /** How long is listened for them before the first virtual router is used, in milliseconds. */
+  readonly listenMs: number;
   /** Whether keepalived goes on when the program ends, as it does when the program is killed. */
   readonly keepsAnnouncing: boolean;
 }
@@ -42,6 +49,9 @@ const MOVE_PAUSE_MS = 50;
 /** Between two looks at the process and the addresses, in milliseconds. */
 const LOOK_INTERVAL_MS = 500;
 
+/** At every so many of them it is looked who else speaks VRRP. */
+const HEAR_EVERY_LOOKS = 10;
+
 /** Answers for addresses on the local network, through keepalived: one node of several at a time, elected by VRRP. */
 export class AnnouncePlane implements Plane<AnnouncePlan> {
   readonly name = 'announce';
@@ -50,6 +60,7 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
   readonly #logger: Logger;
   readonly #keepalived: Keepalived;
   readonly #record: AddressRecord;
+  readonly #precedence: Precedence;
   readonly #eligibility = new Map<string, string>();
   #wanted: AnnouncePlan | undefined;
   #isPrepared = false;
@@ -57,7 +68,9 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
   #isApplied = false;
   #reloadedMs = -Infinity;
   #looking: NodeJS.Timeout | undefined;
-  #held: ReadonlySet<IpAddress> = new Set();
+  #looks = 0;
+  /** Undefined until it has been looked at. */
+  #held: ReadonlySet<IpAddress> | undefined;
   #disturbed: (reason: string) => void = () => {};
 
   constructor(options: AnnouncePlaneOptions) {
@@ -66,6 +79,7 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
     this.#logger = options.logger.with({ plane: this.name });
     this.#keepalived = new Keepalived(options.paths);
     this.#record = new AddressRecord(options.paths.folder);
+    this.#precedence = new Precedence({ ...options, enter: options.paths.enter, logger: this.#logger });
   }
 
   onDisturbed(listener: (reason: string) => void): void {
@@ -74,7 +88,7 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
 
   /** The addresses of the plan that this node has, when it was looked at last. */
   get held(): ReadonlySet<IpAddress> {
-    return this.#held;
+    return this.#held ?? new Set();
   }
 
   async apply(want: AnnouncePlan, signal: AbortSignal): Promise<Applied> {
@@ -115,26 +129,28 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
     return written;
   }
 
-  async #bringAbout(want: AnnouncePlan, signal: AbortSignal): Promise<number> {
-    const pid = await this.#runningPid();
-    if (want.routers.size === 0) return this.#withdrawAll(pid);
+  async #bringAbout(wanted: AnnouncePlan, signal: AbortSignal): Promise<number> {
+    const isRunning = await this.#isRunning();
+    const ours = new Set(isRunning ? this.#record.entries.map(({ router }) => router) : []);
+    const want = await this.#precedence.without(wanted, ours, signal);
+    if (want.routers.size === 0) return this.#withdrawAll();
     const text = renderConfiguration(want, this.#settings);
-    if (pid !== undefined && (await this.#keepalived.hasRead(text))) return 0;
+    if (isRunning && (await this.#keepalived.hasRead(text))) return 0;
     const moving = this.#moving(want);
     await this.#remember(want);
-    if (pid === undefined) {
+    if (!isRunning) {
       await this.#keepalived.install(text);
       await this.#sweep(want);
-      const started = await this.#keepalived.start(signal);
+      await this.#keepalived.process.start(signal);
       this.#reloadedMs = performance.now();
-      this.#logger.info('keepalived announces', { pid: started, routers: want.routers.size });
+      this.#logger.info('keepalived announces', { routers: want.routers.size });
     } else {
       if (moving.size > 0) {
-        await this.#reload(pid, renderConfiguration(without(want, moving), this.#settings), signal);
+        await this.#reload(renderConfiguration(without(want, moving), this.#settings), signal);
         this.#reloadedMs = -Infinity;
         await sleep(MOVE_PAUSE_MS, signal);
       }
-      await this.#reload(pid, text, signal);
+      await this.#reload(text, signal);
     }
     await this.#forgetOthers(want);
     return 1;
@@ -143,25 +159,26 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
   /** Ends keepalived and takes all addresses away. Returns whether there was anything. @throws what the file system throws */
   async withdraw(): Promise<boolean> {
     await this.#record.read();
-    return (await this.#withdrawAll(await this.#keepalived.pid())) > 0;
+    return (await this.#withdrawAll()) > 0;
   }
 
   /** One that is halted has its addresses bound, and others take them as well: it is ended. */
-  async #runningPid(): Promise<number | undefined> {
-    const pid = await this.#keepalived.pid();
-    if (pid === undefined || !(await this.#keepalived.isHalted(pid))) return pid;
-    this.#logger.warn('keepalived is halted, and is started anew', { pid });
-    await this.#keepalived.kill(pid);
-    return undefined;
+  async #isRunning(): Promise<boolean> {
+    const state = await this.#keepalived.process.state();
+    if (state !== 'halted') return state === 'running';
+    this.#logger.warn('keepalived is halted, and is started anew');
+    await this.#keepalived.process.kill();
+    return false;
   }
 
-  async #withdrawAll(pid: number | undefined): Promise<number> {
-    if (pid !== undefined) await this.#keepalived.stop(pid);
+  async #withdrawAll(): Promise<number> {
+    const isThere = (await this.#keepalived.process.state()) !== 'absent';
+    await this.#keepalived.remove();
     const recorded = this.#record.entries;
     await unbindAll(recorded, this.#options.paths.enter);
     if (recorded.length > 0) await this.#record.write([]);
-    await rm(join(this.#settings.folder, FILES.configuration), { force: true });
-    return pid === undefined && recorded.length === 0 ? 0 : 1;
+    if (!this.#options.keepsAnnouncing) await this.#precedence.end();
+    return isThere || recorded.length > 0 ? 1 : 0;
   }
 
   /** Addresses that another router has had. In one reload, an address that moves to a router further up in the file is lost for good. */
@@ -173,11 +190,11 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
     return moving;
   }
 
-  async #reload(pid: number, text: string, signal: AbortSignal): Promise<void> {
+  async #reload(text: string, signal: AbortSignal): Promise<void> {
     await sleep(Math.max(0, this.#reloadedMs + RELOAD_INTERVAL_MS - performance.now()), signal);
     await this.#keepalived.install(text);
     this.#reloadedMs = performance.now();
-    await this.#keepalived.reload(pid, signal);
+    await this.#keepalived.reload(signal);
   }
 
   async #remember(want: AnnouncePlan): Promise<void> {
@@ -210,17 +227,26 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
       this.#hold(new Set());
       return;
     }
-    const pid = await this.#keepalived.pid();
-    if (pid === undefined) this.#disturbed('keepalived has ended');
-    else if (await this.#keepalived.isHalted(pid)) this.#disturbed('keepalived is halted');
+    const state = await this.#keepalived.process.state();
+    if (state === 'absent') this.#disturbed('keepalived has ended');
+    else if (state === 'halted') this.#disturbed('keepalived is halted');
+    await this.#listenOnce();
     const bound = await boundAddresses(this.#options.paths.enter).catch(() => undefined);
     if (bound === undefined) return;
     const ours = new Set(entriesOf(wanted).map(({ address }) => address));
     this.#hold(new Set(bound.flatMap(({ address }) => (ours.has(address) ? [address] : []))));
   }
 
+  /** Less often: it costs a process each time. */
+  async #listenOnce(): Promise<void> {
+    this.#looks += 1;
+    if (this.#looks % HEAR_EVERY_LOOKS !== 0) return;
+    if (await this.#precedence.hasChanged()) this.#disturbed('others speak VRRP, or do not any more');
+  }
+
   #hold(held: ReadonlySet<IpAddress>): void {
-    if (held.size === this.#held.size && [...held].every((address) => this.#held.has(address))) return;
+    const before = this.#held;
+    if (before?.size === held.size && [...held].every((address) => before.has(address))) return;
     this.#held = held;
     this.#options.onHeld?.(held);
   }
@@ -228,7 +254,7 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
   async release(): Promise<void> {
     clearInterval(this.#looking);
     if (this.#options.keepsAnnouncing || !this.#isPrepared) return;
-    await this.#withdrawAll(await this.#keepalived.pid());
+    await this.#withdrawAll();
   }
 }
 

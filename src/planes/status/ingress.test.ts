@@ -33,7 +33,7 @@ function addresses(...texts: readonly string[]): readonly PublishedAddress[] {
 }
 
 function seen(texts: readonly string[], ...managers: readonly string[]): ObservedIngress {
-  return { uid: 'u-1', addresses: addresses(...texts), managers };
+  return { uid: 'u-1', addresses: addresses(...texts), managers, annotations: {} };
 }
 
 const ONE = addresses('192.0.2.1');

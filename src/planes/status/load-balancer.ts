@@ -17,16 +17,22 @@ export class LoadBalancerStatusPlane<Want> implements KeyedPlane<Want, ObservedB
   mayTakeBack = false;
   readonly #writer: StatusWriter<ObservedBalancing>;
   readonly #addressesOf: (want: Want) => readonly PublishedAddress[] | undefined;
+  readonly #annotationsOf: (want: Want) => Readonly<Record<string, string>> | undefined;
 
-  /** @param addressesOf gives the addresses to publish; undefined: the status is left as it is */
+  /**
+   * @param addressesOf gives the addresses to publish; undefined: the status is left as it is
+   * @param annotationsOf what is written beside them; undefined: nothing
+   */
   constructor(
     name: string,
     writer: StatusWriter<ObservedBalancing>,
     addressesOf: (want: Want) => readonly PublishedAddress[] | undefined,
+    annotationsOf: (want: Want) => Readonly<Record<string, string>> | undefined = () => undefined,
   ) {
     this.name = name;
     this.#writer = writer;
     this.#addressesOf = addressesOf;
+    this.#annotationsOf = annotationsOf;
   }
 
   compare(
@@ -42,9 +48,12 @@ export class LoadBalancerStatusPlane<Want> implements KeyedPlane<Want, ObservedB
     }
     const ingress = this.#addressesOf(want);
     // An order of its own, as other controllers have, is as good as ours.
-    if (ingress === undefined || sameAddresses(sortedAddresses(ingress), sortedAddresses(seen.addresses)))
-      return undefined;
-    return this.#write(key, uid, { loadBalancer: { ingress } });
+    if (ingress === undefined) return undefined;
+    const annotations = this.#annotationsOf(want);
+    const areSame = sameAddresses(sortedAddresses(ingress), sortedAddresses(seen.addresses));
+    const isNoted = Object.entries(annotations ?? {}).every(([name, value]) => seen.annotations[name] === value);
+    if (areSame && isNoted) return undefined;
+    return this.#write(key, uid, { loadBalancer: { ingress } }, annotations);
   }
 
   concernsAll(fault: Fault): boolean {
@@ -55,7 +64,12 @@ export class LoadBalancerStatusPlane<Want> implements KeyedPlane<Want, ObservedB
     return seen.managers.find((manager) => manager !== this.#writer.fieldManager);
   }
 
-  #write(key: string, uid: string, status: unknown): ItemWrite<ObservedBalancing> {
-    return (signal) => this.#writer.write({ key, uid, status }, signal);
+  #write(
+    key: string,
+    uid: string,
+    status: unknown,
+    annotations?: Readonly<Record<string, string>>,
+  ): ItemWrite<ObservedBalancing> {
+    return (signal) => this.#writer.write({ key, uid, status, ...(annotations && { annotations }) }, signal);
   }
 }

@@ -10,6 +10,8 @@ export interface StatusWrite {
   readonly resourceVersion?: string | undefined;
   /** All that our field manager says of the status; undefined takes back whatever it said before, and nothing that others say too. */
   readonly status: unknown;
+  /** Annotations that go with it; those that are left out are taken back if they are ours. */
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
 /** How the status of one kind of objects reaches the API server, in the name of one field manager. */

@@ -1,5 +1,10 @@
 import type { IpAddress } from '../../model/grammar.ts';
-import type { AddressRequest, LoadBalancerWish } from '../../model/service.ts';
+import {
+  VIRTUAL_ROUTERS,
+  type AddressRequest,
+  type LoadBalancerWish,
+  type RecordedRouter,
+} from '../../model/service.ts';
 import { ipAddressOf } from '../../model/grammar.ts';
 import { shown, type Field } from './field.ts';
 import { admitLabels } from './labels.ts';
@@ -16,6 +21,7 @@ export function admitLoadBalancer(raw: Field): LoadBalancerWish {
     pool: annotation(raw, 'address-pool').text(),
     sharingKey: annotation(raw, 'allow-shared-ip').text(),
     labels: admitLabels(raw),
+    virtualRouters: recordedRouters(raw.at('metadata').at('annotations').at(VIRTUAL_ROUTERS).text() ?? ''),
     selector: selectorText(spec.at('selector').texts()),
   };
 }
@@ -47,6 +53,16 @@ function admitRequest(field: Field, annotated: Field): AddressRequest {
     addresses.push(address);
   }
   return { kind: 'addresses', addresses, field: asked.path };
+}
+
+/** No Findings: whoever gives the addresses wrote it, and writes it again where it is not as it should be. */
+function recordedRouters(text: string): readonly RecordedRouter[] {
+  return text.split(',').flatMap((entry) => {
+    const [address = '', digits = ''] = entry.split('=');
+    const ip = ipAddressOf(address);
+    const id = /^\d{1,3}$/.test(digits) ? Number(digits) : 0;
+    return ip === undefined || id < 1 || id > 255 ? [] : [{ address: ip, id }];
+  });
 }
 
 function selectorText(selector: ReadonlyMap<string, string>): string {

@@ -23,6 +23,7 @@ describe('observeBalancing', () => {
       uid: 'u-1',
       addresses: ['192.0.2.1', 'lb.example.com', '2001:db8::1'],
       managers: ['nginx', 'sluice'],
+      annotations: {},
     });
   });
 
@@ -49,6 +50,6 @@ describe('observeBalancing', () => {
       { metadata: { managedFields: [null, { manager: 1, fieldsV1: ADDRESSES }, { fieldsV1: 3 }] } },
     ],
   ])('never throws: %s', (_what, raw) => {
-    expect(observeBalancing(raw)).toEqual({ uid: '', addresses: [], managers: [] });
+    expect(observeBalancing(raw)).toEqual({ uid: '', addresses: [], managers: [], annotations: {} });
   });
 });

@@ -3,8 +3,10 @@ import { hostnameOf, ipAddressOf } from '../../model/grammar.ts';
 import type { Kind } from '../../model/kinds.ts';
 import type { ObservedBalancing, ObservedStatus } from '../../model/observed.ts';
 import { addressText } from '../../model/published-address.ts';
-import type { PublishedAddress } from '../../model/service.ts';
+import { ALLOCATED_FROM, VIRTUAL_ROUTERS, type PublishedAddress } from '../../model/service.ts';
 import type { ObservedChange } from '../change.ts';
+
+const WRITTEN_ANNOTATIONS = [VIRTUAL_ROUTERS, ALLOCATED_FROM];
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -37,6 +39,7 @@ export function observeBalancing(raw: Json): ObservedBalancing {
     uid: typeof uid === 'string' ? uid : '',
     addresses: shared(addresses, addresses.map(addressText), addressLists),
     managers: managersOf(metadata, 'loadBalancer'),
+    annotations: annotationsOf(recordAt(metadata, 'annotations')),
   };
 }
 
@@ -49,6 +52,17 @@ export function observeStatus(raw: Json): ObservedStatus {
     resourceVersion: typeof resourceVersion === 'string' ? resourceVersion : '',
     status: recordAt(raw, 'status'),
   };
+}
+
+/** Most objects have none of them, and share one object that is empty. */
+const NO_ANNOTATIONS: Readonly<Record<string, string>> = {};
+
+function annotationsOf(all: Json): Readonly<Record<string, string>> {
+  const found = WRITTEN_ANNOTATIONS.flatMap((name) => {
+    const value = all[name];
+    return typeof value === 'string' ? [[name, value] as const] : [];
+  });
+  return found.length === 0 ? NO_ANNOTATIONS : Object.fromEntries(found);
 }
 
 function addressOf(entry: unknown): readonly PublishedAddress[] {

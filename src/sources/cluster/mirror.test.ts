@@ -45,7 +45,12 @@ describe('Mirror', () => {
 
   it('keeps what is wanted and what is observed apart', () => {
     expect(store.snapshot.ingresses.get('shop/web')?.rules).toHaveLength(1);
-    expect(store.observed.ingresses.get('shop/web')).toEqual({ uid: 'u-1', addresses: [], managers: [] });
+    expect(store.observed.ingresses.get('shop/web')).toEqual({
+      uid: 'u-1',
+      addresses: [],
+      managers: [],
+      annotations: {},
+    });
   });
 
   it('leaves the Snapshot as it is when only the status changes', () => {

@@ -7,7 +7,8 @@ import { promisify } from 'node:util';
 import type { AnnouncePlan, VirtualRouter } from '../../../src/compile/announce/announce-plan.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
 import { PersistentMap } from '../../../src/lib/persistent-map.ts';
-import { AnnouncePlane } from '../../../src/planes/announce/plane.ts';
+import type { ForeignRouter } from '../../../src/planes/announce/foreign-routers.ts';
+import { AnnouncePlane, type AnnouncePlaneOptions } from '../../../src/planes/announce/plane.ts';
 import { ip } from '../../l4/snapshot-steps.ts';
 import { Network } from '../network.ts';
 import { NODES, type NodeName } from '../topology.ts';
@@ -82,6 +83,16 @@ export class VipLab {
   /** Another program in the place of the one on a node, as after an upgrade. */
   successorOf(node: NodeName): AnnouncePlane {
     return planeOf(this.network, node, this.#folder);
+  }
+
+  /** Another program on a node, which listens for others before it uses a virtual router; and whom it has reported. */
+  listenerOn(node: NodeName): { readonly plane: AnnouncePlane; readonly foreign: (readonly ForeignRouter[])[] } {
+    const foreign: (readonly ForeignRouter[])[] = [];
+    const plane = planeOf(this.network, node, this.#folder, {
+      listenMs: 1_500,
+      onForeign: (found) => void foreign.push(found),
+    });
+    return { plane, foreign };
   }
 
   folderOf(node: NodeName): string {
@@ -163,12 +174,24 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function planeOf(network: Network, node: NodeName, folder: string): AnnouncePlane {
+function planeOf(
+  network: Network,
+  node: NodeName,
+  folder: string,
+  rest: Partial<AnnouncePlaneOptions> = {},
+): AnnouncePlane {
   return new AnnouncePlane({
-    paths: { keepalived: 'keepalived', folder: join(folder, node), enter: ['nsenter', `--net=${network.file(node)}`] },
+    paths: {
+      keepalived: 'keepalived',
+      folder: join(folder, node),
+      isUnit: false,
+      enter: ['nsenter', `--net=${network.file(node)}`],
+    },
     settings: { nodeName: node, advertisementMs: 50 },
     logger: silentLogger,
+    listenMs: 0,
     keepsAnnouncing: false,
+    ...rest,
   });
 }
 

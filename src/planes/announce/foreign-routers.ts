@@ -1,0 +1,108 @@
+import { spawn, execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { promisify } from 'node:util';
+import { isRecord } from '../../lib/is-record.ts';
+import { ipAddressOf, type IpAddress } from '../../model/grammar.ts';
+import { CONSTANT_IPV4_PREFIX } from './configuration.ts';
+
+const run = promisify(execFile);
+
+const FAMILY = 'inet';
+const NAME = 'sluice-vrrp';
+const TABLE = `${FAMILY} ${NAME}`;
+
+/** For how long who was heard once counts, in seconds: of a router that advertises once a second, ten advertisements. */
+const REMEMBERED_S = 10;
+
+/** Where VRRP advertises (RFC 9568), as Ethernet has it. */
+const GROUP_ADDRESS = '01:00:5e:00:00:12';
+
+/** Somebody on the network who uses a virtual router identifier, and is none of us. */
+export interface ForeignRouter {
+  readonly interface: string;
+  /** Whose advertisements were heard. */
+  readonly address: IpAddress;
+  /** The identifier, 1 to 255. */
+  readonly id: number;
+}
+
+/**
+ * Hears who else speaks VRRP (IPv4) on the network: the identifiers are the network's, and a router that steps down for our advertisements takes
+ * its network with it. The kernel notes them, in a table of its own, since a process may not listen to a protocol without an open raw socket.
+ *
+ * Ours are told from others by what they advertise: an address with {@link CONSTANT_IPV4_PREFIX}, which nobody else has.
+ */
+export class ForeignRouters {
+  readonly #enter: readonly string[];
+
+  /** @param enter begins the command lines, as `nsenter --net=FILE` does */
+  constructor(enter: readonly string[]) {
+    this.#enter = enter;
+  }
+
+  /** Begins to listen on these interfaces. Does nothing but that where it listens already. @throws what failing programs throw */
+  async listen(interfaces: ReadonlySet<string>): Promise<void> {
+    const [program, ...args] = [...this.#enter, 'nft', '-f', '-'];
+    const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    child.stdin.end(rules());
+    await once(child, 'close');
+    if (child.exitCode !== 0) throw new Error(`nft: ${said.trim()}`);
+    for (const device of interfaces) {
+      const [ip, ...rest] = [...this.#enter, 'ip', 'maddress', 'add', GROUP_ADDRESS, 'dev', device];
+      // It may have been added before, or the interface may be gone.
+      await run(ip, rest).catch(() => undefined);
+    }
+  }
+
+  /** Those that were heard lately. @throws what a failing nft throws */
+  async heard(): Promise<readonly ForeignRouter[]> {
+    const [program, ...args] = [...this.#enter, 'nft', '-j', 'list', 'set', FAMILY, NAME, 'foreign'];
+    const { stdout } = await run(program, args);
+    const answer: unknown = JSON.parse(stdout);
+    const items =
+      isRecord(answer) && Array.isArray(answer['nftables']) ? (answer['nftables'] as readonly unknown[]) : [];
+    return items.flatMap((item) => {
+      const set = isRecord(item) && isRecord(item['set']) ? item['set'] : {};
+      return (Array.isArray(set['elem']) ? (set['elem'] as readonly unknown[]) : []).flatMap(decodeElement);
+    });
+  }
+
+  /** Takes the table away. */
+  async remove(): Promise<void> {
+    const [program, ...args] = [...this.#enter, 'nft', 'delete', 'table', FAMILY, NAME];
+    // There may be none.
+    await run(program, args).catch(() => undefined);
+  }
+}
+
+/**
+ * An identifier as a constant in every rule: nft 1.0.6 loads a set whose key has a raw field of the packet, and crashes when it lists one. Only
+ * advertisements of others get as far as these rules.
+ */
+function rules(): string {
+  const [a = 0, b = 0, c = 0] = CONSTANT_IPV4_PREFIX.split('.').map(Number);
+  const ours = `0x${((a << 16) | (b << 8) | c).toString(16)}`;
+  const ids = Array.from({ length: 255 }, (_, index) => index + 1);
+  return `table ${TABLE} {
+  set foreign { type ifname . ipv4_addr . mark; flags dynamic,timeout; timeout ${String(REMEMBERED_S)}s; size 1024; }
+  chain foreign {}
+  chain heard { type filter hook prerouting priority raw; }
+}
+flush chain ${TABLE} foreign
+flush chain ${TABLE} heard
+add rule ${TABLE} heard ip protocol 112 @th,64,24 != ${ours} jump foreign
+${ids.map((id) => `add rule ${TABLE} foreign @th,8,8 ${String(id)} update @foreign { meta iifname . ip saddr . ${String(id)} }`).join('\n')}
+`;
+}
+
+/** `{ elem: { val: { concat: [interface, address, id] } } }`. */
+function decodeElement(element: unknown): readonly ForeignRouter[] {
+  const inner = isRecord(element) && isRecord(element['elem']) ? element['elem']['val'] : element;
+  const parts = isRecord(inner) && Array.isArray(inner['concat']) ? (inner['concat'] as readonly unknown[]) : [];
+  const [device, text, id] = parts;
+  const address = typeof text === 'string' ? ipAddressOf(text) : undefined;
+  if (typeof device !== 'string' || address === undefined || typeof id !== 'number') return [];
+  return [{ interface: device, address, id }];
+}

@@ -1,0 +1,249 @@
+import { execFile, spawn } from 'node:child_process';
+import { constants, open, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Fault } from '../../lib/fault.ts';
+import { sleep } from '../../lib/sleep.ts';
+import { FILES } from './configuration.ts';
+
+const run = promisify(execFile);
+
+/** Where keepalived is and where it runs. */
+export interface KeepalivedPaths {
+  readonly keepalived: string;
+  /** What it reads and writes; absolute. */
+  readonly folder: string;
+  /** Whether `sluice-keepalived` runs it, in a unit or container of its own; else this program does. */
+  readonly isUnit: boolean;
+  /** Begins the command lines of everything that is started, as `nsenter --net=FILE` does; empty on the machine's own network. */
+  readonly enter: readonly string[];
+}
+
+/** The process that runs on the folder. Each of these returns, or throws, within seconds. */
+export interface KeepalivedProcess {
+  /** `halted`: it is there but does nothing, as when it is stopped, while its addresses are bound. */
+  state(): Promise<'running' | 'halted' | 'absent'>;
+  /** Starts it on the configuration that is in its place. @throws Fault `keepalived-start` with what it wrote */
+  start(signal: AbortSignal): Promise<void>;
+  /** Asks it to read its configuration again. */
+  reload(): Promise<void>;
+  /** Ends it; it gives its addresses up and says so to the others, unless it does not listen and has to be killed. */
+  stop(): Promise<void>;
+  /** Kills it and its child at once. Their addresses stay where they are. */
+  kill(): Promise<void>;
+}
+
+/** How long a process may take to appear or to end, in milliseconds. */
+const DEADLINE_MS = 5_000;
+
+/** As the highest of programs that share a processor: an advertisement that is late is one that is missing. */
+const REAL_TIME = ['chrt', '-r', '50'];
+
+const NEVER = new AbortController().signal;
+
+/** The way to the process that looks after keepalived on a folder: a unit or container of its own, or this program. */
+export function keepalivedProcess(paths: KeepalivedPaths): KeepalivedProcess {
+  return paths.isUnit ? new KeepalivedUnit(paths.folder) : new DetachedKeepalived(paths);
+}
+
+/** Whether `sluice-keepalived` runs on the folder. */
+export async function hasKeepalivedUnit(folder: string): Promise<boolean> {
+  return new KeepalivedUnit(folder).isThere();
+}
+
+/**
+ * One that this program starts. It is detached, and goes on when this program ends: it has the addresses, and somebody must take them
+ * over when another node dies meanwhile.
+ */
+class DetachedKeepalived implements KeepalivedProcess {
+  readonly #paths: KeepalivedPaths;
+
+  constructor(paths: KeepalivedPaths) {
+    this.#paths = paths;
+  }
+
+  async state(): Promise<'running' | 'halted' | 'absent'> {
+    const pid = await this.#pid();
+    if (pid === undefined) return 'absent';
+    const status = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => '');
+    // Stopped, or waiting for its end.
+    return /^[TtZX]/.test(status.slice(status.lastIndexOf(')') + 2)) ? 'halted' : 'running';
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    for (const file of ['keepalived.pid', 'vrrp.pid', FILES.reloading]) await rm(this.#file(file), { force: true });
+    const log = await open(this.#file('keepalived.log'), 'w', 0o600);
+    const options = ['-n', '-P', '-l', '-G', '-p', this.#file('keepalived.pid'), '-r', this.#file('vrrp.pid')];
+    const command = [this.#paths.keepalived, ...options, '-f', this.#file(FILES.configuration)];
+    const realTime = (await mayHaveRealTime()) ? REAL_TIME : [];
+    const [program = '', ...args] = [...this.#paths.enter, ...realTime, ...command];
+    const child = spawn(program, args, { detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/' });
+    let ended: string | undefined;
+    child.on('error', (error) => (ended = error.message));
+    child.on('exit', (code, killedBy) => (ended ??= `ended with ${killedBy ?? `code ${String(code)}`}`));
+    child.unref();
+    await log.close();
+    await until(async () => ended !== undefined || (await this.#writtenPid()) !== undefined, signal);
+    if (ended === undefined && (await this.#writtenPid()) !== undefined) return;
+    const written = await readFile(this.#file('keepalived.log'), 'utf8').catch(() => '');
+    const why = ended ?? 'it does not appear';
+    throw new Fault('keepalived-start', `keepalived did not start: ${why}. ${lastLines(written)}`);
+  }
+
+  async reload(): Promise<void> {
+    const pid = await this.#pid();
+    if (pid !== undefined) signalTo(pid, 'SIGHUP');
+  }
+
+  async stop(): Promise<void> {
+    const pid = await this.#pid();
+    if (pid === undefined) return;
+    signalTo(pid, 'SIGTERM');
+    if (!(await until(async () => !(await this.#isOurs(pid)), NEVER))) await this.kill();
+  }
+
+  async kill(): Promise<void> {
+    const pid = await this.#pid();
+    if (pid === undefined) return;
+    const children = (await this.#processes()).filter(({ parent }) => parent === pid);
+    signalTo(pid, 'SIGKILL');
+    for (const child of children) signalTo(child.pid, 'SIGKILL');
+  }
+
+  async #pid(): Promise<number | undefined> {
+    return (await this.#writtenPid()) ?? this.#lostPid();
+  }
+
+  async #writtenPid(): Promise<number | undefined> {
+    const pid = Number(await readFile(this.#file('keepalived.pid'), 'utf8').catch(() => ''));
+    return Number.isInteger(pid) && pid > 0 && (await this.#isOurs(pid)) ? pid : undefined;
+  }
+
+  /**
+   * A process whose pid file is gone, as when somebody cleaned the folder: a second one beside it would have the same addresses. Of the
+   * two that one keepalived is, the parent.
+   */
+  async #lostPid(): Promise<number | undefined> {
+    const all = await this.#processes();
+    return all.find(({ parent }) => !all.some(({ pid }) => pid === parent))?.pid;
+  }
+
+  /** Every process on the folder. */
+  async #processes(): Promise<readonly { readonly pid: number; readonly parent: number | undefined }[]> {
+    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+    const ours = await Promise.all(pids.map((pid) => this.#isOurs(pid)));
+    return Promise.all(
+      pids.filter((_, index) => ours[index]).map(async (pid) => ({ pid, parent: await parentOf(pid) })),
+    );
+  }
+
+  /** Another program may have got the number since it was written down. */
+  async #isOurs(pid: number): Promise<boolean> {
+    const command = await readFile(`/proc/${String(pid)}/cmdline`, 'utf8').catch(() => '');
+    return command.split('\0').includes(this.#file(FILES.configuration));
+  }
+
+  #file(name: string): string {
+    return join(this.#paths.folder, name);
+  }
+}
+
+/**
+ * One that `sluice-keepalived` runs, in a unit or container of its own, where its process may have a number that means nothing here. It is
+ * started again there when it ends or is halted; what is left to do here is to ask.
+ */
+class KeepalivedUnit implements KeepalivedProcess {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async isThere(): Promise<boolean> {
+    return this.#ask('');
+  }
+
+  async state(): Promise<'running' | 'absent'> {
+    const marker = await readFile(join(this.#folder, 'running'), 'utf8').catch(() => '');
+    return marker !== '' && (await this.isThere()) ? 'running' : 'absent';
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    if (!(await this.isThere()))
+      throw new Fault(
+        'keepalived-start',
+        `nobody runs keepalived on ${this.#folder}: start the unit or the DaemonSet sluice-keepalived`,
+      );
+    if (!(await until(async () => (await this.state()) === 'running', signal)))
+      throw new Fault('keepalived-start', 'keepalived does not start: read the log of sluice-keepalived');
+  }
+
+  async reload(): Promise<void> {
+    await this.#ask('reload\n');
+  }
+
+  /** Its configuration has to be gone, or it is started again. */
+  async stop(): Promise<void> {
+    if (!(await this.#ask('stop\n'))) return;
+    if (!(await until(async () => (await this.state()) === 'absent', NEVER))) await this.kill();
+  }
+
+  async kill(): Promise<void> {
+    await this.#ask('kill\n');
+  }
+
+  /** Returns whether somebody reads. */
+  async #ask(word: string): Promise<boolean> {
+    try {
+      const control = await open(join(this.#folder, 'control'), constants.O_WRONLY | constants.O_NONBLOCK);
+      try {
+        if (word !== '') await control.write(word);
+      } finally {
+        await control.close();
+      }
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof Error && 'code' in thrown && (thrown.code === 'ENXIO' || thrown.code === 'ENOENT'))
+        return false;
+      throw thrown;
+    }
+  }
+}
+
+/** Looks again and again. Returns whether it came true in time. */
+export async function until(isTrue: () => Promise<boolean>, signal: AbortSignal): Promise<boolean> {
+  const deadlineMs = performance.now() + DEADLINE_MS;
+  while (performance.now() < deadlineMs && !signal.aborted) {
+    if (await isTrue()) return true;
+    await sleep(10, signal);
+  }
+  return false;
+}
+
+/** Containers are seldom allowed to; everything works without, if the machine is not busy. */
+async function mayHaveRealTime(): Promise<boolean> {
+  return run('chrt', ['-r', '50', 'true']).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The second field after the name, which may have blanks and brackets in it (proc(5)). */
+async function parentOf(pid: number): Promise<number | undefined> {
+  const status = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => '');
+  const [, parent] = status.slice(status.lastIndexOf(')') + 2).split(' ');
+  return parent === undefined ? undefined : Number(parent);
+}
+
+function signalTo(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // It ended by itself in between.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+function lastLines(text: string): string {
+  return text.trim().split('\n').slice(-5).join('; ');
+}

@@ -1,0 +1,89 @@
+import type { AnnouncePlan, VirtualRouter } from '../../compile/announce/announce-plan.ts';
+import { messageOf } from '../../lib/fault.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { PersistentMap } from '../../lib/persistent-map.ts';
+import { sleep } from '../../lib/sleep.ts';
+import { ForeignRouters, type ForeignRouter } from './foreign-routers.ts';
+
+export interface PrecedenceOptions {
+  readonly enter: readonly string[];
+  readonly logger: Logger;
+  /** How long is listened before the first virtual router is used, in milliseconds. */
+  readonly listenMs: number;
+  /** Called with those who use virtual routers that are to be ours, whenever they are others. */
+  readonly onForeign?: ((foreign: readonly ForeignRouter[]) => void) | undefined;
+}
+
+/** Who was first to use a virtual router of the network has it: others are not disturbed, and who comes after us has to give way. */
+export class Precedence {
+  readonly #options: PrecedenceOptions;
+  readonly #routers: ForeignRouters;
+  /** The interfaces on which others are listened for. */
+  #listening: ReadonlySet<string> = new Set();
+  /** Who was heard when it was looked at last. */
+  #heard: readonly ForeignRouter[] = [];
+  #reported: readonly ForeignRouter[] = [];
+
+  constructor(options: PrecedenceOptions) {
+    this.#options = options;
+    this.#routers = new ForeignRouters(options.enter);
+  }
+
+  /** The plan without virtual routers that somebody else uses. `ours` are the names of those that we have already. */
+  async without(want: AnnouncePlan, ours: ReadonlySet<string>, signal: AbortSignal): Promise<AnnouncePlan> {
+    if (want.routers.size === 0) return want;
+    await this.#listen(want, ours.size > 0, signal);
+    this.#heard = await this.#hear();
+    const routers = [...want.routers.values()];
+    const foreign = this.#heard.filter((other) => routers.some((router) => areOne(router, other)));
+    this.#report(foreign);
+    const kept = routers.filter((router) => ours.has(router.name) || !foreign.some((other) => areOne(router, other)));
+    if (kept.length === routers.length) return want;
+    return { ...want, routers: PersistentMap.from(kept.map((router) => [router.name, router])) };
+  }
+
+  /** Whether others are heard than when it was looked at last. */
+  async hasChanged(): Promise<boolean> {
+    return textOf(await this.#hear()) !== textOf(this.#heard);
+  }
+
+  /** Listens no more. */
+  async end(): Promise<void> {
+    await this.#routers.remove();
+    this.#listening = new Set();
+  }
+
+  /** Where we have routers already, they were listened for before. */
+  async #listen({ routers }: AnnouncePlan, hasRouters: boolean, signal: AbortSignal): Promise<void> {
+    const interfaces = new Set([...routers.values()].map(({ interface: device }) => device));
+    if ([...interfaces].every((device) => this.#listening.has(device))) return;
+    try {
+      await this.#routers.listen(interfaces);
+      if (!hasRouters) await sleep(this.#options.listenMs, signal);
+    } catch (thrown) {
+      this.#options.logger.warn('cannot listen for others that speak VRRP', { error: messageOf(thrown) });
+    }
+    this.#listening = interfaces;
+  }
+
+  async #hear(): Promise<readonly ForeignRouter[]> {
+    return this.#routers.heard().catch(() => []);
+  }
+
+  #report(foreign: readonly ForeignRouter[]): void {
+    if (textOf(foreign) === textOf(this.#reported)) return;
+    this.#reported = foreign;
+    this.#options.onForeign?.(foreign);
+  }
+}
+
+function areOne(router: VirtualRouter, { id, interface: device }: ForeignRouter): boolean {
+  return router.id === id && router.interface === device;
+}
+
+function textOf(foreign: readonly ForeignRouter[]): string {
+  return foreign
+    .map((router) => JSON.stringify(router))
+    .sort()
+    .join();
+}
