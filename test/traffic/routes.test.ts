@@ -510,6 +510,27 @@ describe('rules to what clients are answered', () => {
     expect(new Set(await endpoints(here)).size).toBe(1);
   });
 
+  // The last but one: what it takes away is missing to all that follow.
+  it('fails closed: without its data a route answers 503, whatever it was to do', async () => {
+    const open: HttpFilter = { type: 'AccessList', allow: undefined, deny: ranges('192.0.2.0/24') };
+    await serve([
+      { match: prefix('/guarded'), filters: [open] },
+      { match: prefix('/moved'), filters: redirect(302, { port: 8444 }) },
+      { match: prefix('/either'), conditions: { method: 'DELETE' } },
+      {
+        match: prefix('/shares'),
+        target: { kind: 'split', shares: [{ weight: 3, filters: [], target: to('web') }] },
+      },
+      { match: prefix('/plain') },
+    ]);
+    expect(await ask(['GET', '/guarded'])).toBe(web('/guarded'));
+    await world.cli(...['stages', 'conditions', 'shares'].map((name) => `clear map ${name}.map`));
+    const answers: string[] = [];
+    for (const name of ['guarded', 'moved', 'either', 'shares']) answers.push(await ask(['GET', `/${name}`]));
+    expect(answers).toEqual(['503', '503', '503', '503']);
+    expect(await ask(['GET', '/plain'])).toBe(web('/plain'));
+  });
+
   it('all without a restart of HAProxy', () => {
     expect(world.starts).toEqual(['started']);
   });
