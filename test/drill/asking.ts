@@ -47,7 +47,10 @@ export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
-/** The longest time from one question that was answered at once to the next, of either protocol, in milliseconds. */
+/**
+ * The longest time from one question that was answered at once to the next, of either protocol, in milliseconds; or to the last question
+ * of all, where none was answered any more.
+ */
 export function longestGapMs(questions: readonly Question[]): number {
   return Math.max(
     ...(['UDP', 'TCP'] as const).map((protocol) => gapOf(questions.filter((item) => item.protocol === protocol))),
@@ -61,9 +64,8 @@ export function longestStallMs(questions: readonly Question[]): number {
 }
 
 function gapOf(questions: readonly Question[]): number {
-  const times = questions
-    .filter(({ outcome }) => outcome === 'first')
-    .map(({ sentMs }) => sentMs)
-    .sort((a, b) => a - b);
+  const lastMs = Math.max(...questions.map(({ sentMs }) => sentMs));
+  const answered = questions.filter(({ outcome }) => outcome === 'first').map(({ sentMs }) => sentMs);
+  const times = [...answered, lastMs].sort((a, b) => a - b);
   return times.reduce((longest, time, index) => Math.max(longest, time - (times[index - 1] ?? time)), 0);
 }

@@ -82,6 +82,12 @@ export class DrillLab {
     await once(program, 'exit');
   }
 
+  async hasKeepalived(node: NodeName): Promise<boolean> {
+    const pid = await this.keepalivedPid(node).catch(() => undefined);
+    if (pid === undefined) return false;
+    return (await readFile(`/proc/${String(pid)}/comm`, 'utf8').catch(() => '')).trim() === 'keepalived';
+  }
+
   /** keepalived, not its child. */
   async keepalivedPid(node: NodeName): Promise<number> {
     return Number(await readFile(join(this.stateDirectory(node), 'announce', 'keepalived.pid'), 'utf8'));
@@ -131,8 +137,12 @@ export class DrillLab {
       const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')));
       return texts.every((text) => text === '0\n');
     });
+    // Whose keepalived is not there yet takes nothing over.
+    await this.until('keepalived on all nodes', async () =>
+      (await Promise.all([node, ...others].map((each) => this.hasKeepalived(each)))).every(Boolean),
+    );
     // Longer than an election.
-    await pause(400);
+    await pause(600);
     if (!(await isAlone())) await this.gatherOn(node);
   }
 

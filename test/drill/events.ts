@@ -114,7 +114,7 @@ export const EVENTS: readonly DrillEvent[] = [
 ];
 
 /** After the event, for the addresses to move and for what follows to show. */
-const AFTERWARDS_MS = 1_200;
+const AFTERWARDS_MS = 2_000;
 
 /** Has one node answer, lets the event happen to it, and measures. */
 export async function tryOut(lab: DrillLab, event: DrillEvent, node: NodeName): Promise<Trial> {
