@@ -108,6 +108,14 @@ test('it gives its addresses up when it is ended, and goes on from the last conf
   await untilBound(VIP);
 });
 
+test('it ends its keepalived also when the files with its number are lost', async () => {
+  for (const file of ['keepalived.pid', 'vrrp.pid']) await rm(join(folder, file));
+  await end();
+  expect(await isBound(VIP)).toBe(false);
+  await start();
+  await untilBound(VIP);
+});
+
 test('nothing is left of what is withdrawn', async () => {
   expect(await plane().withdraw()).toBe(true);
   expect([await isBound(VIP), await isBound('192.0.2.81')]).toEqual([false, false]);
