@@ -1,11 +1,13 @@
 import type { Gateway } from '../../model/gateway/gateway.ts';
 import type { GatewayClass } from '../../model/gateway/gateway-class.ts';
+import { GATEWAY_GROUP } from '../../model/gateway/reference.ts';
 import { ipAddressOf } from '../../model/grammar.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { condition, no, yes, type Verdict } from './condition.ts';
 import type { ListenerPorts } from './gateway-settings.ts';
 import { certificatesOf } from './listener-certificates.ts';
 import { listenerVerdicts, type ListenerVerdict } from './listener-verdicts.ts';
+import { mayRefer } from './reference-grants.ts';
 import type { ClassStatus, GatewayStatus, ListenerStatus } from './status-plan.ts';
 
 /** What a GatewayClass that is ours shows. */
@@ -32,7 +34,7 @@ export function gatewayStatus(
   );
   return {
     generation: gateway.generation,
-    conditions: [condition('Accepted', accepted)],
+    conditions: [condition('Accepted', accepted), condition('ResolvedRefs', resolvedOf(gateway, snapshot, listeners))],
     programmed: !accepted.isTrue
       ? no('Invalid', 'the Gateway is not accepted')
       : isServed
@@ -59,6 +61,29 @@ function acceptedOf(gateway: Gateway, verdicts: readonly ListenerVerdict[]): Ver
   return refused.length < verdicts.length
     ? yes('ListenersNotValid', `listeners that are not served: ${names}`)
     : no('ListenersNotValid', `no listener can be served: ${names}`);
+}
+
+/** What its references lead to: its own, and those of its listeners in sum (GatewayConditionResolvedRefs). */
+function resolvedOf(
+  { meta, clientCertificate }: Gateway,
+  { referenceGrants }: Snapshot,
+  listeners: readonly ListenerStatus[],
+): Verdict {
+  if (clientCertificate !== undefined) {
+    const { field, namespace = meta.namespace } = clientCertificate;
+    const from = { group: GATEWAY_GROUP, kind: 'Gateway', namespace: meta.namespace };
+    return mayRefer(from, { ...clientCertificate, namespace }, referenceGrants)
+      ? no('InvalidClientCertificateRef', `${field}: backends are reached without TLS, where no certificate is shown`)
+      : no('RefNotPermitted', `${field}: no ReferenceGrant in namespace ${namespace} permits it`);
+  }
+  const wrong = listeners.filter(({ conditions }) =>
+    conditions.some(({ type, isTrue }) => type === 'ResolvedRefs' && !isTrue),
+  );
+  if (wrong.length === 0) return yes('ResolvedRefs');
+  return no(
+    'ListenersNotResolved',
+    `listeners with references that cannot be had: ${wrong.map(({ name }) => name).join(', ')}`,
+  );
 }
 
 function isAddress(value: string): boolean {

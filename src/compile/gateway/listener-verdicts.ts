@@ -1,4 +1,4 @@
-import type { Gateway, Listener, RouteKind } from '../../model/gateway/gateway.ts';
+import type { ClientValidation, Gateway, Listener, RouteKind } from '../../model/gateway/gateway.ts';
 import { GATEWAY_GROUP } from '../../model/gateway/reference.ts';
 import { no, yes, type Verdict } from './condition.ts';
 import type { ListenerPorts } from './gateway-settings.ts';
@@ -32,18 +32,37 @@ export function listenerVerdicts(gateway: Gateway, ports: ListenerPorts): readon
   const verdicts = gateway.listeners.map((listener): ListenerVerdict => {
     const conflict = conflicts.get(listener.name);
     const { supportedKinds, kindMistake } = kindsOf(listener);
-    return { listener, accepted: conflict ?? acceptedOf(listener, ports), conflict, supportedKinds, kindMistake };
+    return {
+      listener,
+      accepted: conflict ?? acceptedOf(listener, gateway, ports),
+      conflict,
+      supportedKinds,
+      kindMistake,
+    };
   });
   known.set(gateway, { ports, verdicts });
   return verdicts;
 }
 
-function acceptedOf({ protocol, port, tls }: Listener, ports: ListenerPorts): Verdict {
+function acceptedOf({ protocol, port, tls }: Listener, gateway: Gateway, ports: ListenerPorts): Verdict {
   if (!Object.hasOwn(KINDS_OF_PROTOCOL, protocol))
     return no('UnsupportedProtocol', `protocol ${protocol} is not served; HTTP and HTTPS are`);
   const open = tls === undefined ? ports.http : ports.https;
-  if (open.includes(port)) return yes('Accepted');
-  return no('PortUnavailable', `${protocol} is served on port ${open.join(' or ')}, not on ${String(port)}`);
+  if (!open.includes(port))
+    return no('PortUnavailable', `${protocol} is served on port ${open.join(' or ')}, not on ${String(port)}`);
+  // Served without asking, it would be open to whom the certificates were to keep out.
+  if (tls !== undefined && isCertificateAsked(gateway.clientValidation, port))
+    return no(
+      'UnsupportedValue',
+      `spec.tls.frontend asks clients for certificates on port ${String(port)}, which is not served yet`,
+    );
+  return yes('Accepted');
+}
+
+/** A port that stands twice is asked where one of the two asks. */
+function isCertificateAsked({ isAskedByDefault, perPort }: ClientValidation, port: number): boolean {
+  const own = perPort.filter((item) => item.port === port);
+  return own.length === 0 ? isAskedByDefault : own.some(({ isAsked }) => isAsked);
 }
 
 function kindsOf({ protocol, allowedRoutes }: Listener): Pick<ListenerVerdict, 'supportedKinds' | 'kindMistake'> {

@@ -15,8 +15,7 @@ export interface Gateway {
   readonly infrastructure: Infrastructure;
   /** `spec.tls.backend.clientCertificateRef`. */
   readonly clientCertificate: ObjectReference | undefined;
-  /** `spec.tls.frontend`: whether clients are asked for certificates is not decided by the listener, but by its port. */
-  readonly asksForClientCertificates: boolean;
+  readonly clientValidation: ClientValidation;
 }
 
 /** One listener. What is not understood of it is refused by its conditions, so that it stands here as it is written. */
@@ -37,6 +36,19 @@ export interface Listener {
 export interface ListenerTls {
   readonly mode: 'Terminate' | 'Passthrough';
   readonly certificates: readonly ObjectReference[];
+}
+
+/** Which ports ask clients for certificates (`spec.tls.frontend`): not the listener decides, but its port. */
+export interface ClientValidation {
+  /** Of the ports that are not in `perPort`. */
+  readonly isAskedByDefault: boolean;
+  readonly perPort: readonly PortClientValidation[];
+}
+
+/** Whether one port asks clients for certificates, whatever the others do. */
+export interface PortClientValidation {
+  readonly port: number;
+  readonly isAsked: boolean;
 }
 
 /** Which routes a listener takes. */

@@ -58,6 +58,9 @@ function tlsClaims(gateway: Gateway, snapshot: Snapshot, { listenerPorts }: Comp
   });
 }
 
+/** What a Gateway says of its listeners in sum, each of which has a Finding of its own. */
+const IN_SUM: ReadonlySet<string> = new Set(['ListenersNotValid', 'ListenersNotResolved']);
+
 /** What the conditions say, for whoever sees no conditions. Certificates are left to the hosts that have them. */
 function findingsOf(
   ref: ObjectRef,
@@ -67,7 +70,7 @@ function findingsOf(
 ): readonly Finding[] {
   const { conditions, listeners } = gatewayStatus(gateway, snapshot, listenerPorts, () => 0);
   const asWhole = conditions
-    .filter(({ isTrue, reason }) => !isTrue && reason !== 'ListenersNotValid')
+    .filter(({ isTrue, reason }) => !isTrue && !IN_SUM.has(reason))
     .map(({ reason, message }) => finding('GatewayNotAccepted', ref, 'spec', `${reason}: ${message}`));
   const ofListeners = listeners.flatMap((status, index) => {
     const wrong = status.conditions.find(

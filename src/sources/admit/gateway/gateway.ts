@@ -1,10 +1,16 @@
-import type { AddressWish, Gateway, Infrastructure, Listener } from '../../../model/gateway/gateway.ts';
+import type {
+  AddressWish,
+  ClientValidation,
+  Gateway,
+  Infrastructure,
+  Listener,
+} from '../../../model/gateway/gateway.ts';
 import { isDnsSubdomain } from '../../../model/grammar.ts';
 import { keyOf, type ObjectMeta } from '../../../model/object.ts';
 import type { Change } from '../../change.ts';
 import { shown, type Field } from '../field.ts';
 import { admitListener } from './listener.ts';
-import { admitFullReference, admitReference, generationOf, textWithin } from './reference.ts';
+import { admitFullReference, admitPort, admitReference, generationOf, textWithin } from './reference.ts';
 
 /** Admits a Gateway (gateway.networking.k8s.io/v1). */
 export function admitGateway(raw: Field, meta: ObjectMeta): Change {
@@ -19,7 +25,7 @@ export function admitGateway(raw: Field, meta: ObjectMeta): Change {
     addresses: spec.at('addresses').flatMap(admitAddress),
     infrastructure: admitInfrastructure(spec.at('infrastructure')),
     clientCertificate: clientCertificate.isAbsent ? undefined : admitReference(clientCertificate),
-    asksForClientCertificates: !tls.at('frontend').isAbsent,
+    clientValidation: admitClientValidation(tls),
   };
   return { table: 'gateways', key: keyOf(meta), value };
 }
@@ -39,6 +45,33 @@ function admitListeners(spec: Field): readonly Listener[] {
     names.add(listener.name);
     return [listener];
   });
+}
+
+/** What cannot be read here may be what was to keep somebody out, so that it counts as asking for certificates. */
+function admitClientValidation(tls: Field): ClientValidation {
+  const frontend = tls.at('frontend');
+  const ports = frontend.at('perPort').flatMap((item) => ({
+    port: admitPort(item.at('port')),
+    isAsked: item.at('tls').isAbsent || isAsking(item.at('tls')),
+  }));
+  const isAskedByDefault =
+    isPartlyUnknown(tls) ||
+    isPartlyUnknown(frontend) ||
+    isAsking(frontend.at('default')) ||
+    !(frontend.at('perPort').isAbsent || frontend.at('perPort').isList) ||
+    ports.some(({ port }) => port === undefined);
+  return {
+    isAskedByDefault,
+    perPort: ports.flatMap(({ port, isAsked }) => (port === undefined ? [] : [{ port, isAsked }])),
+  };
+}
+
+function isAsking(tls: Field): boolean {
+  return isPartlyUnknown(tls) || !tls.at('validation').isAbsent;
+}
+
+function isPartlyUnknown(field: Field): boolean {
+  return !field.isAbsent && (!field.isObject || field.unknownNames.length > 0);
 }
 
 function admitAddress(field: Field): readonly AddressWish[] {
