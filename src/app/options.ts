@@ -33,6 +33,7 @@ export interface RunOptions extends Omit<ProgramFlags, 'roles' | 'stateDirectory
   readonly areRolesExplicit: boolean;
   readonly node: NodeOptions;
   readonly announce: AnnounceOptions;
+  readonly bgp: BgpOptions;
   readonly compile: CompileSettings;
   readonly engine: EngineSettings;
   readonly stateDirectory: string;
@@ -40,6 +41,9 @@ export interface RunOptions extends Omit<ProgramFlags, 'roles' | 'stateDirectory
 
 /** How addresses are announced, beyond what compile has to know. */
 export type AnnounceOptions = RunFlags['announce'];
+
+/** How addresses are announced by BGP, beyond what compile has to know. */
+export type BgpOptions = RunFlags['bgp'];
 
 /** What the node role was given beyond what compile has to know. */
 export interface NodeOptions extends NodeFlags {

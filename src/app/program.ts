@@ -173,7 +173,9 @@ export class Program {
   async #drain(cut: AbortSignal): Promise<void> {
     this.#isStopping = true;
     for (const role of this.#roles) role.withdraw?.();
+    const drained = this.#roles.map((role) => role.drained?.(cut) ?? Promise.resolve());
     if (this.#options.shutdownDelayMs > 0) await sleep(this.#options.shutdownDelayMs, cut);
+    await Promise.all(drained);
   }
 
   #announcersOf(service: string): readonly L2Status[] {
@@ -195,6 +197,7 @@ export class Program {
       held: () => this.#roles.find((role) => role.held !== undefined)?.held,
       announcers: (service) => this.#announcersOf(service),
       explainAddress: (address) => this.#explainAddress(address),
+      peers: () => this.#roles.find((role) => role.peers !== undefined)?.peers,
       programmed: () => this.#roles.find((role) => role.programmed !== undefined)?.programmed,
       refused: () => this.#roles.flatMap((role) => role.refused ?? []),
       hasLocalhostNodePorts: this.#options.node.servesLocalhostNodePorts,

@@ -2,6 +2,7 @@ import type { PlaneState } from '../planes/runner.ts';
 import type { L4Plan } from '../compile/l4/l4-plan.ts';
 import type { Plan } from '../compile/plan.ts';
 import type { Finding } from '../model/finding.ts';
+import type { BgpPeerState } from '../model/bgp-peer-state.ts';
 import type { IpAddress } from '../model/grammar.ts';
 import type { L2Status } from '../model/l2-status.ts';
 import type { Interest } from '../sources/cluster/interest.ts';
@@ -90,6 +91,10 @@ export interface Role {
   readonly refused?: readonly Finding[];
   /** The end has begun: clients should be led elsewhere, although those that still come are served. */
   withdraw?(): void;
+  /** Resolves once clients have been led elsewhere after `withdraw`, or `cut` is aborted. */
+  drained?(cut: AbortSignal): Promise<void>;
+  /** The BGP sessions of this node, of the role that has some. */
+  readonly peers?: readonly BgpPeerState[] | undefined;
   /** The addresses of Services that this node answers for, of the role that announces them. */
   readonly held?: ReadonlySet<IpAddress> | undefined;
   /** Which nodes answer for addresses of a Service, the latest first, of the role that knows. */

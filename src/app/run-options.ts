@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { AddressSettings } from '../compile/addresses/address-plan.ts';
 import type { AnnounceSettings } from '../compile/announce/announce-settings.ts';
 import type { ListenerPorts } from '../compile/gateway/gateway-settings.ts';
+import type { BgpSettings } from '../compile/bgp/bgp-settings.ts';
 import type { L4Settings, LocalDetection } from '../compile/l4/l4-settings.ts';
 import { DEFAULT_INGRESS_CLASS, type CompileSettings } from '../compile/settings.ts';
 import { Fault } from '../lib/fault.ts';
@@ -36,10 +37,12 @@ export function runOptionsOf(flags: RunFlags): RunOptions {
     areRolesExplicit: program.roles !== undefined,
     node: { ...flags.node, podBridge: flags.detection.podBridge, conntrack: flags.conntrack },
     announce: flags.announce,
+    bgp: flags.bgp,
     compile: {
       ...compileSettingsOf(flags, source.kind),
       l4: roles.has('node') ? l4SettingsOf(flags) : undefined,
       announce: roles.has('node') && flags.announce.isOn ? announceSettingsOf(flags) : undefined,
+      bgp: roles.has('node') && flags.bgp.isOn ? bgpSettingsOf(flags) : undefined,
     },
     engine: engineSettingsOf(engine, source.kind),
     stateDirectory: stateDirectoryOf(program.stateDirectory),
@@ -115,6 +118,7 @@ export function compileSettingsOf(flags: RunFlags, source: SourceChoice['kind'])
     announce: undefined,
     addresses: addressSettingsOf(flags, source),
     recordedRouters: source === 'cluster' && flags.addresses.isOn ? flags.announce.routers : undefined,
+    bgp: undefined,
   };
 }
 
@@ -164,6 +168,10 @@ function addressSettingsOf(
 function announceSettingsOf(flags: Pick<RunFlags, 'l4' | 'announce' | 'addresses'>): AnnounceSettings {
   const { pool, className } = flags.addresses;
   return { nodeName: nodeNameOf(flags.l4), routers: flags.announce.routers, published: { pool, className } };
+}
+
+function bgpSettingsOf(flags: Pick<RunFlags, 'l4' | 'announce'>): BgpSettings {
+  return { nodeName: nodeNameOf(flags.l4), isOnlyWay: !flags.announce.isOn };
 }
 
 function nodeNameOf({ nodeName }: RunFlags['l4']): string {

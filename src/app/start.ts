@@ -18,6 +18,7 @@ import { Store } from '../sources/store.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { ReportChannel } from './announce-report.ts';
 import { Announcer } from './announcer.ts';
+import { BgpSpeaker } from './bgp-speaker.ts';
 import { Controller } from './controller.ts';
 import { crashOnceWritten } from './ending.ts';
 import { KubeEventWriter } from './event-writer.ts';
@@ -83,8 +84,9 @@ function createProgramLogger({ logFormat, logLevel }: RunOptions, metrics: Metri
   return logger;
 }
 
-function drainLimitMs({ shutdownDelayMs, drainMs, keepsServing }: RunOptions): number {
-  return shutdownDelayMs + (keepsServing ? 0 : drainMs);
+function drainLimitMs({ shutdownDelayMs, drainMs, keepsServing, bgp, compile }: RunOptions): number {
+  const withdrawnMs = compile.bgp === undefined ? 0 : bgp.drainMs;
+  return Math.max(shutdownDelayMs, withdrawnMs) + (keepsServing ? 0 : drainMs);
 }
 
 /** Where nobody named the roles, the kernel is left alone if this machine does not let us program it; one line says why. */
@@ -94,7 +96,7 @@ async function withPossibleRoles(options: RunOptions, logger: Logger): Promise<R
   if (reason === undefined) return options;
   logger.warn('Service traffic in the kernel is left out (role node)', { reason });
   const roles = new Set([...options.roles].filter((role) => role !== 'node'));
-  return { ...options, roles, compile: { ...options.compile, l4: undefined, announce: undefined } };
+  return { ...options, roles, compile: { ...options.compile, l4: undefined, announce: undefined, bgp: undefined } };
 }
 
 /** The API server that a process follows, and the namespace it lives in there. */
@@ -213,6 +215,8 @@ function roleFactories(
     const announcer = { options: options.announce, nodeName, stateDirectory, logger, metrics, channel };
     factories.push(() => Announcer.create(announcer));
   }
+  if (compile.bgp !== undefined)
+    factories.push(() => BgpSpeaker.create({ options: options.bgp, stateDirectory, logger, metrics }));
   // Standalone there is nowhere to write status to: `sluice get` shows it.
   if (roles.has('controller') && cluster !== undefined) {
     const { client, namespace, source } = cluster;

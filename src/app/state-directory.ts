@@ -13,6 +13,7 @@ const STATE_FILES: readonly RegExp[] = [
   /^allocations\.json(?:\.before|\.tmp)?$/,
   /^manifests\.json(?:\.tmp)?$/,
   /^announce$/,
+  /^bgp$/,
   /^haproxy\.(?:log|pid)$/,
   /^conntrack-\w{6}$/,
 ];

@@ -5,10 +5,12 @@ import { Fault, messageOf } from '../lib/fault.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { hasKeepalivedUnit } from '../planes/announce/keepalived-process.ts';
 import { AnnouncePlane } from '../planes/announce/plane.ts';
+import { BgpPlane } from '../planes/bgp/plane.ts';
 import { findEngine, stopEngine } from '../planes/l7/process.ts';
 import { Nft } from '../planes/l4/kernel/nft.ts';
 import { removeSluice } from '../planes/l4/kernel/uninstall.ts';
 import { ANNOUNCE_FOLDER } from './announcer.ts';
+import { BGP_FOLDER } from './bgp-speaker.ts';
 import { NodeLock } from './node-possible.ts';
 import { stateFiles } from './state-directory.ts';
 
@@ -30,6 +32,7 @@ export async function uninstall(stateDirectory: string): Promise<readonly string
     removed.push(`HAProxy process ${String(found.pid)}`);
   }
   if (await withdrawAddresses(stateDirectory)) removed.push('keepalived and the addresses that it had');
+  if (await endBgp(stateDirectory)) removed.push('BIRD and the routes that it announced');
   removed.push(...(await removeKernelTables()));
   removed.push(...(await removeState(stateDirectory)));
   return removed;
@@ -46,6 +49,17 @@ async function withdrawAddresses(stateDirectory: string): Promise<boolean> {
     keepsAnnouncing: false,
   });
   return plane.withdraw();
+}
+
+/** The table is the one that the last run has written down. */
+function endBgp(stateDirectory: string): Promise<boolean> {
+  const plane = new BgpPlane({
+    paths: { bird: 'bird', folder: join(stateDirectory, BGP_FOLDER), enter: [] },
+    settings: { routeTable: 0, listenPort: 0 },
+    logger: silentLogger,
+    keepsAnnouncing: false,
+  });
+  return plane.uninstall();
 }
 
 async function refuseBesideRunning(): Promise<void> {

@@ -63,7 +63,9 @@ function unclearSource(): Fault {
 }
 
 function optionsOf(flags: RunFlags, kind: 'manifests' | 'cluster'): CheckOptions {
-  return { settings: { ...compileSettingsOf(flags, kind), l4: l4SettingsOf(flags) }, onWait: reportWait };
+  // Whether addresses are announced at all is decided by flags that this command does not have.
+  const bgp = { nodeName: '', isOnlyWay: false };
+  return { settings: { ...compileSettingsOf(flags, kind), l4: l4SettingsOf(flags), bgp }, onWait: reportWait };
 }
 
 /** Not on standard output, which is data. */

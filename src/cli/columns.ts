@@ -1,3 +1,4 @@
+import type { BgpPeerState } from '../model/bgp-peer-state.ts';
 import type { AddressRow, PoolRow } from '../observe/address-rows.ts';
 import type { GatewayRow } from '../observe/gateway-rows.ts';
 import type { ServiceRow } from '../observe/service-rows.ts';
@@ -106,6 +107,22 @@ const POOLS: Listing<PoolRow> = {
   ],
 };
 
+const PEERS: Listing<BgpPeerState> = {
+  plural: 'peers',
+  aliases: ['peer', 'bgppeers'],
+  namesOf: (row) => objectNames(row.peer),
+  columns: [
+    { heading: 'peer', cell: (row) => row.peer },
+    { heading: 'neighbor', cell: (row) => row.neighbor },
+    { heading: 'AS', cell: (row) => (row.peerAs === 0 ? '-' : String(row.peerAs)) },
+    { heading: 'state', cell: (row) => row.state },
+    { heading: 'since', cell: (row) => row.since },
+    { heading: 'prefixes', cell: (row) => String(row.announced) },
+    { heading: 'BFD', cell: (row) => row.bfd },
+    { heading: 'last error', cell: (row) => row.lastError || '-' },
+  ],
+};
+
 const CERTIFICATES: Listing<CertificateRow> = {
   plural: 'certificates',
   aliases: ['certificate', 'certs', 'cert'],
@@ -143,6 +160,7 @@ export const LISTINGS: readonly Listing<unknown>[] = [
   ofRows(SERVICES),
   ofRows(ADDRESSES),
   ofRows(POOLS),
+  ofRows(PEERS),
   ofRows(CERTIFICATES),
   ofRows(FINDINGS),
 ];

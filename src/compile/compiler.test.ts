@@ -29,6 +29,7 @@ const SETTINGS: CompileSettings = {
   addresses: undefined,
   recordedRouters: undefined,
   announce: undefined,
+  bgp: undefined,
 };
 
 function defined<T>(value: T | undefined): T {

@@ -1,10 +1,11 @@
 import { PersistentMap } from '../lib/persistent-map.ts';
 import type { Finding } from '../model/finding.ts';
 import type { IpAddress } from '../model/grammar.ts';
-import { byAge, keyOf } from '../model/object.ts';
+import { byAge, idOf, keyOf } from '../model/object.ts';
 import { sameAddresses } from '../model/published-address.ts';
 import type { EndpointSlice } from '../model/service.ts';
 import { EMPTY_SNAPSHOT, type Snapshot } from '../model/snapshot.ts';
+import type { Want, Wants } from '../model/want.ts';
 import { DependencyIndex } from './dependency-index.ts';
 import { AddressAllocator } from './addresses/address-allocator.ts';
 import type { AddressAssignments, HeldAddresses } from './addresses/address-plan.ts';
@@ -17,6 +18,8 @@ import { AnnounceTable } from './announce/announce-table.ts';
 import { RouterRecords } from './announce/router-records.ts';
 import { GatewayTable } from './gateway/gateway-table.ts';
 import { NO_GATEWAY_STATUS } from './gateway/status-plan.ts';
+import type { BgpPlan } from './bgp/bgp-plan.ts';
+import { BgpTable } from './bgp/bgp-table.ts';
 import { Allocator, NOTHING_ALLOCATED, type Held } from './l4/allocation.ts';
 import { L4Compiler } from './l4/l4-compiler.ts';
 import type { L4Plan } from './l4/l4-plan.ts';
@@ -48,6 +51,7 @@ export class Compiler {
   readonly #records: RouterRecords | undefined;
   readonly #announce: AnnounceTable | undefined;
   readonly #announced = new AnnouncedAddresses();
+  readonly #bgp: BgpTable | undefined;
   #snapshot: Snapshot = EMPTY_SNAPSHOT;
   readonly #routeSets: RouteSetTable;
   readonly #slicesOfService = new DependencyIndex();
@@ -66,13 +70,14 @@ export class Compiler {
     this.#routeSets = new RouteSetTable(settings);
     this.#gateway = new GatewayTable(settings);
     this.#l7 = new L7Compiler(settings);
-    const { l4, allocation, addresses, announce, recordedRouters } = settings;
+    const { l4, allocation, addresses, announce, bgp, recordedRouters } = settings;
     this.#l4 = l4 === undefined ? undefined : new L4Compiler(l4, allocation);
     this.#allocator = allocation === undefined ? undefined : new Allocator(allocation, held);
     this.#announce = announce === undefined ? undefined : new AnnounceTable(announce, settings.mode);
     this.#published =
       announce === undefined || settings.mode === 'standalone' ? undefined : new PublishedAddresses(announce.published);
     this.#records = recordedRouters === undefined ? undefined : new RouterRecords(recordedRouters);
+    this.#bgp = bgp === undefined ? undefined : new BgpTable(bgp);
     this.#addresses = addresses === undefined ? undefined : new AddressAllocator(addresses, addressesOf(held));
   }
 
@@ -98,7 +103,10 @@ export class Compiler {
     const given = this.#addresses?.assignments ?? PersistentMap.empty();
     const inForce = this.#published === undefined ? given : published;
     const announce = this.#compileAnnounce(inForce, dirtyServices, before, snapshot, facts);
-    const l4 = this.#compileL4(new Set([...dirtyServices, ...moved]), snapshot, facts, this.#announced.of(announce));
+    const announced = this.#announced.of(announce);
+    const own = withoutAnnounced(facts.node, announced);
+    const bgp = this.#compileBgp(inForce, dirtyServices, before, snapshot, own);
+    const l4 = this.#compileL4(new Set([...dirtyServices, ...moved]), snapshot, facts, announced);
     this.#compileStatus(routeSets.changed, dirtyServices, before, snapshot);
     this.#snapshot = snapshot;
     return {
@@ -108,9 +116,10 @@ export class Compiler {
       addresses: this.#addresses === undefined ? (published ?? given) : given,
       pools: this.#addresses?.usage ?? [],
       announce,
+      bgp: bgp?.plan,
       status: this.#status,
       findings: this.#findings,
-      wants: l7.wants,
+      wants: withObjects(l7.wants, bgp?.wants ?? []),
     };
   }
 
@@ -125,7 +134,8 @@ export class Compiler {
     const assignments = this.#published === undefined ? this.#addresses?.assignments : this.#published.assignments;
     if (announce === undefined || assignments === undefined) return undefined;
     const of = (service: string): readonly EndpointSlice[] => slicesOf(this.#slicesOfService, service, snapshot);
-    return explainAddress(address, { snapshot, assignments, interfaces, slicesOf: of }, announce, mode, announcers);
+    const input = { snapshot: this.#withOwnAdvertisements(snapshot), assignments, interfaces, slicesOf: of };
+    return explainAddress(address, input, announce, mode, announcers);
   }
 
   #compileL4(
@@ -176,9 +186,30 @@ export class Compiler {
   ): AnnouncePlan | undefined {
     if (this.#announce === undefined || assignments === undefined) return undefined;
     const of = (service: string): readonly EndpointSlice[] => slicesOf(this.#slicesOfService, service, snapshot);
-    const output = this.#announce.compile({ snapshot, assignments, interfaces, slicesOf: of }, before, changed);
+    const input = { snapshot: this.#withOwnAdvertisements(snapshot), assignments, interfaces, slicesOf: of };
+    const output = this.#announce.compile(input, before, changed);
     for (const [producer, findings] of output.findings) this.#setFindings(producer, findings);
     return output.plan;
+  }
+
+  /** Where this process has no BGP, BGPAdvertisements keep nothing off the local network. */
+  #withOwnAdvertisements(snapshot: Snapshot): Snapshot {
+    return this.#bgp === undefined ? { ...snapshot, bgpAdvertisements: EMPTY_SNAPSHOT.bgpAdvertisements } : snapshot;
+  }
+
+  #compileBgp(
+    assignments: AddressAssignments | undefined,
+    changed: ReadonlySet<string>,
+    before: Snapshot,
+    snapshot: Snapshot,
+    node: NodeFacts,
+  ): { readonly plan: BgpPlan; readonly wants: readonly Want[] } | undefined {
+    if (this.#bgp === undefined || assignments === undefined) return undefined;
+    const of = (service: string): readonly EndpointSlice[] => slicesOf(this.#slicesOfService, service, snapshot);
+    const input = { snapshot, assignments, nodeAddresses: node.addresses, slicesOf: of };
+    const output = this.#bgp.compile(input, before, changed);
+    for (const [producer, findings] of output.findings) this.#setFindings(producer, findings);
+    return output;
   }
 
   /** Services that changed themselves or through their slices or the answer of DNS. */
@@ -228,6 +259,17 @@ export class Compiler {
 function withoutAnnounced(node: NodeFacts, announced: PersistentMap<true>): NodeFacts {
   const addresses = node.addresses.filter((address) => !announced.has(address));
   return addresses.length === node.addresses.length ? node : { ...node, addresses };
+}
+
+/** An object that is wanted for two things is read once. */
+function withObjects(wants: Wants, more: readonly Want[]): Wants {
+  let { objects } = wants;
+  for (const want of more) {
+    const id = idOf(want.ref);
+    const purposes = new Set([...(objects.get(id)?.purposes ?? []), ...want.purposes]);
+    objects = objects.set(id, { ref: want.ref, purposes: [...purposes].sort() });
+  }
+  return more.length === 0 ? wants : { ...wants, objects };
 }
 
 function addressesOf(held: Held): HeldAddresses {

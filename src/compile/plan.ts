@@ -10,6 +10,7 @@ import type { PublishedAddress } from '../model/service.ts';
 import type { Wants } from '../model/want.ts';
 import type { GatewayStatusPlan } from './gateway/status-plan.ts';
 import type { AnnouncePlan } from './announce/announce-plan.ts';
+import type { BgpPlan } from './bgp/bgp-plan.ts';
 import type { AddressAssignments, PoolUsage } from './addresses/address-plan.ts';
 import type { Held } from './l4/allocation.ts';
 import type { L4Plan } from './l4/l4-plan.ts';
@@ -26,6 +27,8 @@ export interface Plan {
   readonly pools: readonly PoolUsage[];
   /** Undefined where this process answers for no addresses on the local network. */
   readonly announce: AnnouncePlan | undefined;
+  /** Undefined where this process announces nothing by BGP. */
+  readonly bgp: BgpPlan | undefined;
   readonly status: StatusPlan;
   /** By producer (an object, a host, a certificate), so that a change replaces only its own. Never empty lists. */
   readonly findings: PersistentMap<readonly Finding[]>;

@@ -1,5 +1,6 @@
 import type { AnnounceSettings, InterfaceFacts } from './announce/announce-settings.ts';
 import type { RouterRange } from './announce/router-numbers.ts';
+import type { BgpSettings } from './bgp/bgp-settings.ts';
 import type { IpAddress } from '../model/grammar.ts';
 import type { PublishedAddress } from '../model/service.ts';
 import type { AddressSettings } from './addresses/address-plan.ts';
@@ -46,6 +47,8 @@ export interface CompileSettings {
   readonly recordedRouters: RouterRange | undefined;
   /** Undefined where this process answers for no addresses on the local network. */
   readonly announce: AnnounceSettings | undefined;
+  /** Undefined where this process announces nothing by BGP. */
+  readonly bgp: BgpSettings | undefined;
 }
 
 /** What changes with time and place rather than with objects. */

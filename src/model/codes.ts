@@ -1,18 +1,11 @@
-/** One entry of the registry: what `docs/reference/findings.md` is generated from. */
-interface CodeEntry {
-  readonly code: `SLU${number}`;
-  readonly severity: 'error' | 'warning';
-  /** What the code means, in one sentence. */
-  readonly title: string;
-  /** What helps in general; a Finding may give a more exact one. */
-  readonly remedy: string;
-}
+import { BGP_CODES } from './bgp-codes.ts';
+import type { CodeEntry } from './code-entry.ts';
 
 /**
  * Every Finding there is. The key is the reason on Events and in logs; the code never changes its
  * meaning and is never used again. 1xx: the object could not be read; 2xx: Ingress; 3xx: TLS;
  * 4xx: Services and endpoints; 5xx: the source of the objects; 6xx: addresses of load balancers; 7xx: Gateway API;
- * 9xx: what an engine refuses.
+ * 8xx: BGP; 9xx: what an engine refuses.
  */
 export const FINDING_CODES = {
   ManifestUnreadable: {
@@ -442,6 +435,7 @@ export const FINDING_CODES = {
       'A route asks for something that is not served yet. Its rule answers 500, or takes no requests where only a condition tells which.',
     remedy: 'Remove the field, if the rule means the same without it.',
   },
+  ...BGP_CODES,
   RefusedByHaproxy: {
     code: 'SLU901',
     severity: 'error',

@@ -31,6 +31,26 @@ export const FAULTS = {
     meaning: 'The file with the token of the API cannot be used.',
     remedy: 'Give `--api-token-file` a file that Sluice can read, with one token in it.',
   },
+  'bird-gone': {
+    meaning: 'BIRD, which speaks BGP, ended or closed its control socket while it was asked.',
+    remedy: 'Nothing: another one is started. If it happens again and again, read bgp/bird.log in the state directory.',
+  },
+  'bird-missing': {
+    meaning: 'BIRD 2, which speaks BGP, is not installed.',
+    remedy: 'Install what the message names, or run without `--bgp`.',
+  },
+  'bird-refused': {
+    meaning: 'BIRD did not take its configuration; it goes on with the one that it has.',
+    remedy: 'Nothing, unless it lasts: it is tried again. Then read its reason in the message.',
+  },
+  'bird-silent': {
+    meaning: 'BIRD is there and does not answer.',
+    remedy: 'Nothing, unless it lasts: one that stays silent for twenty seconds is replaced.',
+  },
+  'bird-start': {
+    meaning: 'BIRD does not start.',
+    remedy: 'Read its reason in the message. It is tried again.',
+  },
   'conntrack-failed': {
     meaning: 'The program conntrack, which has the kernel forget flows, failed.',
     remedy: 'Nothing, unless it lasts: it is tried again. Then read what it says in the message.',
@@ -209,6 +229,10 @@ export const FAULTS = {
   'program-failed': {
     meaning: 'A program that Sluice needs could not be run.',
     remedy: 'See that it is installed, and that there is memory and room on the disk.',
+  },
+  routes: {
+    meaning: 'The routing table in which the addresses stand that are announced by BGP cannot be read or changed.',
+    remedy: 'Read what the kernel says in the message. It is tried again.',
   },
   running: {
     meaning: 'Nothing is uninstalled beside a Sluice that is at work.',

@@ -135,6 +135,34 @@ export const KINDS = {
     presence: 'custom',
     table: 'referenceGrants',
   },
+  BGPPeer: {
+    apiVersions: ['metallb.io/v1beta2', 'metallb.io/v1beta1'],
+    plural: 'bgppeers',
+    scope: 'namespace',
+    presence: 'custom',
+    table: 'bgpPeers',
+  },
+  BGPAdvertisement: {
+    apiVersions: ['metallb.io/v1beta1'],
+    plural: 'bgpadvertisements',
+    scope: 'namespace',
+    presence: 'custom',
+    table: 'bgpAdvertisements',
+  },
+  BFDProfile: {
+    apiVersions: ['metallb.io/v1beta1'],
+    plural: 'bfdprofiles',
+    scope: 'namespace',
+    presence: 'custom',
+    table: 'bfdProfiles',
+  },
+  Community: {
+    apiVersions: ['metallb.io/v1beta1'],
+    plural: 'communities',
+    scope: 'namespace',
+    presence: 'custom',
+    table: 'communities',
+  },
 } as const satisfies Readonly<Record<string, KindRow>>;
 
 /** A kind of objects that Sluice reads. */

@@ -22,3 +22,11 @@ export class SecretText {
     return '[secret]';
   }
 }
+
+/**
+ * Whether a text can be a password between BGP peers: what a string of bird.conf may hold, which knows no escapes, and no more of it than
+ * the kernel takes (TCP_MD5SIG_MAXKEYLEN).
+ */
+export function isBgpPassword(text: string): boolean {
+  return /^[\x20\x21\x23-\x7e]{1,80}$/.test(text);
+}

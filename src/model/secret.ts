@@ -33,6 +33,8 @@ export type TlsMaterial =
 export interface Secret {
   readonly meta: ObjectMeta;
   readonly tls: TlsMaterial;
+  /** What stands under `password`, as in a Secret of type kubernetes.io/basic-auth. */
+  readonly password?: SecretText | undefined;
 }
 
 /** The certificate that is served from a Secret: its own, or the one that it held before it broke. */

@@ -1,5 +1,9 @@
 import { PersistentMap } from '../lib/persistent-map.ts';
 import type { AddressPool } from './address-pool.ts';
+import type { BfdProfile } from './bfd-profile.ts';
+import type { BgpAdvertisement } from './bgp-advertisement.ts';
+import type { BgpPeer } from './bgp-peer.ts';
+import type { CommunityNames } from './community.ts';
 import type { Finding } from './finding.ts';
 import type { GatewayClass } from './gateway/gateway-class.ts';
 import type { Gateway } from './gateway/gateway.ts';
@@ -38,6 +42,10 @@ interface Models {
   readonly Gateway: Gateway;
   readonly HTTPRoute: HTTPRoute;
   readonly ReferenceGrant: ReferenceGrant;
+  readonly BGPPeer: BgpPeer;
+  readonly BGPAdvertisement: BgpAdvertisement;
+  readonly BFDProfile: BfdProfile;
+  readonly Community: CommunityNames;
 }
 
 /** A table for each kind, or for several kinds that are admitted to one model. */

@@ -41,6 +41,7 @@ const SOURCE: ApiSource = {
   held: () => undefined,
   announcers: () => [],
   explainAddress: () => undefined,
+  peers: () => undefined,
   hasLocalhostNodePorts: false,
   metrics: new Metrics(),
   version: '1.2.3',

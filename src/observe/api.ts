@@ -6,6 +6,7 @@ import type { L4Plan } from '../compile/l4/l4-plan.ts';
 import type { AddressAnswer } from '../compile/announce/explain-address.ts';
 import type { Plan } from '../compile/plan.ts';
 import type { Finding } from '../model/finding.ts';
+import type { BgpPeerState } from '../model/bgp-peer-state.ts';
 import { ipAddressOf, isPort, type IpAddress } from '../model/grammar.ts';
 import type { L2Status } from '../model/l2-status.ts';
 import { addressRows, poolRows } from './address-rows.ts';
@@ -36,6 +37,8 @@ export interface ApiSource extends HealthSource {
   readonly announcers: (service: string) => readonly L2Status[];
   /** Why an address is answered for by whom it is; undefined for one of no pool, or where this process announces none. */
   readonly explainAddress: (address: IpAddress) => AddressAnswer | undefined;
+  /** The BGP sessions of this node; undefined where it has none to have. */
+  readonly peers: () => readonly BgpPeerState[] | undefined;
   /** Whether TCP node ports answer on localhost, through listeners (`--localhost-nodeports`). */
   readonly hasLocalhostNodePorts: boolean;
   readonly version: string;
@@ -52,6 +55,7 @@ export const API_PATHS = [
   '/api/v1/services',
   '/api/v1/addresses',
   '/api/v1/pools',
+  '/api/v1/peers',
   '/api/v1/certificates',
   '/api/v1/findings',
   '/api/v1/explain?client=IP&destination=IP&port=N&protocol=TCP',
@@ -115,6 +119,7 @@ export function createApi(source: ApiSource, token?: ApiToken): Hono {
     context.json({ items: rows(source, (plan) => addressRows(plan, source.held(), source.announcers)) }),
   );
   api.get('/api/v1/pools', (context) => context.json({ items: rows(source, poolRows) }));
+  api.get('/api/v1/peers', (context) => context.json({ items: source.peers() ?? [] }));
   api.get('/api/v1/certificates', (context) => context.json({ items: rows(source, certificateRows) }));
   api.get('/api/v1/findings', (context) =>
     context.json({ items: rows(source, (plan) => findingRows(findingsOf(plan, source.refused()))) }),

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { PoolUsage } from '../compile/addresses/address-plan.ts';
 import type { Finding } from '../model/finding.ts';
+import { BgpMetrics } from './bgp-metrics.ts';
 import { RequestCounts } from './request-counts.ts';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -9,6 +10,7 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 export class Metrics {
   readonly #registry = new Registry();
   readonly requests = new RequestCounts();
+  readonly bgp = new BgpMetrics(this.#registry);
   readonly #changes = new Counter({
     name: 'sluice_changes_total',
     help: 'Changes that reached a plane.',

@@ -5,24 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KubeClient } from '../../src/kube/client.ts';
 import { loadKubeconfig } from '../../src/kube/kubeconfig.ts';
-import { objectPath, type Resource } from '../../src/kube/resource.ts';
+import { objectPath } from '../../src/kube/resource.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
+import { resourceOf } from '../../src/model/kinds.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
 import type { Agent } from './agent.ts';
 import type { DesiredChange, KubeObject } from './objects.ts';
 import { FAMILIES, SERVICE_CIDRS } from './topology.ts';
-
-const RESOURCES: Readonly<Record<KubeObject['kind'], Resource>> = {
-  Service: { group: '', version: 'v1', plural: 'services', kind: 'Service', isNamespaced: true },
-  Node: { group: '', version: 'v1', plural: 'nodes', kind: 'Node', isNamespaced: false },
-  EndpointSlice: {
-    group: 'discovery.k8s.io',
-    version: 'v1',
-    plural: 'endpointslices',
-    kind: 'EndpointSlice',
-    isNamespaced: true,
-  },
-};
 
 const OWNER = { fieldManager: 'lab', isForced: true };
 
@@ -106,13 +95,13 @@ export class LabApiServer {
 
   async #remove({ kind, metadata }: KubeObject): Promise<void> {
     this.#hasStatus.delete(metadata.name);
-    await this.#client.request({ method: 'DELETE', path: objectPath(RESOURCES[kind], metadata) });
+    await this.#client.request({ method: 'DELETE', path: objectPath(resourceOf(kind), metadata) });
   }
 
   async #apply(object: KubeObject): Promise<void> {
     const { apiVersion: _, kind, status, ...fields } = object;
     const { name, namespace } = object.metadata;
-    const target = { resource: RESOURCES[kind], name, namespace };
+    const target = { resource: resourceOf(kind), name, namespace };
     const written = await this.#client.apply(target, fields, OWNER);
     if (written.kind !== 'written') throw new Error(`${kind} ${name}: ${written.kind}`, { cause: written.cause });
     if (status === undefined && !this.#hasStatus.delete(name)) return;

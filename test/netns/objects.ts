@@ -8,9 +8,11 @@ import type { Family, NodeName, Place } from './topology.ts';
 
 export type Protocol = Target['protocol'] | 'SCTP';
 
+type BgpKind = 'BGPPeer' | 'BGPAdvertisement' | 'BFDProfile' | 'Community';
+
 export interface KubeObject {
   readonly apiVersion: string;
-  readonly kind: 'Service' | 'EndpointSlice' | 'Node';
+  readonly kind: 'Service' | 'EndpointSlice' | 'Node' | 'IPAddressPool' | 'Secret' | BgpKind;
   readonly metadata: {
     readonly name: string;
     readonly namespace?: string;

@@ -196,3 +196,46 @@ export const ANNOUNCE_FLAGS = {
     role: 'node',
   }),
 };
+
+/** Objects of BGP are read from manifests alone. */
+const NOT_YET_IN_CLUSTER = {
+  kind: 'manifests',
+  otherwise: 'leave it out with an API server, from which Sluice does not read BGPPeers yet',
+} as const;
+
+/** How addresses of Services are announced to routers. */
+export const BGP_FLAGS = {
+  isOn: switchOn({
+    flag: '--bgp',
+    help: 'announce the addresses of Services of type LoadBalancer to routers, as BGPPeers and BGPAdvertisements say (BIRD)',
+    role: 'node',
+    source: NOT_YET_IN_CLUSTER,
+  }),
+  listenPort: option({
+    flag: '--bgp-port <port>',
+    help: 'for --bgp: where routers open sessions; another one where something else on this machine speaks BGP already',
+    read: read.portOf,
+    default: 179,
+    role: 'node',
+  }),
+  routeTable: option({
+    flag: '--bgp-route-table <number>',
+    help: 'for --bgp: a routing table of the kernel that nobody else uses, in which BIRD finds what to announce',
+    read: read.routeTableOf,
+    default: 179,
+    role: 'node',
+  }),
+  drainMs: option({
+    flag: '--bgp-drain <seconds>',
+    help: 'for --bgp: when ended, withdraw the addresses, and serve what still comes for so long; with 0 they stay announced, as an upgrade needs',
+    read: read.secondsAsMs,
+    default: 0,
+    role: 'node',
+  }),
+  birdPath: optional({
+    flag: '--bird-path <file>',
+    help: 'for --bgp: the BIRD 2 to use; by default the one on PATH',
+    read: read.textOf,
+    role: 'node',
+  }),
+};

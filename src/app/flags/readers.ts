@@ -63,6 +63,16 @@ export function countOf(text: string): number {
   return count;
 }
 
+/** A routing table that is not one of the kernel's own. */
+export function routeTableOf(text: string): number {
+  const number = countOf(text);
+  if (number > 0xffff_ffff || (number >= 253 && number <= 255))
+    throw new UsageMistake(
+      'Give a number from 1 to 4294967295 that is not 253, 254 or 255, which are the kernel’s own.',
+    );
+  return number;
+}
+
 /** Seconds, as milliseconds. */
 export function secondsAsMs(text: string): number {
   const seconds = text.trim() === '' ? Number.NaN : Number(text);

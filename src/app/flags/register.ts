@@ -1,6 +1,6 @@
 import { defaultsOf, type FlagGroup, type ValuesOf } from './flag.ts';
 import { COMPILE_FLAGS, ENGINE_FLAGS } from './http-flags.ts';
-import { ANNOUNCE_FLAGS, CONNTRACK_FLAGS, DETECTION_FLAGS, L4_FLAGS, NODE_FLAGS } from './node-flags.ts';
+import { ANNOUNCE_FLAGS, BGP_FLAGS, CONNTRACK_FLAGS, DETECTION_FLAGS, L4_FLAGS, NODE_FLAGS } from './node-flags.ts';
 import { PROGRAM_FLAGS } from './program-flags.ts';
 import { ADDRESS_FLAGS, ALLOCATION_FLAGS, SOURCE_FLAGS } from './source-flags.ts';
 
@@ -19,6 +19,7 @@ export const RUN_FLAGS = {
   node: { heading: 'Services in the kernel', flags: NODE_FLAGS },
   conntrack: { heading: 'Services in the kernel', flags: CONNTRACK_FLAGS },
   announce: { heading: 'Addresses on the local network', flags: ANNOUNCE_FLAGS },
+  bgp: { heading: 'Addresses by BGP', flags: BGP_FLAGS },
   program: { heading: 'The program', flags: PROGRAM_FLAGS },
 } as const;
 

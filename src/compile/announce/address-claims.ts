@@ -5,7 +5,7 @@ import type { Service } from '../../model/service.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { AddressAssignments } from '../addresses/address-plan.ts';
 import { poolOf } from '../addresses/pool-of.ts';
-import { profileOf, type NodeLabels, type Profile } from './profile.ts';
+import { isFor, profileOf, type NodeLabels, type Profile } from './profile.ts';
 import { routerNumbers, type RouterClaim, type RouterRange } from './router-numbers.ts';
 
 /** An address that Services have, with all that decides who answers for it. */
@@ -13,8 +13,10 @@ export interface AnnouncedAddress {
   readonly address: IpAddress;
   readonly services: readonly Service[];
   readonly pool: AddressPool | undefined;
-  /** Undefined where there are L2Advertisements, and none is for it. */
+  /** Undefined where there are L2Advertisements, and none is for it; or none at all, and it is announced by BGP. */
   readonly profile: Profile | undefined;
+  /** Whether a BGPAdvertisement is for it. */
+  readonly isByBgp: boolean;
   /** The Services of it with externalTrafficPolicy Local, for which a node needs an endpoint. */
   readonly local: readonly Service[];
 }
@@ -35,11 +37,14 @@ export function announcedAddresses(
   return holdersOf(assignments).map(([address, keys]) => {
     const services = keys.flatMap((key) => snapshot.services.get(key) ?? []);
     const pool = poolOf(address, snapshot.addressPools);
+    const isByBgp = [...snapshot.bgpAdvertisements.values()].some((item) => isFor(item, pool, services));
+    const isLeftToBgp = isByBgp && advertisements.length === 0;
     return {
       address,
       services,
       pool,
-      profile: profileOf(pool, services, advertisements, nodes),
+      profile: isLeftToBgp ? undefined : profileOf(pool, services, advertisements, nodes),
+      isByBgp,
       local: services.filter(({ traffic }) => traffic.externalPolicy === 'Local'),
     };
   });
@@ -71,7 +76,7 @@ function recordedRouter(address: IpAddress, services: readonly Service[]): numbe
 }
 
 /** The Services that have an address, by address; both sorted. */
-function holdersOf(assignments: AddressAssignments): readonly (readonly [IpAddress, readonly string[]])[] {
+export function holdersOf(assignments: AddressAssignments): readonly (readonly [IpAddress, readonly string[]])[] {
   const holders = new Map<IpAddress, string[]>();
   for (const [key, { addresses }] of assignments.sorted())
     for (const address of addresses) holders.set(address, [...(holders.get(address) ?? []), key]);

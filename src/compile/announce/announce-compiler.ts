@@ -117,7 +117,7 @@ function carrierOn(device: string, interfaces: readonly InterfaceFacts[]): IpFam
 }
 
 function report(
-  { address, services, profile, pool }: AnnouncedAddress,
+  { address, services, profile, pool, isByBgp }: AnnouncedAddress,
   numbers: ReadonlyMap<IpAddress, number>,
   { routers }: AnnounceSettings,
   mode: 'standalone' | 'cluster',
@@ -128,7 +128,8 @@ function report(
     // It may have another address, which is announced or not by itself.
     const found = findings.get(producer) ?? [];
     const isExhausted = mode === 'standalone' && !numbers.has(address);
-    if (profile === undefined) findings.set(producer, [...found, unannounced(service, address, pool)]);
+    if (profile === undefined)
+      findings.set(producer, isByBgp ? found : [...found, unannounced(service, address, pool)]);
     else findings.set(producer, isExhausted ? [...found, exhausted(service, address, routers)] : found);
   }
 }

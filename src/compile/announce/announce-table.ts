@@ -9,6 +9,7 @@ import type { AnnounceSettings, InterfaceFacts } from './announce-settings.ts';
 interface Made {
   readonly plan: AnnouncePlan;
   readonly assignments: AddressAssignments;
+  readonly bgpAdvertisements: Snapshot['bgpAdvertisements'];
   readonly interfaces: readonly InterfaceFacts[];
   /** Of Findings. */
   readonly producers: readonly string[];
@@ -35,10 +36,11 @@ export class AnnounceTable {
     const last = this.#last;
     if (last !== undefined && isSame(last, input, before, changed)) return { plan: last.plan, findings: new Map() };
     const { assignments, interfaces } = input;
+    const { bgpAdvertisements } = input.snapshot;
     const output = compileAnnounce(input, this.#settings, this.#mode);
     const plan = last !== undefined && samePlan(last.plan, output.plan) ? last.plan : output.plan;
     const cleared = (last?.producers ?? []).map((producer) => [producer, [] as readonly Finding[]] as const);
-    this.#last = { plan, assignments, interfaces, producers: [...output.findings.keys()] };
+    this.#last = { plan, assignments, bgpAdvertisements, interfaces, producers: [...output.findings.keys()] };
     return { plan, findings: new Map([...cleared, ...output.findings]) };
   }
 }
@@ -51,6 +53,7 @@ function isSame(
 ): boolean {
   return (
     last.assignments === assignments &&
+    last.bgpAdvertisements === snapshot.bgpAdvertisements &&
     last.interfaces === interfaces &&
     before.addressPools === snapshot.addressPools &&
     before.l2Advertisements === snapshot.l2Advertisements &&

@@ -37,11 +37,17 @@ export function nodesInOrder({ nodes, preferred }: Profile, id: number): readonl
   );
 }
 
-/** One that still serves while it is being ended counts: it finishes what it has, and others may not be ready yet (KEP-1669). */
-export function hasEndpoint(slices: readonly EndpointSlice[], nodeName: string): boolean {
+/**
+ * Whether there is an endpoint, on the node that is named if one is. One that still serves while it is being ended counts: it finishes what it has, and others
+ * may not be ready yet (KEP-1669).
+ */
+export function hasEndpoint(slices: readonly EndpointSlice[], nodeName?: string): boolean {
   return slices.some(({ subsets }) =>
     subsets.some(({ endpoints }) =>
-      endpoints.some(({ placement, ready, serving }) => placement.nodeName === nodeName && (ready || serving)),
+      endpoints.some(
+        ({ placement, ready, serving }) =>
+          (nodeName === undefined || placement.nodeName === nodeName) && (ready || serving),
+      ),
     ),
   );
 }

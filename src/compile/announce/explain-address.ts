@@ -49,8 +49,12 @@ export function explainAddress(
   const names = item.services.map(({ meta }) => keyOf(meta)).join(', ');
   const given = `${address} is of pool ${pool ?? '(gone)'}, and given to ${names}`;
   const { profile } = item;
-  if (profile === undefined)
-    return { steps: [given, 'nobody answers for it: there are L2Advertisements, and none is for it'], nodes: [] };
+  if (profile === undefined) {
+    const why = item.isByBgp
+      ? 'nobody answers for it on the local network: it is announced by BGP'
+      : 'nobody answers for it: there are L2Advertisements, and none is for it';
+    return { steps: [given, why], nodes: [] };
+  }
   const id = numbersOf(all, settings.routers, mode).get(address);
   if (id === undefined) return { steps: [given, `nobody answers for it: ${whyNoRouter(settings, mode)}`], nodes: [] };
   const candidates = candidatesOf(item, profile, id, input);

@@ -33,7 +33,7 @@ export function profileOf(
   nodes: readonly NodeLabels[],
 ): Profile | undefined {
   if (advertisements.length === 0) return makeProfile('', nodes, [], () => 0);
-  const matching = advertisements.filter((item) => isOfPool(item, pool) && isOfServices(item, services));
+  const matching = advertisements.filter((item) => isFor(item, pool, services));
   if (matching.length === 0) return undefined;
   const candidates = nodes.filter(({ labels }) =>
     matching.some(({ nodeSelectors }) => nodeSelectors.length === 0 || anySelects(nodeSelectors, labels)),
@@ -67,17 +67,31 @@ function makeProfile(
   return { nodes: names, preferred, interfaces, key };
 }
 
-function isOfPool({ pools, poolSelectors }: L2Advertisement, pool: AddressPool | undefined): boolean {
+/** What advertisements of either kind say of the addresses that they are for. */
+export type AdvertisedAddresses = Pick<L2Advertisement, 'pools' | 'poolSelectors' | 'serviceSelectors'>;
+
+/** Whether an advertisement is for the addresses of `pool` that `services` have. */
+export function isFor(
+  advertisement: AdvertisedAddresses,
+  pool: AddressPool | undefined,
+  services: readonly Service[],
+): boolean {
+  return isOfPool(advertisement, pool) && isOfServices(advertisement, services);
+}
+
+/** Whether an advertisement is for a pool, for whatever Services. */
+export function isOfPool({ pools, poolSelectors }: AdvertisedAddresses, pool: AddressPool | undefined): boolean {
   if (pools.length === 0 && poolSelectors.length === 0) return true;
   return pool !== undefined && (pools.includes(pool.meta.name) || anySelects(poolSelectors, pool.labels));
 }
 
 /** Of an address that several Services share, one that is selected is enough: it is the address that is answered for. */
-function isOfServices({ serviceSelectors }: L2Advertisement, services: readonly Service[]): boolean {
+function isOfServices({ serviceSelectors }: AdvertisedAddresses, services: readonly Service[]): boolean {
   if (serviceSelectors.length === 0) return true;
   return services.some(({ loadBalancer }) => anySelects(serviceSelectors, loadBalancer?.labels ?? {}));
 }
 
-function anySelects(selectors: L2Advertisement['nodeSelectors'], labels: Labels): boolean {
+/** Whether one of them does. */
+export function anySelects(selectors: L2Advertisement['nodeSelectors'], labels: Labels): boolean {
   return selectors.some((selector) => selects(selector, labels));
 }

@@ -4,6 +4,10 @@ import { isKind, rowOf, type Kind } from '../../model/kinds.ts';
 import { idOf, keyOf, type ObjectMeta, type ObjectRef } from '../../model/object.ts';
 import type { Change, ObservedChange } from '../change.ts';
 import { admitAddressPool } from './address-pool.ts';
+import { admitBfdProfile } from './bfd-profile.ts';
+import { admitBgpAdvertisement } from './bgp-advertisement.ts';
+import { admitBgpPeer } from './bgp-peer.ts';
+import { admitCommunityNames } from './community.ts';
 import { admitEndpoints, admitEndpointSlice } from './endpoints.ts';
 import { Field, Findings, isRecord, shown, type Origin } from './field.ts';
 import { admitGatewayClass } from './gateway/gateway-class.ts';
@@ -49,6 +53,10 @@ const ADMIT: Readonly<Record<Kind, Admit>> = {
   Gateway: admitGateway,
   HTTPRoute: admitHttpRoute,
   ReferenceGrant: admitReferenceGrant,
+  BGPPeer: admitBgpPeer,
+  BGPAdvertisement: admitBgpAdvertisement,
+  BFDProfile: admitBfdProfile,
+  Community: admitCommunityNames,
 };
 
 /**

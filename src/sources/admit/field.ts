@@ -130,6 +130,13 @@ export class Field {
     return undefined;
   }
 
+  /** The same of what nobody is to see, right or wrong. */
+  secretText(): string | undefined {
+    if (this.#value === undefined || typeof this.#value === 'string') return this.#value;
+    this.add('ObjectMalformed', 'is not a string: put it in quotes');
+    return undefined;
+  }
+
   /** YAML 1.1, which kubectl reads, has more words for it than YAML 1.2; they come as text. */
   boolean(): boolean | undefined {
     if (this.#value === undefined || typeof this.#value === 'boolean') return this.#value;

@@ -1,4 +1,5 @@
 import type { L2Advertisement, NodePreference } from '../../model/l2-advertisement.ts';
+import { isInterfaceName } from '../../model/interface-name.ts';
 import { keyOf, type ObjectMeta } from '../../model/object.ts';
 import type { Change } from '../change.ts';
 import { shown, type Field } from './field.ts';
@@ -22,8 +23,7 @@ export function admitL2Advertisement(raw: Field, meta: ObjectMeta): Change {
 function admitInterface(field: Field): readonly string[] {
   const name = field.text();
   if (name === undefined) return [];
-  // IFNAMSIZ leaves 15 characters, of which the kernel takes more than these: nobody names an interface so.
-  if (/^[A-Za-z0-9._-]{1,15}$/.test(name)) return [name];
+  if (isInterfaceName(name)) return [name];
   field.add('ObjectMalformed', `${shown(name)} is not the name of a network interface`);
   return [];
 }

@@ -8,11 +8,13 @@ import type { Change } from '../change.ts';
 import type { Field } from './field.ts';
 
 /**
- * Admits a Secret for TLS, of any type that has `tls.crt` and `tls.key`. What is wrong with it is
- * reported of the Ingress that uses it, not here: an unused Secret harms nobody.
+ * Admits a Secret for TLS, of any type that has `tls.crt` and `tls.key`, or with a `password`. What is wrong with it is
+ * reported of the object that uses it, not here: an unused Secret harms nobody.
  */
 export function admitSecret(raw: Field, meta: ObjectMeta): Change {
-  return { table: 'secrets', key: keyOf(meta), value: { meta, tls: admitTls(raw) } };
+  const password = dataOf(raw, 'password');
+  const rest = password === undefined ? {} : { password: new SecretText(password) };
+  return { table: 'secrets', key: keyOf(meta), value: { meta, tls: admitTls(raw), ...rest } };
 }
 
 function admitTls(raw: Field): TlsMaterial {

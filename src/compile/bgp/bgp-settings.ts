@@ -1,0 +1,7 @@
+/** What the operator decided about announcing by BGP. */
+export interface BgpSettings {
+  /** This node. */
+  readonly nodeName: string;
+  /** Whether addresses are announced by BGP alone, and not on the local network too. */
+  readonly isOnlyWay: boolean;
+}

@@ -1,0 +1,70 @@
+import { spawn } from 'node:child_process';
+import { open, readFile } from 'node:fs/promises';
+import { sleep } from '../lib/sleep.ts';
+
+/** How long a process may take to appear, to do what it was asked for, or to end. */
+export const PROCESS_DEADLINE_MS = 5_000;
+
+/**
+ * The process whose number stands in a file and whose command line has this argument, which nobody else's has; undefined where there is
+ * none. It may be halted.
+ */
+export async function pidIn(file: string, argument: string): Promise<number | undefined> {
+  const pid = Number(await readFile(file, 'utf8').catch(() => ''));
+  if (!Number.isInteger(pid) || pid <= 0) return undefined;
+  const command = await readFile(`/proc/${String(pid)}/cmdline`, 'utf8').catch(() => '');
+  // Another program may have got the number since.
+  return command.split('\0').includes(argument) ? pid : undefined;
+}
+
+/** Whether a process is there but does nothing: stopped, or waiting for its end. */
+export async function isHalted(pid: number): Promise<boolean> {
+  const status = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => '');
+  return /^[TtZX]/.test(status.slice(status.lastIndexOf(')') + 2));
+}
+
+/**
+ * Starts a process that goes on when this one ends, with a new log that only we can read. Returns a function that says how it ended, or
+ * undefined while it runs.
+ */
+export async function startDetached(command: readonly string[], logFile: string): Promise<() => string | undefined> {
+  const log = await open(logFile, 'w', 0o600);
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, { detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/' });
+  let ended: string | undefined;
+  child.on('error', (error) => (ended = error.message));
+  child.on('exit', (code, killedBy) => (ended ??= `ended with ${killedBy ?? `code ${String(code)}`}`));
+  child.unref();
+  await log.close();
+  return () => ended;
+}
+
+/** What `found` finds, as soon as it does; undefined after {@link PROCESS_DEADLINE_MS}, or once there is no hope or `signal` is aborted. */
+export async function untilFound<T>(
+  found: () => Promise<T | undefined>,
+  isHopeless: () => boolean,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  const deadlineMs = performance.now() + PROCESS_DEADLINE_MS;
+  while (performance.now() < deadlineMs && !signal.aborted) {
+    const value = await found();
+    if (value !== undefined) return value;
+    if (isHopeless()) return undefined;
+    await sleep(10, signal);
+  }
+  return undefined;
+}
+
+/** Sends a signal to a process that may have ended by itself in between. */
+export function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+/** The end of what a process wrote, in one line. */
+export function lastLines(text: string): string {
+  return text.trim().split('\n').slice(-5).join('; ');
+}
