@@ -184,12 +184,15 @@ const cases: Readonly<Record<Exclude<FindingReason, OfEngines>, Case>> = {
   },
   AnnotationInvalid: only(use, 'name: a, annotations: { nginx.ingress.kubernetes.io/ssl-redirect: "perhaps" }'),
   IngressEmpty: only(''),
-  AccessRestrictionIgnored: only(use, 'name: a, annotations: { nginx.ingress.kubernetes.io/limit-rps: "5" }'),
+  AccessRestrictionIgnored: only(
+    use,
+    'name: a, annotations: { nginx.ingress.kubernetes.io/enable-modsecurity: "true" }',
+  ),
   AccessRestrictionUnsupported: only(
     use,
     'name: a, annotations: { nginx.ingress.kubernetes.io/auth-url: "http://x.test" }',
   ),
-  AnnotationUnsupported: only(use, 'name: a, annotations: { nginx.ingress.kubernetes.io/rewrite-target: / }'),
+  AnnotationUnsupported: only(use, 'name: a, annotations: { nginx.ingress.kubernetes.io/mirror-target: / }'),
   SecretNotFound: only(`tls: [{ secretName: tls }], ${use}`),
   SecretNotTls: { files: tls({ password: 'x' }) },
   CertificateUnreadable: { files: tls({ 'tls.crt': 'x', 'tls.key': 'y' }) },

@@ -13,6 +13,7 @@ import { DEFAULT_CONTROLLER_CLASS, NO_NODE_FACTS, type CompileSettings, type Nod
 
 const SETTINGS: CompileSettings = {
   mode: 'cluster',
+  compat: undefined,
   ingressClass: 'sluice',
   isIngressClassExplicit: false,
   controllerClass: DEFAULT_CONTROLLER_CLASS,

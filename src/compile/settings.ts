@@ -30,6 +30,8 @@ export interface CompileSettings {
   readonly defaultCertificateSecret: string | undefined;
   /** Whether ExternalName Services may lead to this machine itself and to link-local addresses. */
   readonly allowsLocalExternalNames: boolean;
+  /** How paths of Ingresses are read: as the Ingress API says, or as ingress-nginx does. */
+  readonly compat: 'strict-nginx' | undefined;
   /** Whether hosts with TLS redirect HTTP to HTTPS where the Ingress does not say. */
   readonly sslRedirect: boolean;
   /** Ports on which listeners of Gateways are served. */

@@ -1,4 +1,9 @@
+import type { RedirectStatus } from './http/filter/request-redirect.ts';
+import type { HostHeader } from './http/filter/url-rewrite.ts';
+import type { HeaderValue } from './http/header.ts';
+import type { Replacement } from './http/path-rewrite.ts';
 import type { Hostname } from './grammar.ts';
+import { DEFAULT_TRAFFIC, type TrafficPolicy } from './ingress-traffic.ts';
 import type { ObjectMeta } from './object.ts';
 import type { PathMatch } from './http/match.ts';
 
@@ -14,9 +19,16 @@ export interface IngressBackend {
 /** One path of one rule. `field` is its JSON path, for Findings. */
 export interface IngressPath {
   readonly match: PathMatch;
+  readonly written?: WrittenPath | undefined;
   /** Undefined where the backend was refused: the path answers 503 rather than falling to another rule. */
   readonly backend: IngressBackend | undefined;
   readonly field: string;
+}
+
+/** A path as it stands in the object, for those who read it otherwise than {@link IngressPath.match} does. */
+export interface WrittenPath {
+  readonly path: string;
+  readonly type: 'Exact' | 'Prefix' | 'ImplementationSpecific';
 }
 
 /** One rule; `host` undefined means every host. */
@@ -47,17 +59,56 @@ export interface Ingress {
 }
 
 /** What the annotations of an Ingress ask for, for all of its paths. */
-export interface IngressPolicy {
+export interface IngressPolicy extends TrafficPolicy {
   /** Whether HTTP is redirected to HTTPS on hosts with TLS; undefined where the program's default holds. */
   readonly sslRedirect: boolean | undefined;
+  /** Whether that is so on hosts without TLS, too. */
+  readonly isSslRedirectForced: boolean;
   /** Whether paths of type ImplementationSpecific are regular expressions. */
-  readonly hasRegexPaths: boolean;
+  readonly usesRegex: boolean;
+  /** What paths are replaced by, with what the groups of the path have matched; a URL: where clients are sent instead. */
+  readonly rewriteTarget: Replacement | undefined;
+  /** X-Forwarded-Prefix of requests that are rewritten. */
+  readonly forwardedPrefix: HeaderValue | undefined;
+  /** Where requests for `/` are sent. */
+  readonly appRoot: Replacement | undefined;
+  /** Where all requests are sent, instead of to a backend. */
+  readonly permanentRedirect: Replacement | undefined;
+  readonly permanentRedirectStatus: RedirectStatus | 'off';
+  /** The same; it comes first. */
+  readonly temporalRedirect: Replacement | undefined;
+  readonly temporalRedirectStatus: RedirectStatus | 'off';
+  /** Whether requests for the host with `www.` before it, or without it, are sent to the host. */
+  readonly isWwwRedirected: boolean;
+  /** More hosts for the same rules, where nobody else has them. */
+  readonly aliases: readonly Hostname[];
+  /** The Host header for backends. */
+  readonly upstreamHost: HostHeader | undefined;
   /** Whether somebody is to be kept out in a way that is not implemented: then nobody is let in, and every path answers 503. */
   readonly isClosed: boolean;
+  /** Whether an annotation has a value for which ingress-nginx leaves the whole Ingress out. */
+  readonly isDropped: boolean;
 }
 
 /** The policy of an Ingress without annotations. */
-export const DEFAULT_POLICY: IngressPolicy = { sslRedirect: undefined, hasRegexPaths: false, isClosed: false };
+export const DEFAULT_POLICY: IngressPolicy = {
+  ...DEFAULT_TRAFFIC,
+  sslRedirect: undefined,
+  isSslRedirectForced: false,
+  usesRegex: false,
+  rewriteTarget: undefined,
+  forwardedPrefix: undefined,
+  appRoot: undefined,
+  permanentRedirect: undefined,
+  permanentRedirectStatus: 301,
+  temporalRedirect: undefined,
+  temporalRedirectStatus: 302,
+  isWwwRedirected: false,
+  aliases: [],
+  upstreamHost: undefined,
+  isClosed: false,
+  isDropped: false,
+};
 
 /** An IngressClass: which controller serves the Ingresses that name it. */
 export interface IngressClass {

@@ -26,7 +26,7 @@ const RANGE = `${SINGLE}-${SINGLE}-?`;
 const MEMBER = new RegExp(`${SET}|(${SINGLE})-(${SINGLE})-?|${SINGLE}`, 'y');
 const CLASS = String.raw`\[(?!([:.=]).*\1\])(?:\^|(?!\^))-?(?:${SET}|${RANGE}|${SINGLE})+-?\]`;
 const ESCAPE = String.raw`\\(?:[^A-Za-z0-9]|[dDwWsSbBnrtf]|x[0-9A-Fa-f]{2})`;
-const GROUP = String.raw`\((?:\?[:=!])?(?![?*])`;
+const GROUP = String.raw`\((?:\?(?:[:=!]|<[A-Za-z]\w{0,30}>))?(?![?*])`;
 const COUNT = String.raw`\{\d+(?:,\d*)?\}`;
 const TOKEN = new RegExp([CLASS, ESCAPE, GROUP, COUNT, String.raw`[^[\]\\({]`].join('|'), 'y');
 
@@ -48,6 +48,12 @@ export function pathRegexOf(text: string): { readonly regex: PathRegex } | { rea
     return { problem: 'repeats too much' };
   // The brand is given here, where the grammar has just been checked.
   return { regex: text as PathRegex };
+}
+
+/** An expression for a path as it is written; of one that is too long, for what it begins with. */
+export function literalRegex(path: string): PathRegex {
+  const found = pathRegexOf(path.replaceAll(/[^A-Za-z0-9/_~!@%&=:;,'"<>#-]/g, String.raw`\$&`));
+  return 'regex' in found ? found.regex : coverOf(path);
 }
 
 /** A character that stands for itself wherever PCRE reads it, and that is not optional. */

@@ -127,7 +127,7 @@ export class EchoBackends {
     request: Incoming,
     response: ServerResponse | Http2ServerResponse,
   ): Promise<void> {
-    const query = new URLSearchParams((request.url ?? '').split('?', 2)[1] ?? '');
+    const query = new URLSearchParams((request.url ?? '').replace(/^[^?]*/, ''));
     const seen = this.#viewOf(name, request);
     const view = query.has('early') ? seen : { ...seen, ...(await bodyOf(request)) };
     this.log.push(view);

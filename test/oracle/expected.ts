@@ -1,5 +1,9 @@
 /** The cases that are answered as ingress-nginx answers them. It only grows; `make oracle` names those that are new. */
 export const EQUAL_CASES: ReadonlySet<string> = new Set([
+  // affinity
+  'affinity-06',
+  'r064',
+  'r066',
   // auth-basic
   'r043',
   // blocks-all
@@ -9,9 +13,15 @@ export const EQUAL_CASES: ReadonlySet<string> = new Set([
   'blocks-all-18',
   'blocks-all-19',
   'blocks-all-22',
+  'blocks-all-24',
+  'blocks-all-26',
+  // body
+  'r072',
   // canary
   'canary-10',
-  // cases
+  'canary-11',
+  'r063',
+  'r063b',
   // class
   'class-05',
   'r015c',
@@ -20,22 +30,35 @@ export const EQUAL_CASES: ReadonlySet<string> = new Set([
   // compression
   'r091c',
   // configmap
+  'configmap-01',
   'configmap-02',
   'configmap-05',
+  'configmap-08',
+  'configmap-09',
   'configmap-15',
   // conflict
+  'conflict-01',
   'r093',
   'r093b',
+  // cors
+  'r056',
+  // errors
+  'errors-07',
   // headers
   'headers-08',
+  'headers-13',
   // host
   'host-04',
   'r009b',
+  'r042',
+  // ipacl
+  'r068',
   // lb
   'lb-04',
   // limits
   'limits-04',
   'limits-07',
+  'r071',
   // logging
   'logging-02',
   'logging-03',
@@ -44,24 +67,55 @@ export const EQUAL_CASES: ReadonlySet<string> = new Set([
   'r090b',
   // path
   'path-01',
+  'path-04',
   'path-05',
   'path-06',
   'path-07',
   'path-08',
   'path-10',
+  'r002',
+  'r003',
   'r006',
   'r007',
   // protocol
+  'protocol-06',
   'r077',
+  // redirect
+  'r032',
+  'r034',
+  'r041',
+  'redirect-02',
+  'redirect-07',
+  'redirect-09',
+  'redirect-10',
+  'redirect-11',
   // regex
   'r020',
   'regex-02',
+  'regex-03',
   'regex-05',
+  'regex-07',
   'regex-08',
   // retries
   'r074',
   // rewrite
+  'r024',
+  'r025',
+  'r027',
+  'r028',
+  'r029',
   'rewrite-03',
+  'rewrite-05',
+  'rewrite-07',
+  'rewrite-08',
+  'rewrite-09',
+  'rewrite-10',
+  'rewrite-13',
+  'rewrite-14',
+  'rewrite-17',
+  // timeouts
+  'r073',
+  'timeouts-05',
   // tls
   'tls-01',
   'tls-06',
@@ -70,6 +124,7 @@ export const EQUAL_CASES: ReadonlySet<string> = new Set([
   'r036',
   'r038',
   'r039',
+  'tls-redirect-01',
   'tls-redirect-05',
   // validation
   'r022',
@@ -79,11 +134,14 @@ export const EQUAL_CASES: ReadonlySet<string> = new Set([
   'r094h',
   'r094k',
   'r094n',
+  'r094q',
   'r094r',
   'r095b',
   'r095d',
   'r095e',
+  'r095h',
   'r095i',
+  'r095k',
   'r095m',
   'r095n',
   'r095r',
@@ -102,7 +160,6 @@ export const OPEN_REQUESTS: ReadonlyMap<string, string> = new Map([
   ['tls-08#1', 'ssl-ciphers is not implemented'],
   ['r080#8', 'use-forwarded-headers of the ConfigMap is not read'],
   ['auth-tls-01#1', 'auth-tls-secret closes the paths of its own Ingress, not those of others on the host'],
-  ['rewrite-01#0', 'rewrite-target is not implemented'],
   ...[1, 5, 19, 22, 25].map(
     (index) => [`r096#${String(index)}`, 'HAProxy makes an unambiguous request of it'] as const,
   ),

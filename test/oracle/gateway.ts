@@ -16,6 +16,7 @@ const SETTINGS: CompileSettings = {
   ingressClass: 'nginx',
   isIngressClassExplicit: true,
   controllerClass: 'k8s.io/ingress-nginx',
+  compat: 'strict-nginx',
 };
 
 /**

@@ -4,11 +4,14 @@
  *     node test/oracle/oracle.ts                     all cases
  *     node test/oracle/oracle.ts --only r052,path-*  some, with every difference
  *     node test/oracle/oracle.ts --topic path        those of some topics, with every difference
+ *     node test/oracle/oracle.ts --differential N    random Ingresses and N requests, against the model of nginx's locations, and no cases
  *     node test/oracle/oracle.ts --out FILE          keeps the answers, in the form of the record
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { recordedCases, type Case } from './case.ts';
+import fc from 'fast-check';
+import { differencesIn, scenes } from './differential.ts';
 import { INTENDED_DIFFERENCES } from './differences.ts';
 import { EQUAL_CASES } from './expected.ts';
 import { inOwnNamespace } from './namespace.ts';
@@ -17,8 +20,17 @@ import { resultOf, scoreTable, type Result } from './score.ts';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { only: { type: 'string' }, topic: { type: 'string' }, out: { type: 'string' } },
+    options: {
+      only: { type: 'string' },
+      topic: { type: 'string' },
+      out: { type: 'string' },
+      differential: { type: 'string' },
+    },
   });
+  if (values.differential !== undefined) {
+    await compareWithModel(Number(values.differential));
+    return;
+  }
   const isShown = values.only !== undefined || values.topic !== undefined;
   const cases = recordedCases().filter((item) => isChosen(item, values.only, values.topic));
   const replay = await Replay.start();
@@ -43,6 +55,23 @@ async function main(): Promise<void> {
       .join(', ');
   print(`Newly equal, for expected.ts: ${ids(({ item, isEqual }) => isEqual && !EQUAL_CASES.has(item.id)) || 'none'}`);
   print(`No longer equal: ${ids(({ item, isEqual }) => !isEqual && EQUAL_CASES.has(item.id)) || 'none'}`);
+}
+
+async function compareWithModel(requests: number): Promise<void> {
+  const replay = await Replay.start();
+  let [sent, different] = [0, 0];
+  try {
+    for (const scene of fc.sample(scenes, Math.ceil(requests / 25))) {
+      const found = await differencesIn(replay, scene);
+      if (found.length > 0) print(`${JSON.stringify(scene.ingresses)}\n    ${found.join('\n    ')}`);
+      sent += scene.targets.length;
+      different += found.length;
+    }
+  } finally {
+    await replay.stop();
+  }
+  print(`${String(different)} of ${String(sent)} requests are answered otherwise than the model of nginx says`);
+  if (different > 0) process.exitCode = 1;
 }
 
 /** In the form of the record, for other programs that read it. */

@@ -12,7 +12,7 @@ const LOG_WAIT_S = 0.005;
 /** Serves cases with Sluice and sends their requests. */
 export class Replay {
   readonly gateway: Gateway;
-  readonly #client: Client;
+  readonly client: Client;
   readonly #echo: EchoBackends;
   readonly #certificates: Certificates;
 
@@ -20,7 +20,7 @@ export class Replay {
     this.gateway = gateway;
     this.#echo = echo;
     this.#certificates = certificates;
-    this.#client = new Client(gateway.ports, certificates);
+    this.client = new Client(gateway.ports, certificates);
   }
 
   static async start(): Promise<Replay> {
@@ -43,7 +43,7 @@ export class Replay {
   /** What was observed of each request of a case. */
   async observe(item: Case): Promise<readonly Observation[]> {
     const objects = [...fixtures(), ...item.objects];
-    await this.gateway.serve(this.#prepared(objects, item.ordered === true ? SECOND_MS : 0));
+    await this.gateway.serve(this.prepared(objects, item.ordered === true ? SECOND_MS : 0));
     const jars = new Map<string, Jar>();
     const observations: Observation[] = [];
     for (const recorded of item.requests) {
@@ -61,21 +61,22 @@ export class Replay {
     return this.gateway.ports;
   }
 
-  #prepared(objects: readonly RawObject[], apartMs: number): readonly RawObject[] {
+  /** Objects as an API server gives them, each created so long after the one before it. */
+  prepared(objects: readonly RawObject[], apartMs = 0): readonly RawObject[] {
     const own = substituted(objects, this.#ports, (file) => this.#certificates.read(file));
     return own.map((object, index) => asCreated(object, CREATED_MS + index * apartMs));
   }
 
   async #prepare({ before }: Request): Promise<void> {
     if (before === undefined) return;
-    await this.gateway.change(this.#prepared(before.apply ?? [], 0), before.delete ?? []);
+    await this.gateway.change(this.prepared(before.apply ?? []), before.delete ?? []);
     if (before.sleep !== undefined) await seconds(before.sleep);
   }
 
   async #one(request: Request, jar: Jar | undefined): Promise<Observation> {
     const first = this.#echo.log.length;
     const churn = request.ws?.churn;
-    const observed = await this.#client.send(request, jar, churn === undefined ? undefined : () => this.#churn(churn));
+    const observed = await this.client.send(request, jar, churn === undefined ? undefined : () => this.#churn(churn));
     await seconds(request.log_wait ?? LOG_WAIT_S);
     const seen = this.#echo.log.slice(first);
     const backend: Observation['backend'] = seen.length > 1 ? seen : (seen[0] ?? null);
@@ -88,12 +89,12 @@ export class Replay {
     const { parallel, count = 1, gap, fresh = false } = request;
     if (parallel === undefined)
       for (let sent = 0; sent < count; sent += 1) {
-        answers.push(await this.#client.send(request, fresh ? new Map<string, string>() : jar));
+        answers.push(await this.client.send(request, fresh ? new Map<string, string>() : jar));
         if (gap !== undefined) await seconds(gap);
       }
     else
       answers.push(
-        ...(await Promise.all(Array.from({ length: parallel }, () => this.#client.send(request, undefined)))),
+        ...(await Promise.all(Array.from({ length: parallel }, () => this.client.send(request, undefined)))),
       );
     await seconds(LOG_WAIT_S);
     return {

@@ -43,6 +43,13 @@ export const COMPILE_FLAGS = {
     defaultText: 'allow with --manifests, else deny',
     isChecked: true,
   }),
+  compat: optional({
+    flag: '--compat <strict-nginx>',
+    help: 'read paths of Ingresses as ingress-nginx does: expressions for a whole host, whatever the case, longest first',
+    read: read.oneOf('strict-nginx'),
+    defaultText: 'as the Ingress API says',
+    isChecked: true,
+  }),
   sslRedirect: option({
     flag: '--ssl-redirect <bool>',
     help: 'redirect HTTP to HTTPS on hosts with TLS',

@@ -39,7 +39,8 @@ const FILTERS: Readonly<Record<HttpFilter['type'], FilterEntry>> = {
 export function effectiveFilters(filters: readonly HttpFilter[], context: FilterContext): readonly HttpFilter[] {
   const byType = new Map<HttpFilter['type'], HttpFilter>();
   for (const filter of filters) {
-    if (!FILTERS[filter.type].hasEffect(context)) continue;
+    const isForced = filter.type === 'HttpsRedirect' && filter.isForced === true;
+    if (!isForced && !FILTERS[filter.type].hasEffect(context)) continue;
     const before = byType.get(filter.type);
     byType.set(filter.type, before === undefined ? filter : merged(before, filter));
   }

@@ -16,6 +16,7 @@ import { certificateFor, certificateId, defaultCertificateFindings, isSameCertif
 import { hostPlans } from './entrances.ts';
 import { wildcardAbove, type HostTls, type OwnedRule } from './host.ts';
 import type { L7Input } from './l7-input.ts';
+import { nginxRules } from './nginx/rules.ts';
 import { ValidityTable } from './validity.ts';
 
 /** The plan, and the findings of every producer that was computed again (an empty list clears them). */
@@ -118,7 +119,8 @@ export class L7Compiler {
     const above = isTlsOnly ? wildcardAbove(host) : undefined;
     const hostsAbove = above === undefined ? [ANY_HOST] : [ANY_HOST, above];
     this.#tlsOnlyBelow.set(host, isTlsOnly ? hostsAbove : []);
-    const all = isTlsOnly ? this.#redirectedRulesAbove(host, tls, input) : own;
+    const read = isTlsOnly ? this.#redirectedRulesAbove(host, tls, input) : own;
+    const all = this.#settings.compat === 'strict-nginx' ? nginxRules(read) : read;
     const {
       plans,
       uses,
@@ -145,14 +147,16 @@ export class L7Compiler {
   }
 
   #rulesOf(host: HostKey, input: L7Input): readonly OwnedRule[] {
-    return [...this.#hostsOfRouteSet.ownersOf(host)].flatMap((key) => {
+    const found = [...this.#hostsOfRouteSet.ownersOf(host)].flatMap((key) => {
       const owner = input.routeSets.get(key);
       if (owner === undefined) return [];
       const routes = owner.routes.filter((item) => (item.host ?? ANY_HOST) === host);
-      return routes.flatMap(({ entrance, isDeep = false, rules }) =>
-        rules.map((rule) => ({ owner, entrance, isDeep, rule })),
-      );
+      return routes.map((route) => ({ owner, route }));
     });
+    const owning = found.filter(({ route }) => route.yields !== true);
+    return (owning.length > 0 ? owning : found).flatMap(({ owner, route }) =>
+      route.rules.map((rule) => ({ owner, entrance: route.entrance, isDeep: route.isDeep ?? false, rule })),
+    );
   }
 
   /**

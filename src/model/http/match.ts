@@ -7,16 +7,21 @@ import type { HeaderName } from './header.ts';
 export type PathMatch =
   | { readonly type: 'Exact'; readonly value: UrlPath }
   | { readonly type: 'PathPrefix'; readonly value: UrlPath }
-  /** PCRE, anchored at the start of the path and case-sensitive. */
-  | { readonly type: 'RegularExpression'; readonly value: PathRegex };
+  /** PCRE, anchored at the start of the path, and case-sensitive unless it says otherwise. */
+  | { readonly type: 'RegularExpression'; readonly value: PathRegex; readonly ignoresCase?: boolean };
 
 /** Matches every path. */
-export const EVERY_PATH: PathMatch = { type: 'PathPrefix', value: rootPath() };
+export const EVERY_PATH: PathMatch = { type: 'PathPrefix', value: pathOf('/') };
 
-function rootPath(): UrlPath {
-  const root = urlPathOf('/');
-  invariant(root !== undefined, '"/" is a path');
-  return root;
+/** Matches one path alone. `path` is known to be one. */
+export function exactPath(path: string): PathMatch {
+  return { type: 'Exact', value: pathOf(path) };
+}
+
+function pathOf(text: string): UrlPath {
+  const path = urlPathOf(text);
+  invariant(path !== undefined, `${JSON.stringify(text)} is a path`);
+  return path;
 }
 
 /** How a value is compared: as it is, or by PCRE, found anywhere in it unless the expression anchors itself. */

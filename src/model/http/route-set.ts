@@ -31,6 +31,8 @@ export interface HttpRoute {
   /** Whether the `*` of a wildcard host stands for any number of labels, as in Gateway API, rather than for one, as in an Ingress. */
   readonly isDeep?: true | undefined;
   readonly rules: readonly HttpRule[];
+  /** Whether it counts only where no other object routes the host. */
+  readonly yields?: boolean;
 }
 
 /**
@@ -49,6 +51,17 @@ export interface HttpRule {
   /** JSON path in the object, for Findings. */
   readonly field: string;
   readonly precedence: Precedence;
+  /** Of an Ingress, the path as it is written, where it may have to be read as ingress-nginx reads it. */
+  readonly nginx?: NginxPath | undefined;
+}
+
+/** What decides how ingress-nginx matches a path. */
+export interface NginxPath {
+  readonly path: string;
+  readonly type: 'Exact' | 'Prefix' | 'ImplementationSpecific';
+  readonly usesRegex: boolean;
+  /** Empty: none. */
+  readonly rewriteTarget: string;
 }
 
 /**

@@ -10,6 +10,7 @@ import type { L7Plan } from '../../compile/plan.ts';
 import { renderCheckpoint } from './checkpoint.ts';
 import { renderChange } from './change.ts';
 import { execute } from './execute.ts';
+import type { RetiredData } from './routes.ts';
 
 const SELF_SIGNED =
   '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n';
@@ -18,9 +19,15 @@ function started(plan: L7Plan): FakeHaproxy {
   return new FakeHaproxy(checkpointFiles(renderCheckpoint(plan, SELF_SIGNED)));
 }
 
+/** What nothing leads to any more, and is not collected here. */
+const retiredData = new WeakMap<FakeHaproxy, Map<string, RetiredData>>();
+
 /** Takes HAProxy from one plan to another, by what the plane uses too. Returns how many steps that took. */
 async function lead(haproxy: FakeHaproxy, before: L7Plan, after: L7Plan): Promise<number> {
-  const { steps } = renderChange(before, after, haproxy.leftovers, SELF_SIGNED);
+  const data = retiredData.get(haproxy) ?? new Map<string, RetiredData>();
+  const { steps, retired } = renderChange(before, after, { ...haproxy.leftovers, data }, SELF_SIGNED);
+  for (const entry of retired.data) data.set(entry.target, entry);
+  retiredData.set(haproxy, data);
   const wanted = new Set(serverNames(after));
   const kept = serverNames(before).filter((name) => wanted.has(name));
   const send = (commands: readonly string[]): Promise<readonly string[]> =>

@@ -110,8 +110,9 @@ const MATCH_LIMIT = '(*LIMIT_MATCH=200000)';
  * without its host, and match the requests of others. And the host must end where the path begins, or `/x|m/.*` of `a.co` would match
  * the requests of `a.com`.
  */
-export function regexKey(host: string, pattern: PathRegex): string {
-  const anchored = `^${host.replaceAll(/[.*|]/g, String.raw`\$&`)}(?=/)(?:${pattern.replace(/^\^/, '')})`;
+export function regexKey(host: string, pattern: PathRegex, ignoresCase = false): string {
+  const group = ignoresCase ? '(?i:' : '(?:';
+  const anchored = `^${host.replaceAll(/[.*|]/g, String.raw`\$&`)}(?=/)${group}${pattern.replace(/^\^/, '')})`;
   invariant('regex' in pathRegexOf(pattern), `${JSON.stringify(pattern)} stays in its group`);
   return checked(/^[\x21-\x7e]+$/, `${MATCH_LIMIT}${anchored}`, 'regular expression key');
 }

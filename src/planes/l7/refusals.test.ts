@@ -109,7 +109,7 @@ describe('without', () => {
       if (host === undefined) throw new Error('the host is there');
       const match = { type: 'RegularExpression', value: '/regex/()()()' };
       const action = { kind: 'refuse', status: 503, reason: 'backend-invalid' };
-      expect(host.routes).toContainEqual({ ...item.value, match, action });
+      expect(host.routes).toContainEqual({ ...item.value, match, filters: [], action });
       expect(new Set(host.routes.filter((route) => before.includes(route)))).toEqual(
         new Set(before.filter((route) => route !== item.value)),
       );

@@ -56,7 +56,8 @@ function renderHost(plan: HostPlan): HostEntries {
     if (regex !== undefined) {
       const isPrefix = match.type === 'PathPrefix';
       const entry = { value: valueOf(route, false), pathLength: match.value.length, isPrefix };
-      regexes.set(regexKey(keyHost(plan), regex), entry);
+      const ignoresCase = match.type === 'RegularExpression' && match.ignoresCase === true;
+      regexes.set(regexKey(keyHost(plan), regex, ignoresCase), entry);
     }
     if (match.type !== 'RegularExpression')
       routes.set(routeKey(keyHost(plan), match), valueOf(route, hasRegex && match.type !== 'Exact'));
@@ -102,7 +103,8 @@ export function regexLines(hosts: PersistentMap<HostPlan>): readonly string[] {
 
 function inOrderOfTrial([a, left]: readonly [string, RegexEntry], [b, right]: readonly [string, RegexEntry]): number {
   const byLength = right.pathLength - left.pathLength || Number(right.isPrefix) - Number(left.isPrefix);
-  return byLength || (a < b ? -1 : 1);
+  // From the end of the alphabet, as ingress-nginx orders them.
+  return byLength || (a < b ? 1 : -1);
 }
 
 /**

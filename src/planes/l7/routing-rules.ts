@@ -17,7 +17,8 @@ const LOOK_UP = `map_beg(${FILES.routes})`;
 
 /** What HAProxy refuses by itself whatever the route, with the reason that the access log gives. */
 const REFUSALS = [
-  { status: 400, reason: 'host-missing', text: 'the request names no host' },
+  { status: 400, reason: 'host-missing', text: 'the request names no host, or no path that can be resolved' },
+  { status: 400, reason: 'path-invalid', text: 'the request names no host, or no path that can be resolved' },
   { status: 405, reason: 'method-not-allowed', text: 'CONNECT and TRACE are not for a gateway' },
   { status: 508, reason: 'loop-detected', text: 'the request came back too often' },
 ] as const;
@@ -28,6 +29,9 @@ function refusalName(status: number): string {
 }
 
 /**
+ * A path with escapes, dot segments or several slashes is looked up as backends resolve it: otherwise `/public/..%2fadmin` would pass the
+ * rules of `/public` and reach what is behind those of `/admin`. The backend is given it as it came.
+ *
  * Looks the route up; before anything is added to the request, so that what a rule asks of its headers is soon answered. The two
  * refusals replace what was found:
  *
@@ -35,8 +39,9 @@ function refusalName(status: number): string {
  * (nginx refuses both). A loop, such as an ExternalName that leads back here, would use up all connections.
  */
 export function lookUpRules(): string {
-  return `    http-request set-var(txn.route) "base,concat('/#'),${LOOK_UP}"
-${refuse('method-not-allowed', 'if { method CONNECT TRACE }')}${refuse('loop-detected', `if { req.hdr_cnt(${LOOP_HEADER.name}) ge ${String(MAX_PASSES)} }`)}`;
+  return `    http-request set-var(txn.path) path,lua.sluice_path if { path -m sub % // /. }
+    http-request set-var(txn.route) "base,concat('/#'),${LOOK_UP}" if !{ var(txn.path) -m found }
+${refuse('path-invalid', 'if { var(txn.path) -m found } !{ var(txn.path) -m len gt 0 }')}${refuse('method-not-allowed', 'if { method CONNECT TRACE }')}${refuse('loop-detected', `if { req.hdr_cnt(${LOOP_HEADER.name}) ge ${String(MAX_PASSES)} }`)}`;
 }
 
 function refuse(reason: (typeof REFUSALS)[number]['reason'], condition: string): string {
@@ -62,15 +67,16 @@ export function routingRules(settings: EngineSettings, isTls: boolean): string {
   return `    http-request allow if { var(txn.route) -m sub |${FLAG.none}| }
 ${portOfHostRule(settings, missed)}    http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.) ${missed}
     http-request del-header x-forwarded-host ${missed} ${noHost} !{ req.hdr(x-forwarded-host) -m len gt 0 }
-${refuse('host-missing', `${missed} ${noHost} !{ req.ver 1.0 }`)}    http-request set-var-fmt(txn.key) "%[var(txn.host)]%[path]/#" ${missed}
+${refuse('host-missing', `${missed} ${noHost} !{ req.ver 1.0 }`)}    http-request set-var(txn.path) path ${missed} !{ var(txn.path) -m found }
+    http-request set-var-fmt(txn.key) "%[var(txn.host)]%[var(txn.path)]/#" ${missed}
     http-request set-var(txn.route) var(txn.key),${LOOK_UP} ${missed}
-    http-request set-var-fmt(txn.key) "*%[var(txn.host),regsub('^[^.]*','')]%[path]/#" ${missed}
+    http-request set-var-fmt(txn.key) "*%[var(txn.host),regsub('^[^.]*','')]%[var(txn.path)]/#" ${missed}
     http-request set-var(txn.route) var(txn.key),${LOOK_UP} ${missed}
     http-request set-var-fmt(txn.wildcard) "*|%[var(txn.host),reverse_dom]" ${missed}
     http-request set-var(txn.parent) var(txn.wildcard),map_beg(${FILES.entrances}) ${missed} { var(txn.wildcard) -m found }
-    http-request set-var-fmt(txn.key) "**.%[var(txn.parent)]%[path]/#" ${missed} { var(txn.parent) -m found }
+    http-request set-var-fmt(txn.key) "**.%[var(txn.parent)]%[var(txn.path)]/#" ${missed} { var(txn.parent) -m found }
     http-request set-var(txn.route) var(txn.key),${LOOK_UP} ${missed} { var(txn.parent) -m found }
-    http-request set-var-fmt(txn.key) "*%[path]/#" ${missed}
+    http-request set-var-fmt(txn.key) "*%[var(txn.path)]/#" ${missed}
     http-request set-var(txn.route) var(txn.key),${LOOK_UP} ${missed}
     http-request set-var(txn.route) str(${REFUSAL_BACKEND[404]}|${FLAG.none}||no-route) ${missed}
     http-request set-var-fmt(txn.key) "%[req.hdr(host),host_only,lower]%[path]/#" if !{ var(txn.key) -m found } { var(txn.route),field(2,|) -m sub ${FLAG.hostHasRegex} ${FLAG.split} }
@@ -120,6 +126,7 @@ export function refusalBackends(backendClass: string): string {
     { status: 503, text: 'the backend of this route is not usable' },
     ...REFUSALS,
   ]
+    .filter(({ status }, index, all) => all.findIndex((one) => one.status === status) === index)
     .map(({ status, text }) => {
       // A 405 has to say what is allowed (RFC 9110 §15.5.6).
       const allow = status === 405 ? ' hdr allow "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"' : '';

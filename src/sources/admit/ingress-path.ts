@@ -1,22 +1,41 @@
 import { nearestOf } from '../../lib/nearest.ts';
 import { isDnsLabel, isDnsSubdomain, isPort, urlPathOf } from '../../model/grammar.ts';
 import { EVERY_PATH, type PathMatch } from '../../model/http/match.ts';
-import type { IngressBackend, IngressPath, IngressPolicy, ServicePortRef } from '../../model/ingress.ts';
+import type { IngressBackend, IngressPath, IngressPolicy, ServicePortRef, WrittenPath } from '../../model/ingress.ts';
 import { coverOf, pathRegexOf } from '../../model/path-regex.ts';
 import { shown, type Field } from './field.ts';
 import { oddCharacterIn } from './odd-characters.ts';
 
 /**
- * One path of a rule, or none where it is not known which requests it is for. Of an Ingress that is closed it then is for all that begin as
+ * One path of a rule, or none where it is not known which requests it is for. Of an Ingress that keeps somebody out it then is closed for all that begin as
  * it is written: left out, it would let in by another path whom the Ingress keeps out.
  */
-export function admitPath(path: Field, { hasRegexPaths, isClosed }: IngressPolicy): readonly IngressPath[] {
+export function admitPath(path: Field, policy: IngressPolicy): readonly IngressPath[] {
   const given = path.at('path').text();
-  const match = admitMatch(path, given, hasRegexPaths) ?? (isClosed ? matchToClose(given) : undefined);
+  const read = admitMatch(path, given, isExpression(given, policy));
+  const match = read ?? (isRestricted(policy) ? matchToClose(given) : undefined);
   if (match === undefined) return [];
   const backend = path.at('backend');
   if (backend.isAbsent) backend.add('BackendMissing', 'there is no backend');
-  return [{ match, backend: backend.isAbsent ? undefined : admitBackend(backend), field: path.path }];
+  const written = { path: given ?? '/', type: writtenType(path.at('pathType').text()) };
+  const admitted = backend.isAbsent ? undefined : admitBackend(backend);
+  // What is closed for want of knowing which requests it is for answers 503 to all of them.
+  if (read === undefined) return [{ match, backend: undefined, field: path.path }];
+  return [{ match, written, backend: admitted, field: path.path }];
+}
+
+/** Whether the Ingress keeps anybody out. */
+function isRestricted({ isClosed, isDropped, allowedSources, deniedSources }: IngressPolicy): boolean {
+  return isClosed || isDropped || allowedSources !== undefined || deniedSources !== undefined;
+}
+
+/** What is rewritten is an expression, since its groups are what the target refers to. */
+function isExpression(given: string | undefined, { usesRegex, rewriteTarget }: IngressPolicy): boolean {
+  return usesRegex || (rewriteTarget !== undefined && rewriteTarget !== given);
+}
+
+function writtenType(text: string | undefined): WrittenPath['type'] {
+  return text === 'Exact' || text === 'Prefix' ? text : 'ImplementationSpecific';
 }
 
 /** Undefined where nothing says where the path begins: closing all paths of the host would harm others. */
@@ -65,10 +84,10 @@ function admitMatch(path: Field, given: string | undefined, isRegex: boolean): P
 const PATH_TYPES = ['Exact', 'Prefix', 'ImplementationSpecific'];
 
 function reportPath(field: Field, text: string, isRegex: boolean): void {
-  const isExpression = text.startsWith('/') && 'regex' in pathRegexOf(text);
+  const isRightAsRegex = text.startsWith('/') && 'regex' in pathRegexOf(text);
   const odd = oddCharacterIn(text);
   const why = odd === undefined ? '' : `: it has ${odd}`;
-  const remedy = isExpression
+  const remedy = isRightAsRegex
     ? `A regular expression needs pathType ImplementationSpecific${isRegex ? '' : ' and the annotation nginx.ingress.kubernetes.io/use-regex: "true"'}.`
     : odd === undefined
       ? undefined

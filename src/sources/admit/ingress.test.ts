@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 import { describe, expect, it } from 'vitest';
-import type { Ingress } from '../../model/ingress.ts';
+import { DEFAULT_POLICY, type Ingress } from '../../model/ingress.ts';
 import { FINDING_CODES } from '../../model/codes.ts';
 import { admitObject } from './admit.ts';
 
@@ -52,7 +52,7 @@ describe('admitIngress', () => {
           ],
         },
       ],
-      policy: { sslRedirect: false, hasRegexPaths: false, isClosed: false },
+      policy: { ...DEFAULT_POLICY, sslRedirect: false },
     });
   });
 
@@ -208,15 +208,18 @@ describe('admitIngress', () => {
     ['an expression that is none', 'path: "/admin(", pathType: ImplementationSpecific', '/admin+'],
     ['an unknown path type', 'path: /admin, pathType: Prefex', '/admin'],
     ['a character that no path has', 'path: "/admin panel", pathType: Prefix', '/admin()()()'],
-  ])('closes what a closed Ingress names by %s, rather than leaving it to another path', (_, path, cover) => {
-    const closed = 'nginx.ingress.kubernetes.io/whitelist-source-range: 10.0.0.0/8';
-    const { ingress } = admit(rule(`${path}, ${WEB}`), {
-      annotations: `${REGEX.annotations.slice(0, -1)}, ${closed} }`,
-    });
-    expect(ingress.policy?.isClosed).toBe(true);
-    expect(ingress.rules?.[0]?.paths.map(({ match }) => match)).toEqual([{ type: 'RegularExpression', value: cover }]);
-    expect(admit(rule(`${path}, ${WEB}`), REGEX).ingress.rules?.[0]?.paths).toEqual([]);
-  });
+  ])(
+    'closes what an Ingress that keeps somebody out names by %s, rather than leaving it to another path',
+    (_, path, cover) => {
+      const closed = 'nginx.ingress.kubernetes.io/whitelist-source-range: 10.0.0.0/8';
+      const { ingress } = admit(rule(`${path}, ${WEB}`), {
+        annotations: `${REGEX.annotations.slice(0, -1)}, ${closed} }`,
+      });
+      const found = ingress.rules?.[0]?.paths.map(({ match, backend }) => ({ match, backend }));
+      expect(found).toEqual([{ match: { type: 'RegularExpression', value: cover }, backend: undefined }]);
+      expect(admit(rule(`${path}, ${WEB}`), REGEX).ingress.rules?.[0]?.paths).toEqual([]);
+    },
+  );
 
   it.each([
     ['"true"', true, 0],

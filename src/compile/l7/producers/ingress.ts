@@ -1,14 +1,14 @@
 import { PersistentMap } from '../../../lib/persistent-map.ts';
 import { finding, type Finding } from '../../../model/finding.ts';
 import type { Hostname } from '../../../model/grammar.ts';
-import type { HttpFilter } from '../../../model/http/filter.ts';
-import { EVERY_PATH, NO_CONDITIONS, type PathMatch } from '../../../model/http/match.ts';
-import type { HttpRule, RouteSet, RuleTarget, TlsClaim } from '../../../model/http/route-set.ts';
-import type { Ingress, IngressBackend, ServicePortRef } from '../../../model/ingress.ts';
+import { EVERY_PATH, NO_CONDITIONS } from '../../../model/http/match.ts';
+import type { HttpRule, NginxPath, RouteSet, RuleTarget, TlsClaim } from '../../../model/http/route-set.ts';
+import type { Ingress, IngressBackend, IngressPolicy, ServicePortRef, WrittenPath } from '../../../model/ingress.ts';
 import { keyOf, type ObjectRef } from '../../../model/object.ts';
 import type { Service, ServicePort } from '../../../model/service.ts';
 import type { CompileSettings } from '../../settings.ts';
 import { claimIngress } from './ingress-class.ts';
+import { appRootRules, filtersOf, furtherRoutes, redirectOf } from './ingress-policy.ts';
 import type { RouteProducer } from './producer.ts';
 
 /** Ingress (networking.k8s.io/v1) and its older versions. */
@@ -38,7 +38,8 @@ export const ingressProducer: RouteProducer = {
  * A path whose backend is broken still takes its requests and answers 503: were it left out, they
  * would fall to a less specific rule of somebody else.
  */
-function routeSetOf(ingress: Ingress, services: PersistentMap<Service>, settings: CompileSettings): RouteSet {
+function routeSetOf(given: Ingress, services: PersistentMap<Service>, settings: CompileSettings): RouteSet {
+  const ingress = asServed(given, settings);
   const ref: ObjectRef = { kind: 'Ingress', namespace: ingress.meta.namespace, name: ingress.meta.name };
   const findings: Finding[] = [];
   const named = new Set<string>();
@@ -49,43 +50,37 @@ function routeSetOf(ingress: Ingress, services: PersistentMap<Service>, settings
     if (resolved.finding !== undefined) findings.push(resolved.finding);
     return ingress.policy.isClosed ? CLOSED : resolved.target;
   };
-  const isRedirected = ingress.policy.sslRedirect ?? settings.sslRedirect;
   const byHost = new Map<Hostname | undefined, HttpRule[]>();
   for (const rule of ingress.rules) {
-    const rules = byHost.get(rule.host) ?? [];
+    const rules = byHost.get(rule.host) ?? [...appRootRules(ingress.policy)];
     byHost.set(rule.host, rules);
-    for (const { field, match, backend } of rule.paths) {
-      const filters = isRedirected && !isAcmeChallenge(match) ? REDIRECT_TO_HTTPS : [];
+    for (const { field, match, written, backend } of rule.paths)
       rules.push({
         match,
         conditions: NO_CONDITIONS,
-        filters,
+        filters: filtersOf(ingress.policy, match, settings, { owner: keyOf(ref), path: written?.path ?? match.value }),
         field,
         target: target(backend, `${field}.backend.service`),
         precedence: 'rule',
+        nginx: written === undefined ? undefined : { ...written, ...nginxReading(ingress.policy) },
       });
-    }
+    // Whoever redirects all requests needs no backend for them.
+    if (rule.paths.length === 0 && redirectOf(ingress.policy) !== undefined)
+      rules.push(fallbackRule(ingress, 'spec.rules', { kind: 'none' }, settings));
   }
   if (ingress.defaultBackend !== undefined) {
     const field = 'spec.defaultBackend';
-    const fallback: HttpRule = {
-      match: EVERY_PATH,
-      conditions: NO_CONDITIONS,
-      filters: isRedirected ? REDIRECT_TO_HTTPS : [],
-      field,
-      target: target(ingress.defaultBackend, `${field}.service`),
-      precedence: 'fallback',
-    };
+    const fallback = fallbackRule(ingress, field, target(ingress.defaultBackend, `${field}.service`), settings);
     for (const rules of byHost.values()) rules.push(fallback);
     byHost.set(undefined, byHost.get(undefined) ?? [fallback]);
   }
-  const routes = [...byHost].map(([host, rules]) => ({ host, entrance: 'main' as const, rules }));
-  if (routes.every(({ rules }) => rules.length === 0))
+  const own = [...byHost].map(([host, rules]) => ({ host, entrance: 'main' as const, rules }));
+  if (own.every(({ rules }) => rules.length === 0))
     findings.push(finding('IngressEmpty', ref, 'spec', 'no path is left to serve, and there is no default backend'));
   return {
     ref,
     meta: ingress.meta,
-    routes,
+    routes: [...own, ...furtherRoutes(ingress.policy, own)],
     tls: tlsClaims(ingress),
     secrets: [],
     waitsForSecrets: true,
@@ -94,19 +89,34 @@ function routeSetOf(ingress: Ingress, services: PersistentMap<Service>, settings
   };
 }
 
+/**
+ * An Ingress with a value for which ingress-nginx serves nothing of it: nor is it here where that is what is wanted, and otherwise it is
+ * closed, so that its requests do not fall to other paths.
+ */
+function asServed(ingress: Ingress, { compat }: CompileSettings): Ingress {
+  if (!ingress.policy.isDropped) return ingress;
+  if (compat === 'strict-nginx') return { ...ingress, rules: [], defaultBackend: undefined, tls: [] };
+  return { ...ingress, policy: { ...ingress.policy, isClosed: true } };
+}
+
+function nginxReading({ usesRegex, rewriteTarget }: IngressPolicy): Omit<NginxPath, keyof WrittenPath> {
+  return { usesRegex, rewriteTarget: rewriteTarget ?? '' };
+}
+
+/** Of the paths that the rules leave open. */
+function fallbackRule(ingress: Ingress, field: string, target: RuleTarget, settings: CompileSettings): HttpRule {
+  return {
+    match: EVERY_PATH,
+    conditions: NO_CONDITIONS,
+    filters: filtersOf(ingress.policy, EVERY_PATH, settings, { owner: keyOf(ingress.meta), path: '/' }),
+    field,
+    target: ingress.policy.isClosed ? CLOSED : target,
+    precedence: 'fallback',
+  };
+}
+
 /** Otherwise somebody would come in who is to be kept out. */
 const CLOSED: RuleTarget = { kind: 'unavailable', reason: 'restriction-unsupported' };
-
-const REDIRECT_TO_HTTPS: readonly HttpFilter[] = [{ type: 'HttpsRedirect' }];
-
-/**
- * Whether it is a path at which an ACME server asks for the proof of a domain (RFC 8555 §8.3). It asks over plain HTTP, and follows a
- * redirect to port 443 alone, where this host may have no valid certificate before the proof is given. ingress-nginx leaves the same
- * paths alone (`no-tls-redirect-locations`).
- */
-function isAcmeChallenge({ value }: PathMatch): boolean {
-  return value.startsWith('/.well-known/acme-challenge');
-}
 
 function tlsClaims(ingress: Ingress): readonly TlsClaim[] {
   const ruleHosts = [...new Set(ingress.rules.flatMap((rule) => (rule.host === undefined ? [] : [rule.host])))];

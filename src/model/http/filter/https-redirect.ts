@@ -4,4 +4,6 @@
  */
 export interface HttpsRedirect {
   readonly type: 'HttpsRedirect';
+  /** Whether it is done where the route's namespace has no TLS for the host, too. */
+  readonly isForced?: boolean;
 }

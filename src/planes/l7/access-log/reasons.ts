@@ -19,6 +19,7 @@ const ROUTE_REASONS = {
 export const REASONS = {
   ...ROUTE_REASONS,
   // Refused whatever the route; the word stands in HAProxy's configuration.
+  'path-invalid': 'The path leads above the root, or has a broken escape or a NUL.',
   'host-missing': 'The request names no host, which HTTP/1.1 and HTTP/2 have to.',
   'method-not-allowed': 'CONNECT or TRACE, which would lead past the gateway, or show what it adds.',
   'loop-detected': 'The request came by for the eleventh time: it goes round.',

@@ -40,6 +40,8 @@ export const redirectRules: readonly string[] = [
   `http-request set-var(txn.redirect) var(txn.rid),map_str(${DATA_MAPS.redirects})`,
   ...replaceByPattern(`if ${HAS_PATTERN}`),
   `http-request return status 404 content-type text/plain string "404: no route for this host and path\\n" if ${IS_URL} ${HAS_PATTERN} !${IS_REPLACED}`,
+  // nginx keeps the query of what is rewritten to a URL.
+  `http-request set-var-fmt(txn.replaced) "%[var(txn.replaced)]?%[query]" if ${IS_URL} ${HAS_PATTERN} { query -m len gt 0 }`,
   `http-request set-var(txn.replaced) path if ${HAS_PATTERN} !${IS_REPLACED}`,
   `http-request set-var(txn.cut) ${TO},field(5,|),add(0) if !${HAS_PATTERN}`,
   `http-request set-var(txn.replaced) ${TO},field(6,|) if ${IS_URL} !${HAS_PATTERN}`,

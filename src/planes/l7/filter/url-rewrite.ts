@@ -24,7 +24,8 @@ export function patternData(path: PathRewrite | undefined): readonly Datum[] {
 /** Has `sluice.lua` replace the path by the pattern of the route, into `txn.replaced`, which is empty where the pattern does not match. */
 export function replaceByPattern(condition: string): readonly string[] {
   return [
-    String.raw`http-request set-var-fmt(txn.pattern_of) "%[var(txn.rid)]\n%[path]" ${condition}`,
+    `http-request set-var(txn.path) path,lua.sluice_path ${condition} !{ var(txn.path) -m found }`,
+    String.raw`http-request set-var-fmt(txn.pattern_of) "%[var(txn.rid)]\n%[var(txn.path)]" ${condition}`,
     `http-request set-var(txn.replaced) var(txn.pattern_of),lua.sluice_replace ${condition}`,
   ];
 }

@@ -105,6 +105,31 @@ core.register_converters("sluice_choose", function(input)
   return ""
 end)
 
+-- A path as nginx compares it: percent-decoded once, slashes merged, "." and ".." resolved. Nothing for one that leads above the root, or
+-- has a broken escape or a NUL. "#" stays escaped, because it ends keys of the route map.
+core.register_converters("sluice_path", function(path)
+  if path:sub(1, 1) ~= "/" or path:gsub("%%%x%x", ""):find("%%") then return "" end
+  path = decoded(path)
+  if path:find("\0", 1, true) then return "" end
+  local kept, is_open = {}, false
+  for segment in (path:sub(2) .. "/"):gmatch("([^/]*)/") do
+    if segment == ".." then
+      if #kept == 0 then return "" end
+      kept[#kept] = nil
+    end
+    is_open = segment == "" or segment == "." or segment == ".."
+    if not is_open then kept[#kept + 1] = segment end
+  end
+  if is_open then kept[#kept + 1] = "" end
+  return (("/" .. table.concat(kept, "/")):gsub("#", "%%23"))
+end)
+
+-- What a decoded text has to be in a URL again.
+local function encoded(text)
+  text = text:gsub("%%(%d?%d?)", function(digits) return (digits == "23" and "%" or "%25") .. digits end)
+  return (text:gsub('[%c \127-\255?"<>\\^`{|}]', function(character) return ("%%%02X"):format(character:byte()) end))
+end
+
 local pattern = cached(function(rid)
   local text = patterns:lookup(rid)
   if text == nil then return nil end
@@ -120,7 +145,7 @@ core.register_converters("sluice_replace", function(input)
   local is_match, groups = one.regex:match(path)
   if not is_match then return "" end
   -- The whole match is the first of the list.
-  return (one.replacement:gsub("%$(%d)", function(digit) return groups[tonumber(digit) + 1] or "" end))
+  return (one.replacement:gsub("%$(%d)", function(digit) return encoded(groups[tonumber(digit) + 1] or "") end))
 end)
 
 local origin = cached(function(rid)

@@ -31,10 +31,6 @@ const OPEN: Admitted = { isClosed: false, reported: [], messages: '' };
 
 describe('annotations', () => {
   it.each([
-    'P/whitelist-source-range: 10.0.0.0/8',
-    'P/whitelist-source-range: ""',
-    'P/allowlist-source-range: "10.0.0.0/8,::/0"',
-    'P/denylist-source-range: 10.0.0.0/8',
     'P/auth-url: "http://a.test"',
     'P/auth-type: basic',
     'P/auth-type: 5',
@@ -97,11 +93,11 @@ describe('annotations', () => {
   });
 
   it.each([
-    ['P/limit-rps: "5"', 'AccessRestrictionIgnored', 'nothing is held back: "P/limit-rps"'],
+    ['P/global-rate-limit: "5"', 'AccessRestrictionIgnored', 'nothing is held back: "P/global-rate-limit"'],
     ['P/enable-modsecurity: "true"', 'AccessRestrictionIgnored', '"P/enable-modsecurity"'],
     ['P/global-rate-limit-window: 1m', 'AccessRestrictionIgnored', '"P/global-rate-limit-window"'],
     ['haproxy.org/rate-limit-requests: "5"', 'AccessRestrictionIgnored', '"haproxy.org/rate-limit-requests"'],
-    ['P/rewrite-target: /', 'AnnotationUnsupported', 'without effect: "P/rewrite-target"'],
+    ['P/mirror-target: /', 'AnnotationUnsupported', 'without effect: "P/mirror-target"'],
     ['P/backend-protocol: HTTPS', 'AnnotationUnsupported', '"P/backend-protocol"'],
     ['P/configuration-snippet: "gzip on;"', 'AnnotationUnsupported', '"P/configuration-snippet"'],
     ['P/enable-access-log: "false"', 'AnnotationUnsupported', '"P/enable-access-log"'],
@@ -116,15 +112,30 @@ describe('annotations', () => {
 
   it('are reported by what is lost with them, in one Finding each', () => {
     const { reported, messages } = admit(
-      'P/whitelist-source-range: 10.0.0.0/8, P/rewrite-target: /, P/auth-url: "http://a", P/app-root: /x, P/limit-rps: "1"',
+      'P/auth-secret: s, P/mirror-target: /, P/auth-url: "http://a", P/canary: "true", P/global-rate-limit: "1"',
     );
     expect(reported).toEqual([
       'AccessRestrictionUnsupported metadata.annotations',
-      'AccessRestrictionIgnored metadata.annotations["P/limit-rps"]',
+      'AccessRestrictionIgnored metadata.annotations["P/global-rate-limit"]',
       'AnnotationUnsupported metadata.annotations',
     ]);
-    expect(messages).toContain('503: "P/auth-url", "P/whitelist-source-range"\n');
-    expect(messages).toContain('without effect: "P/app-root", "P/rewrite-target"');
+    expect(messages).toContain('503: "P/auth-secret", "P/auth-url"\n');
+    expect(messages).toContain('without effect: "P/canary", "P/mirror-target"');
+  });
+
+  it.each([
+    'P/whitelist-source-range: ""',
+    'P/whitelist-source-range: junk',
+    'P/allowlist-source-range: "10.0.0.0/8, 10.0.0.0/40"',
+    'P/allowlist-source-range: 5',
+    'P/denylist-source-range: junk',
+    'P/denylist-source-range: 5',
+    'P/rewrite-target: "/$host"',
+    'P/rewrite-target: new',
+  ])('close an Ingress with %s, which cannot be read', (annotation) => {
+    const { isClosed, messages } = admit(annotation);
+    expect(isClosed).toBe(true);
+    expect(messages).toContain('the paths answer 503');
   });
 
   it('have one row each', () => {

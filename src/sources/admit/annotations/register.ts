@@ -34,7 +34,7 @@ export function admitAnnotations(annotations: Field, strays: readonly Field[]): 
     lacks.restriction.push(...found.restriction);
   }
   for (const [lack, found] of Object.entries(lacks)) report(LACKS[lack as Lack], found, annotations);
-  return { ...values, isClosed: lacks.restriction.length > 0 };
+  return { ...values, isClosed: values.isClosed || lacks.restriction.length > 0 };
 }
 
 /** An annotation of which something is lost. */
@@ -107,7 +107,8 @@ function collect({ family, prefix, row }: Known, name: string, value: Field, lac
 }
 
 function lackOf({ support }: AnnotationRow, value: Field): Lack | undefined {
-  if (support.kind !== 'unsupported') return undefined;
+  if (support.kind === 'needless') return undefined;
   const text = value.text();
-  return text === undefined ? support.lack : support.lackOf(text);
+  if (text === undefined) return support.kind === 'unsupported' ? support.lack : support.lackOf('');
+  return support.lackOf(text);
 }

@@ -26,7 +26,12 @@ export interface AnnotationRow {
 
 export type Support =
   /** Read. `read` gives what a value sets in the policy of the Ingress, and adds Findings about one that cannot be understood. */
-  | { readonly kind: 'supported'; readonly read: (value: Field) => Partial<AnnotatedValues> }
+  | {
+      readonly kind: 'supported';
+      readonly read: (value: Field) => Partial<AnnotatedValues>;
+      /** What of a value is lost where it is not read: under a name that is nearly this one, or in the wrong place. */
+      readonly lackOf: (value: string) => Lack | undefined;
+    }
   /** Not implemented. `lackOf` says what of a value is lost; undefined: nothing. */
   | { readonly kind: 'unsupported'; readonly lack: Lack; readonly lackOf: (value: string) => Lack | undefined }
   /** Has no effect that could be missed, so that nothing is said of it. */
@@ -45,8 +50,20 @@ export interface AnnotationFamily {
   readonly rows: readonly AnnotationRow[];
 }
 
-export function supported(name: string, text: string, read: (value: Field) => Partial<AnnotatedValues>): AnnotationRow {
-  return { name, text, support: { kind: 'supported', read } };
+type Read = (value: Field) => Partial<AnnotatedValues>;
+
+export function supported(name: string, text: string, read: Read): AnnotationRow {
+  return { name, text, support: { kind: 'supported', read, lackOf: () => 'feature' } };
+}
+
+/** One that restricts access: what is not read of it closes the Ingress. */
+export function supportedRestriction(
+  name: string,
+  text: string,
+  read: Read,
+  lackOf = unlessOff('restriction'),
+): AnnotationRow {
+  return { name, text, support: { kind: 'supported', read, lackOf } };
 }
 
 /** Restricts access unless it is switched off, or `lackOf` knows better. */
