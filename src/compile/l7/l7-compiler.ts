@@ -38,6 +38,8 @@ export class L7Compiler {
   readonly #hostsOfRouteSet = new DependencyIndex();
   /** RouteSet -> Secrets that it names. */
   readonly #secretsOfRouteSet = new DependencyIndex();
+  /** RouteSets that have a certificate for every host. */
+  readonly #withDefaultSecret = new Set<string>();
   readonly #backends: BackendTable;
   readonly #certificates = new CertificateTable();
   readonly #validity = new ValidityTable();
@@ -79,6 +81,8 @@ export class L7Compiler {
       for (const host of this.#hostsOfRouteSet.inputsOf(key)) addHost(dirty, host, this.#hosts);
       this.#hostsOfRouteSet.set(key, routeSet === undefined ? [] : hostsOf(routeSet));
       this.#setSecrets(key, input.routeSets.secretsOf(key));
+      if (routeSet?.defaultSecret === undefined) this.#withDefaultSecret.delete(key);
+      else this.#withDefaultSecret.add(key);
       for (const host of this.#hostsOfRouteSet.inputsOf(key)) addHost(dirty, host, this.#hosts);
     }
     const { secrets } = input.snapshot;
@@ -211,13 +215,22 @@ export class L7Compiler {
       .flatMap(({ ref, tls }) => tls.filter((claim) => claim.host === host).map((claim) => ({ claim, owner: ref })));
   }
 
-  /** `--default-ssl-certificate`: wanted whether or not an object names it. */
+  /** `--default-ssl-certificate`, wanted whether or not an object names it; without it that of the oldest listener for every host. */
   #defaultCertificate(input: L7Input, findings: Map<string, readonly Finding[]>): CertificateId | undefined {
     const key = this.#settings.defaultCertificateSecret;
-    if (key === undefined) return undefined;
+    if (key === undefined) return this.#defaultCertificateOfListeners(input);
     this.#wantSecret(key);
     findings.set('flag:default-ssl-certificate', defaultCertificateFindings(key, input.snapshot));
     return certificateOf(input.snapshot, key) === undefined ? undefined : certificateId(key);
+  }
+
+  #defaultCertificateOfListeners({ routeSets, snapshot }: L7Input): CertificateId | undefined {
+    const secret = [...this.#withDefaultSecret]
+      .flatMap((key) => routeSets.get(key) ?? [])
+      .sort((a, b) => byAge(a.meta, b.meta))
+      .flatMap(({ defaultSecret }) => defaultSecret ?? [])
+      .find((candidate) => certificateOf(snapshot, candidate) !== undefined);
+    return secret === undefined ? undefined : certificateId(secret);
   }
 }
 

@@ -15,6 +15,8 @@ export interface RouteSet {
   /** At most one a host, entrance and depth. */
   readonly routes: readonly HttpRoute[];
   readonly tls: readonly TlsClaim[];
+  /** `namespace/name` of the Secret for clients that name a host without a certificate, or none. */
+  readonly defaultSecret?: string | undefined;
   /** `namespace/name` of Secrets that are read for it besides those of `tls`. */
   readonly secrets: readonly string[];
   /** Whether nothing of it is to be served before its Secrets are known. */

@@ -40,6 +40,7 @@ function routeSetOf(gateway: Gateway, snapshot: Snapshot, settings: CompileSetti
     meta: gateway.meta,
     routes: [],
     tls: tlsClaims(gateway, snapshot, settings),
+    defaultSecret: defaultSecretOf(gateway, snapshot, settings),
     // Also those of listeners that are not served: their conditions say what is known of them.
     secrets: gateway.listeners.flatMap((listener) => certificatesOf(listener, gateway, snapshot).secrets),
     waitsForSecrets: false,
@@ -56,6 +57,14 @@ function tlsClaims(gateway: Gateway, snapshot: Snapshot, { listenerPorts }: Comp
     if (secret === undefined || hostname === undefined || !accepted.isTrue) return [];
     return [{ host: hostname, secret, field, secretField: `${field}.tls.certificateRefs` }];
   });
+}
+
+/** A listener without a host is for every name that a client may send, be there a route for it or not. */
+function defaultSecretOf(gateway: Gateway, snapshot: Snapshot, { listenerPorts }: CompileSettings): string | undefined {
+  const [secret] = listenerVerdicts(gateway, listenerPorts).flatMap(({ listener, accepted }) =>
+    accepted.isTrue && listener.hostname === undefined ? certificatesOf(listener, gateway, snapshot).secrets : [],
+  );
+  return secret;
 }
 
 /** What a Gateway says of its listeners in sum, each of which has a Finding of its own. */
