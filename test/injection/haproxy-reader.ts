@@ -61,8 +61,13 @@ const SERVER = /^(?:[0-9.]+|[0-9a-f:.]+)[_:]\d{1,5}$/;
 const ADDRESS = /^(?:[0-9.]+|ipv6@[0-9a-f:.]+):\d{1,5}$/;
 const CERTIFICATE = /^certs\/[a-z0-9][a-z0-9._-]*\.pem$/;
 const SNI = /^(?:\*\.)?[a-z0-9][a-z0-9.-]*$/;
-const ROUTE_KEY = /^(?:\*|\*\.[a-z0-9.-]+|[a-z0-9][a-z0-9.-]*)\/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*#?$/;
-const ROUTE_VALUE = /^[a-z0-9._-]+\|[MRSW-]*\|(?:[a-z0-9.-]+\/[a-z0-9.-]+)?\|[a-z-]*(?:\|[0-9a-f]{20})?$/;
+/** A listener for any number of labels begins with `**`; a route of one entrance alone begins with its name. */
+const ROUTE_KEY = /^(?:https?\|)?(?:\*|\*{1,2}\.[a-z0-9.-]+|[a-z0-9][a-z0-9.-]*)\/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*#?$/;
+const ROUTE_VALUE = /^[a-z0-9._-]+\|[EMRSW-]*\|(?:[a-z0-9.-]+\/[a-z0-9.-]+)?\|[a-z-]*(?:\|[0-9a-f]{20})?$/;
+/** Where hosts below a listener's wildcard look: the labels of the wildcard in reverse order, and as they are. */
+const PARENT_KEY = /^\*\|[a-z0-9.-]+\.$/;
+const PARENT_VALUE = /^[a-z0-9.-]+$/;
+const ROUTE_MAP = /^(?:routes|entrances)\.map$/;
 const DATA_MAP =
   /^(?:access|bodies|conditions|connections|cookies|cors|hashes|lists|origins|patterns|rates|redirects|request-headers|response-headers|rewrites|shares|stages|timeouts)\.map$/;
 /** The id of a route, and which of its entries it is. */
@@ -83,14 +88,14 @@ const GRAMMAR: Readonly<Record<string, readonly RegExp[]>> = {
   'enable server': [TARGET],
   'disable server': [TARGET],
   'set server': [TARGET, /^weight$/, /^[01]$/],
-  'add map': [/^routes\.map$/],
+  'add map': [ROUTE_MAP],
   'add map data': [DATA_MAP],
   'del map data': [DATA_MAP, DATA_KEY],
   'add map version': [/^@1$/, /^regexes\.map$/],
   'prepare map': [/^regexes\.map$/],
   'commit map': [/^@1$/, /^regexes\.map$/],
-  'set map': [/^routes\.map$/, ROUTE_KEY, ROUTE_VALUE],
-  'del map': [/^routes\.map$/, ROUTE_KEY],
+  'set map': [ROUTE_MAP, ROUTE_KEY, ROUTE_VALUE],
+  'del map': [ROUTE_MAP, new RegExp(`${ROUTE_KEY.source}|${PARENT_KEY.source}`)],
   'new ssl cert': [CERTIFICATE],
   'set ssl cert': [CERTIFICATE],
   'commit ssl cert': [CERTIFICATE],
@@ -144,7 +149,8 @@ function textOf(payload: readonly string[]): string {
 export function readMap(text: string, key: RegExp = ROUTE_KEY): readonly (readonly [key: string, value: string])[] {
   return wholeLines(text).map((line) => {
     const [left = '', right = '', ...more] = line.split(' ');
-    if (more.length > 0 || !key.test(left) || !ROUTE_VALUE.test(right)) refuse('not a line of a map', line);
+    const isEntry = (key.test(left) && ROUTE_VALUE.test(right)) || (PARENT_KEY.test(left) && PARENT_VALUE.test(right));
+    if (more.length > 0 || !isEntry) refuse('not a line of a map', line);
     return [left, right] as const;
   });
 }
@@ -163,7 +169,7 @@ export function readRegexes(text: string): readonly (readonly [key: string, valu
   const entries = readMap(text, /^[\x21-\x7e]+$/).map(([key, value]) => [withoutLimit(key), value] as const);
   for (const [key] of entries) {
     // Without the look ahead to the `/`, the group could go on with the host's name.
-    const host = /^\^(?:\\\*|[a-z0-9-]+)(?:\\\.[a-z0-9-]+)*\(\?=\/\)(?=\(\?:)/.exec(key)?.[0];
+    const host = /^\^(?:https?\\\|)?(?:\\\*(?:\\\*)?|[a-z0-9-]+)(?:\\\.[a-z0-9-]+)*\(\?=\/\)(?=\(\?:)/.exec(key)?.[0];
     if (host === undefined) refuse('an expression that does not begin with a host, its end and a group', key);
     if (groupEnd(key, host.length) !== key.length - 1) refuse('an expression that leaves its group', key);
   }

@@ -55,7 +55,7 @@ describe('strings of users', () => {
         expectNoMoreThanHarmless(mark, extentOf(plan));
         expectPrintable(toldBy(plan));
       }),
-      { numRuns: 1000 },
+      { numRuns: 600 },
     );
   });
 
@@ -69,7 +69,7 @@ describe('strings of users', () => {
         commandsBetween(plan.l7, untouched.l7);
         expectPrintable(toldBy(plan));
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 });

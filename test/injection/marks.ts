@@ -16,7 +16,8 @@ export const marks: readonly Mark[] = targets.flatMap((target, index) =>
 const quoted = marks.filter(({ place: { path, part } }) => {
   const field = path.findLast((step) => typeof step === 'string');
   return (
-    part === 'value' && /^(?:host|hosts|path|name|namespace|secretName|tls\.crt|addresses|ip)$/.test(String(field))
+    part === 'value' &&
+    /^(?:host|hosts|hostname|hostnames|path|name|value|namespace|secretName|tls\.crt|addresses|ip)$/.test(String(field))
   );
 });
 const paths = quoted.filter(({ place: { path } }) => path.at(-1) === 'path');

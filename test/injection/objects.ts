@@ -159,8 +159,132 @@ function legacy({ namespace, host }: Cast): readonly Json[] {
   ];
 }
 
+const GATEWAY_API = 'gateway.networking.k8s.io/v1';
+
+function gatewayApi({ namespace, host }: Cast): readonly Json[] {
+  const backend = { name: 'web', port: 80 };
+  const prefix = (value: string): Json => ({ type: 'PathPrefix', value });
+  return [
+    {
+      apiVersion: GATEWAY_API,
+      kind: 'Gateway',
+      metadata: { name: 'edge', namespace, annotations: { note: 'n' } },
+      spec: {
+        gatewayClassName: 'sluice',
+        tls: { backend: { clientCertificateRef: { name: 'plain' } }, frontend: { default: {} } },
+        listeners: [
+          { name: 'plain', port: 80, protocol: 'HTTP', hostname: `*.gw.${host}` },
+          {
+            name: 'secure',
+            port: 443,
+            protocol: 'HTTPS',
+            hostname: `a.gw.${host}`,
+            tls: { mode: 'Terminate', certificateRefs: [{ group: '', kind: 'Secret', name: 'plain' }] },
+            allowedRoutes: { namespaces: { from: 'Same' }, kinds: [{ kind: 'HTTPRoute' }] },
+          },
+        ],
+      },
+    },
+    {
+      apiVersion: GATEWAY_API,
+      kind: 'HTTPRoute',
+      metadata: { name: 'web', namespace, creationTimestamp: '2026-01-01T00:00:00Z' },
+      spec: {
+        parentRefs: [
+          { name: 'edge', sectionName: 'plain' },
+          { name: 'edge', sectionName: 'secure' },
+        ],
+        hostnames: [`a.gw.${host}`, `*.b.gw.${host}`],
+        rules: [
+          { name: 'plain', matches: [{ path: prefix('/plain') }], backendRefs: [backend] },
+          {
+            matches: [
+              {
+                path: prefix('/conditions'),
+                method: 'GET',
+                headers: [
+                  { type: 'Exact', name: 'X-A', value: 'b' },
+                  { type: 'RegularExpression', name: 'X-B', value: '^[a-z]+$' },
+                ],
+                queryParams: [{ type: 'Exact', name: 'q', value: '1' }],
+              },
+              { path: { type: 'RegularExpression', value: '/regex/[0-9]+' } },
+            ],
+            filters: [
+              {
+                type: 'RequestHeaderModifier',
+                requestHeaderModifier: { set: [{ name: 'X-Set', value: 'v' }], remove: ['X-Gone'] },
+              },
+              { type: 'ResponseHeaderModifier', responseHeaderModifier: { add: [{ name: 'X-Add', value: 'v' }] } },
+              {
+                type: 'URLRewrite',
+                urlRewrite: {
+                  hostname: 'to.example.com',
+                  path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/to' },
+                },
+              },
+            ],
+            timeouts: { request: '10s', backendRequest: '2s' },
+            backendRefs: [
+              { ...backend, weight: 1 },
+              { ...backend, namespace, weight: 3 },
+            ],
+          },
+          {
+            matches: [{ path: prefix('/redirect') }],
+            filters: [
+              {
+                type: 'RequestRedirect',
+                requestRedirect: {
+                  scheme: 'https',
+                  hostname: 'to.example.com',
+                  path: { type: 'ReplaceFullPath', replaceFullPath: '/to' },
+                  statusCode: 301,
+                },
+              },
+            ],
+          },
+          {
+            matches: [{ path: prefix('/cors') }],
+            filters: [
+              {
+                type: 'CORS',
+                cors: {
+                  allowOrigins: ['https://a.example.com'],
+                  allowMethods: ['GET'],
+                  allowHeaders: ['X-A'],
+                  exposeHeaders: ['X-B'],
+                },
+              },
+            ],
+            backendRefs: [backend],
+          },
+        ],
+      },
+    },
+    {
+      apiVersion: GATEWAY_API,
+      kind: 'ReferenceGrant',
+      metadata: { name: 'web', namespace },
+      spec: {
+        from: [{ group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', namespace: 'elsewhere' }],
+        to: [{ group: '', kind: 'Service', name: 'web' }],
+      },
+    },
+  ];
+}
+
+function gatewayClass(name: string): Json {
+  return {
+    apiVersion: GATEWAY_API,
+    kind: 'GatewayClass',
+    metadata: { name },
+    spec: { controllerName: 'sluice.dev/gateway', description: 'd' },
+  };
+}
+
 function everything(cast: Cast): readonly Json[] {
-  return [service(cast), endpointSlice(cast), ingress(cast), ...secrets(cast), ...legacy(cast)];
+  return [service(cast), endpointSlice(cast), ingress(cast), ...secrets(cast), ...legacy(cast), ...gatewayApi(cast)];
 }
 
 /** A default backend is for every host, so that only one of the two parties can have one. */
@@ -190,14 +314,15 @@ export const targets: readonly Json[] = [
     metadata: { name: 'targeted', annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' } },
     spec: { controller: 'sluice.dev/ingress', parameters: { kind: 'K', name: 'n', apiGroup: 'g' } },
   },
+  // Likewise.
+  gatewayClass('targeted'),
 ];
 
 /** The same in another namespace, by somebody else. What is served of them must never depend on the targets. */
-export const bystanders: readonly Json[] = everything({
-  namespace: 'bystander',
-  host: 'bystander.example.com',
-  ...bystanderPair,
-});
+export const bystanders: readonly Json[] = [
+  ...everything({ namespace: 'bystander', host: 'bystander.example.com', ...bystanderPair }),
+  gatewayClass('sluice'),
+];
 
 /** A string inside an object: the value at a path, or the last key of the path. */
 export interface Place {

@@ -67,7 +67,7 @@ export function served({ l7 }: Plan): Served {
   }
   return {
     sections: readSections(text(FILES.backends)),
-    routes: readMap(text(FILES.routes)),
+    routes: [...readMap(text(FILES.routes)), ...readMap(text(FILES.entrances))],
     regexes: readRegexes(text(FILES.regexes)),
     data: Object.values(DATA_MAPS).flatMap((file) => readData(text(file))),
     certificates: readCrtList(text(FILES.certificates)),
