@@ -1,7 +1,7 @@
 /** `sluice-keepalived`: keepalived in a unit or container of its own, which Sluice asks for what it wants. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -119,4 +119,19 @@ test('it ends its keepalived also when the files with its number are lost', asyn
 test('nothing is left of what is withdrawn', async () => {
   expect(await plane().withdraw()).toBe(true);
   expect([await isBound(VIP), await isBound('192.0.2.81')]).toEqual([false, false]);
+});
+
+test('a program that has got the number of an earlier keepalived is left alone', async () => {
+  await end();
+  const other = spawn('sleep', ['60'], { stdio: 'ignore' });
+  try {
+    for (const file of ['keepalived.pid', 'vrrp.pid']) await writeFile(join(folder, file), `${String(other.pid)}\n`);
+    other.kill('SIGSTOP');
+    await start();
+    // It is looked for halted processes twice a second.
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    expect(other.signalCode).toBeNull();
+  } finally {
+    other.kill('SIGKILL');
+  }
 });
