@@ -227,6 +227,16 @@ describe('BIRD', () => {
     await waitFor(async () => expect(await learned()).toBeDefined());
   });
 
+  it('leaves the routes alone that another program has in the same table', async () => {
+    await lab.network.command('node-a', ['ip', 'route', 'add', 'blackhole', '198.51.100.0/24', 'table', '179']);
+    await begin();
+    await lab.apply(one({}, [VIP6]));
+    await lab.plane.uninstall();
+    const left = await lab.network.command('node-a', ['ip', 'route', 'show', 'table', '179']);
+    await lab.network.command('node-a', ['ip', 'route', 'flush', 'table', '179']);
+    expect(left.trim()).toBe('blackhole 198.51.100.0/24');
+  });
+
   it('that is killed loses no route at a router that knows graceful restart', async () => {
     await begin(one({ hasGracefulRestart: true }), ['graceful restart on;']);
     const pid = await lab.birdPid();

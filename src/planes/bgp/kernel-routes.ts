@@ -25,7 +25,8 @@ const PROTOCOL = 99;
 const RULE_PRIORITY = 32_700;
 
 /**
- * A routing table of the kernel that is ours alone, in which the routes are that BIRD announces. They lead nowhere: what is for a Service
+ * The routes that BIRD announces, in a routing table of the kernel that is to be ours alone. What another program has there all the same,
+ * because the number was its own already, is neither seen nor touched. They lead nowhere: what is for a Service
  * has another destination before the kernel looks for a route, and what is left is dropped.
  */
 export class KernelRoutes {
@@ -44,7 +45,7 @@ export class KernelRoutes {
   }
 
   async #listFamily(family: string): Promise<readonly KernelRoute[]> {
-    const command = ['-json', family, 'route', 'show', 'table', integer(this.#table)];
+    const command = ['-json', family, 'route', 'show', 'table', integer(this.#table), 'proto', String(PROTOCOL)];
     const written = await this.#ip(command, '').catch((thrown: unknown) => {
       // The kernel makes a table with its first route.
       if (messageOf(thrown).includes('FIB table does not exist')) return '[]';
@@ -58,8 +59,8 @@ export class KernelRoutes {
   async change(added: readonly KernelRoute[], removed: readonly KernelRoute[]): Promise<void> {
     const place = `table ${integer(this.#table)}`;
     const line = (verb: string, { prefix, metric }: KernelRoute): string =>
-      `route ${verb} blackhole ${prefix} ${place} metric ${integer(metric)}`;
-    const adding = added.map((route) => `${line('replace', route)} proto ${String(PROTOCOL)}`);
+      `route ${verb} blackhole ${prefix} ${place} metric ${integer(metric)} proto ${String(PROTOCOL)}`;
+    const adding = added.map((route) => line('replace', route));
     if (adding.length > 0) await this.#ip(['-batch', '-'], adding.join('\n'));
     const removing = removed.map((route) => line('del', route));
     // One that somebody else has taken away in between is no mistake; what is still there is seen by the next look.
