@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Plan } from '../compile/plan.ts';
+import { Fault } from '../lib/fault.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { PersistentMap } from '../lib/persistent-map.ts';
 import { ipAddressOf, type IpAddress } from '../model/grammar.ts';
@@ -35,6 +36,7 @@ function node(name: string, isReady = true): Node {
 class FakeCluster implements ReportChannel {
   readonly events = { write: (wish: EventWish) => this.#tell(wish), concernsAll: () => false };
   readonly told: string[] = [];
+  refusesEvents = false;
   statuses = PersistentMap.empty<ObservedL2Status>();
   all = PersistentMap.from(['a', 'b'].map((name) => [name, node(name)]));
   #listener: ((statuses: PersistentMap<ObservedL2Status>) => void) | undefined;
@@ -81,6 +83,7 @@ class FakeCluster implements ReportChannel {
   }
 
   #tell({ reason, object, message }: EventWish): Promise<void> {
+    if (this.refusesEvents) return Promise.reject(new Fault('refused', 'Events are refused'));
     this.told.push(`${reason} ${object.name}: ${message}`);
     return Promise.resolve();
   }
@@ -215,6 +218,27 @@ describe('AnnounceReport', () => {
     report.want(planOf());
     await settle();
     expect(cluster.shown()).toEqual(['a: shop/web 192.0.2.1 on eth0']);
+  });
+
+  it("leaves MetalLB's own alone, whichever node they are of", async () => {
+    cluster.set('l2-x', { ...OF_B, addresses: [], since: '', why: '', node: 'a' });
+    cluster.set('l2-y', { ...OF_B, addresses: [], since: '', why: '' });
+    cluster.all = cluster.all.delete('b');
+    const report = start();
+    report.hold(new Set([VIP]));
+    await settle();
+    expect([...cluster.statuses.keys()]).toEqual(expect.arrayContaining(['l2-x', 'l2-y']));
+  });
+
+  it('reports nothing any more of a Service that is gone', async () => {
+    cluster.refusesEvents = true;
+    const report = start();
+    report.hold(new Set([VIP]));
+    await settle();
+    report.want({ ...planOf(), addresses: PersistentMap.empty() });
+    cluster.refusesEvents = false;
+    await settle(10_000);
+    expect(cluster.told).toEqual([]);
   });
 
   it('reports two nodes that answer for one address for longer than one that dies says so', async () => {

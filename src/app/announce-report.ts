@@ -9,6 +9,7 @@ import { PersistentMap } from '../lib/persistent-map.ts';
 import type { IpAddress } from '../model/grammar.ts';
 import type { L2Status, ObservedL2Status } from '../model/l2-status.ts';
 import type { Node } from '../model/node.ts';
+import { keyOf } from '../model/object.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { KeyedRunner } from '../planes/keyed-runner.ts';
 import { EventPlane, type EventWish, type EventWriter } from '../planes/status/events.ts';
@@ -154,7 +155,7 @@ export class AnnounceReport {
       own = own.set(name, this.#statusOf(name, service, held));
     }
     this.#own = own;
-    for (const service of this.#former.keys()) if (!this.#assignments.has(service)) this.#former.delete(service);
+    this.#forgetGone();
     this.#options.metrics.announced(
       this.#options.nodeName,
       [...own.values()].flatMap(({ service, addresses }) => addresses.map((address) => ({ service, address }))),
@@ -162,6 +163,15 @@ export class AnnounceReport {
     this.#status?.want(own);
     // Not earlier: what this node had before is neither removed nor reported anew.
     this.#status?.start();
+  }
+
+  /** Nothing is remembered of Services that have no address any more, and nothing reported. */
+  #forgetGone(): void {
+    for (const service of this.#former.keys()) if (!this.#assignments.has(service)) this.#former.delete(service);
+    for (const [key, { object }] of this.#eventWishes.entries())
+      if (object.kind === 'Service' && !this.#assignments.has(keyOf(object)))
+        this.#eventWishes = this.#eventWishes.delete(key);
+    this.#events?.want(this.#eventWishes);
   }
 
   #statusOf(name: string, service: string, addresses: readonly IpAddress[]): L2Status {

@@ -46,7 +46,9 @@ export class L2StatusPlane implements KeyedPlane<L2Status, ObservedL2Status> {
     seen: ObservedL2Status | undefined,
   ): ItemWrite<ObservedL2Status> | undefined {
     if (want === undefined) {
-      if (seen === undefined || (seen.node !== this.#node && !this.#isAbandoned(seen))) return undefined;
+      // MetalLB's own, where its speakers live in the same namespace, say nothing of a time.
+      if (seen === undefined || seen.since === '') return undefined;
+      if (seen.node !== this.#node && !this.#isAbandoned(seen)) return undefined;
       return async (signal) => {
         await this.#writer.remove(key, seen.uid, signal);
         return undefined;
