@@ -113,12 +113,18 @@ describe('the status of a Gateway', () => {
   it.each([
     ['no address', gateway(), [], 'AddressNotAssigned'],
     ['an address that no gateway has', gateway({ wantedAddresses: ['192.0.2.9'] }), ['192.0.2.1'], 'AddressNotUsable'],
+    [
+      'two addresses, of which no gateway has one',
+      gateway({ wantedAddresses: ['192.0.2.1', '192.0.2.9'] }),
+      ['192.0.2.1'],
+      'AddressNotUsable',
+    ],
     ['an address that one has', gateway({ wantedAddresses: ['192.0.2.1'] }), ['192.0.2.1', '192.0.2.2'], 'Programmed'],
     ['nothing to serve', gateway({ programmed: { isTrue: false, reason: 'Invalid', message: 'no' } }), [], 'Invalid'],
   ])('with %s has Programmed with its reason', async (_, status, texts, reason) => {
     const shown = await plane.compare('n/g', wish(status, ...texts), seen({}))?.(signal);
     expect(shown?.status['conditions']).toMatchObject([{}, { type: 'Programmed', reason }]);
-    expect(shown?.status['addresses']).toHaveLength(reason === 'Programmed' ? 1 : 0);
+    expect(shown?.status['addresses']).toHaveLength(status.wantedAddresses.includes('192.0.2.1') ? 1 : 0);
   });
 
   it('is wished for again where the addresses change, and is the same where nothing does', () => {

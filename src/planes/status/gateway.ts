@@ -74,10 +74,12 @@ function addressesOf({ addresses, wantedAddresses }: GatewayWish): readonly Publ
 }
 
 function programmedOf(want: GatewayWish, addresses: readonly PublishedAddress[]): Omit<Condition, 'type'> {
-  if (!want.programmed.isTrue || addresses.length > 0) return want.programmed;
-  if (want.wantedAddresses.length > 0) {
-    const message = `${want.wantedAddresses.join(', ')} is no address of a gateway`;
-    return { isTrue: false, reason: 'AddressNotUsable', message };
-  }
+  if (!want.programmed.isTrue) return want.programmed;
+  const had = new Set(addresses.map(addressText));
+  const missing = want.wantedAddresses.filter((address) => !had.has(address));
+  // One that cannot be had is one too many, even where the others can (GatewaySpec.addresses).
+  if (missing.length > 0)
+    return { isTrue: false, reason: 'AddressNotUsable', message: `${missing.join(', ')} is no address of a gateway` };
+  if (addresses.length > 0) return want.programmed;
   return { isTrue: false, reason: 'AddressNotAssigned', message: 'no gateway reports an address' };
 }
