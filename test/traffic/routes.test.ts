@@ -432,7 +432,8 @@ describe('rules to what clients are answered', () => {
         [['OPTIONS', '/', from('https://ok.test')], `204${told('https://ok.test')}`],
         [['GET', '/', from('https://ok.test')], `${web('/')}${told('https://ok.test')}`],
         [['GET', '/', from('https://A.w.test:8443')], `${web('/')}${told('https://A.w.test:8443')}`],
-        [['OPTIONS', '/', from('https://no.test')], web('/')],
+        [['OPTIONS', '/', from('https://no.test')], '204'],
+        [['OPTIONS', '/', { headers: { origin: 'https://no.test' } }], web('/')],
         [['GET', '/', from('https://ok.test.evil.test')], web('/')],
         [['GET', '/', from('xhttps://ok.test')], web('/')],
         // A page must be able to read that it is refused.

@@ -2,8 +2,8 @@ import type { PathRegex } from '../../path-regex.ts';
 import type { HeaderName } from '../header.ts';
 
 /**
- * What browsers are told about requests from pages of another origin (HTTPCORSFilter; Fetch standard). Preflights of an origin that may are answered
- * by the gateway. The answer of an endpoint loses what it says itself of these things.
+ * What browsers are told about requests from pages of another origin (HTTPCORSFilter; Fetch standard). Preflights are answered by the
+ * gateway. The answer of an endpoint loses what it says itself of these things.
  */
 export interface Cors {
   readonly type: 'CORS';

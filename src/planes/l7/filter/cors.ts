@@ -32,6 +32,8 @@ const CORS = 'var(txn.cors)';
 const ALLOWED = '{ var(txn.cors_origin) -m found }';
 const field = (index: number): string => `${CORS},field(${String(index)},|)`;
 const isAny = (index: number): string => `{ ${field(index)} -m str ${ANY} }`;
+/** As browsers send it (Fetch standard); a plain OPTIONS is a request like others. */
+const PREFLIGHT = '{ method OPTIONS } { req.hdr(origin) -m found } { req.hdr(access-control-request-method) -m found }';
 const has = (index: number): string => `{ ${field(index)} -m len gt 0 }`;
 
 /**
@@ -57,10 +59,13 @@ const look: readonly string[] = [
   `http-request set-var(txn.cors_age) ${field(6)} if ${ALLOWED}`,
 ];
 
-/** The rules at the begin of a class: who asks by a preflight is answered, before anything else is asked of it. */
+/**
+ * The rules at the begin of a class: who asks by a preflight is answered, before anything else is asked of it. An origin that may not is told
+ * nothing by the answer; the endpoint, which could say otherwise, never sees it.
+ */
 export const corsRules: readonly string[] = [
   ...look,
-  `http-request return status 204 if ${ALLOWED} { method OPTIONS }`,
+  `http-request return status 204 if ${ALLOWED} { method OPTIONS } or { ${CORS} -m found } ${PREFLIGHT}`,
 ];
 
 /** Of every answer, refusals too, which browsers would otherwise not show to the page. */
