@@ -66,8 +66,9 @@ export class Precedence {
     this.#listening = interfaces;
   }
 
+  /** Where that fails, those that were heard last are there still: a virtual router that is theirs must not be taken for free. */
   async #hear(): Promise<readonly ForeignRouter[]> {
-    return this.#routers.heard().catch(() => []);
+    return this.#routers.heard().catch(() => this.#heard);
   }
 
   #report(foreign: readonly ForeignRouter[]): void {

@@ -1,0 +1,56 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { AnnouncePlan, VirtualRouter } from '../../compile/announce/announce-plan.ts';
+import { silentLogger } from '../../lib/logger.ts';
+import { PersistentMap } from '../../lib/persistent-map.ts';
+import { Precedence } from './precedence.ts';
+
+const NEVER = new AbortController().signal;
+
+/** Answers as nft and ip do, with the set that stands in a file, and fails while there is none. */
+const PROGRAMS = `#!/bin/sh
+case "$*" in
+  'nft -j list set'*) cat "\${0%/*}/set.json" ;;
+  'nft -f -') cat >/dev/null ;;
+esac
+`;
+
+const HEARD = { nftables: [{ set: { elem: [{ elem: { val: { concat: ['eth0', '192.0.2.9', 101] } } }] } }] };
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sluice-precedence-'));
+  await writeFile(join(folder, 'enter'), PROGRAMS);
+  await chmod(join(folder, 'enter'), 0o700);
+});
+
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+function router(name: string, id: number): VirtualRouter {
+  return { name, interface: 'eth0', carrier: 4, id, priority: 100, isEligible: true, takesBack: false, addresses: [] };
+}
+
+const WANT: AnnouncePlan = {
+  routers: PersistentMap.from([router('r1', 101), router('r2', 102)].map((item) => [item.name, item])),
+  isNodeEligible: true,
+};
+
+it('leaves a virtual router to who was heard with it, also while nothing can be heard', async () => {
+  const precedence = new Precedence({ enter: [join(folder, 'enter')], logger: silentLogger, listenMs: 0 });
+  const left = async (): Promise<readonly string[]> => [
+    ...(await precedence.without(WANT, new Set(), NEVER)).routers.keys(),
+  ];
+  await writeFile(join(folder, 'set.json'), JSON.stringify(HEARD));
+  expect(await left()).toEqual(['r2']);
+  await rm(join(folder, 'set.json'));
+  expect(await precedence.hasChanged()).toBe(false);
+  expect(await left()).toEqual(['r2']);
+  await writeFile(join(folder, 'set.json'), JSON.stringify({ nftables: [] }));
+  expect(await precedence.hasChanged()).toBe(true);
+  expect((await left()).toSorted()).toEqual(['r1', 'r2']);
+});
