@@ -46,6 +46,8 @@ export class ForeignRouters {
     const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'pipe'] });
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    // Who ends without reading everything closes the pipe early; what it said says why.
+    child.stdin.on('error', () => undefined);
     child.stdin.end(rules());
     await once(child, 'close');
     if (child.exitCode !== 0) throw new Error(`nft: ${said.trim()}`);
