@@ -132,4 +132,31 @@ spec:
       expect(processorMs(await world.pid()) - beforeMs).toBeLessThan(1_000);
     });
   });
+
+  it('costs a request little, whatever the header', async () => {
+    const manifest = `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: edge }
+spec: { gatewayClassName: sluice, listeners: [{ name: http, port: 80, protocol: HTTP }] }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: many }
+spec:
+  parentRefs: [{ name: edge }]
+  hostnames: [many.test]
+  rules:
+    - matches: [{ headers: [{ type: RegularExpression, name: x-many, value: "^(a+)+$" }] }]
+      backendRefs: [{ name: one, port: 80 }]
+---
+`;
+    await ledThrough([want(manifest)], async (world) => {
+      const ask = (value: string): Promise<string> =>
+        world.ask('GET', new URL('http://many.test/'), { headers: { 'x-many': value }, show: [] });
+      expect(await ask('aaaa')).toMatch(/^200 by one/);
+      const beforeMs = processorMs(await world.pid());
+      for (let time = 0; time < 100; time += 1) expect(await ask(`${'a'.repeat(60)}!`)).toMatch(/^404/);
+      expect(processorMs(await world.pid()) - beforeMs).toBeLessThan(1_000);
+    });
+  });
 });

@@ -2,7 +2,17 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { urlPathOf, type UrlPath } from '../../model/grammar.ts';
 import { headerNameOf, headerValueOf, type HeaderField, type HeaderName } from '../../model/http/header.ts';
-import { cutAndText, dataValue, encodedConditions, headerFields, headerNames, percentEncoded } from './encode-data.ts';
+import { pathRegexOf, type PathRegex } from '../../model/path-regex.ts';
+import {
+  cutAndText,
+  dataValue,
+  encodedConditions,
+  encodedPattern,
+  encodedRegex,
+  headerFields,
+  headerNames,
+  percentEncoded,
+} from './encode-data.ts';
 
 function defined<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('the test wrote something that is not in the grammar');
@@ -10,6 +20,11 @@ function defined<T>(value: T | undefined): T {
 }
 
 const path = (text: string): UrlPath => defined(urlPathOf(text));
+function regex(text: string): PathRegex {
+  const found = pathRegexOf(text);
+  return defined('regex' in found ? found.regex : undefined);
+}
+
 const field = (name: string, value: string): HeaderField => ({
   name: defined(headerNameOf(name)),
   value: defined(headerValueOf(value)),
@@ -82,6 +97,16 @@ describe('conditions as data', () => {
 function decoded(word: string): string {
   return word.replaceAll(/%([0-9A-F]{2})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
 }
+
+describe('a regular expression', () => {
+  it('is tried by HAProxy no longer than those of paths, wherever it stands', () => {
+    const limited = /\(\*LIMIT_MATCH=\d+\)/;
+    const match = { name: 'q', type: 'RegularExpression', value: regex('a+$') } as const;
+    expect(decoded(encodedConditions({ method: undefined, headers: [], query: [match] }))).toMatch(limited);
+    expect(decoded(encodedPattern('/a+$', true, '/b'))).toMatch(limited);
+    expect(decoded(encodedRegex('a+$'))).toMatch(limited);
+  });
+});
 
 describe('percentEncoded', () => {
   it('leaves nothing that is a sign in HAProxy or Lua', () => {

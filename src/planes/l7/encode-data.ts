@@ -2,6 +2,7 @@ import { invariant } from '../../lib/invariant.ts';
 import type { Conditions, ValueMatch } from '../../model/http/match.ts';
 import { isEditable, type HeaderField, type HeaderName } from '../../model/http/header.ts';
 import type { PathRewrite } from '../../model/http/path-rewrite.ts';
+import { MATCH_LIMIT } from './encode.ts';
 
 /**
  * The encoders of what routes bring as data. Every value is one word of {@link DATA_VALUE}: what users write in free text (values of headers,
@@ -25,13 +26,22 @@ export function percentEncoded(text: string): string {
     .join('');
 }
 
+/** A regular expression as `sluice.lua` reads it. What is matched with it comes from clients, so that it is held to what those of routes are. */
+export function encodedRegex(regex: string): string {
+  return percentEncoded(`${MATCH_LIMIT}${regex}`);
+}
+
 /**
  * Conditions as `sluice.lua` reads them: parts between commas, each a letter (`m` method, `h` header, `q` parameter), a name, a sign for the
  * comparison, and a value.
  */
 export function encodedConditions({ method, headers, query }: Conditions): string {
   const part = (letter: string, name: string, { type, value }: ValueMatch): string =>
-    [letter, percentEncoded(name), type === 'Exact' ? '=' : '~', percentEncoded(value)].join(':');
+    [
+      letter,
+      percentEncoded(name),
+      ...(type === 'Exact' ? ['=', percentEncoded(value)] : ['~', encodedRegex(value)]),
+    ].join(':');
   return [
     ...(method === undefined ? [] : [part('m', '', { type: 'Exact', value: method })]),
     ...headers.map((match) => part('h', match.name, match)),
@@ -95,5 +105,5 @@ export function cutAndText(rewrite: PathRewrite | undefined, prefix: string | un
 /** An expression over the path and what it is replaced by, as `sluice.lua` reads them. */
 export function encodedPattern(pattern: string, isCaseSensitive: boolean, replacement: string): string {
   const anchored = `^(?:${pattern.replace(/^\^/, '')})`;
-  return [isCaseSensitive ? 's' : 'i', percentEncoded(anchored), percentEncoded(replacement)].join(':');
+  return [isCaseSensitive ? 's' : 'i', encodedRegex(anchored), percentEncoded(replacement)].join(':');
 }

@@ -103,7 +103,7 @@ export function routeKey(host: string, match: PathMatch): string {
  * What PCRE may try for one match (pcre2pattern(3)); after that there is none. By default it tries ten million times: a path such as `/aaaa!`
  * for `/(a+)+$` takes 30 ms of a processor then, so that few clients hold up everybody. This many are less than a millisecond.
  */
-const MATCH_LIMIT = '(*LIMIT_MATCH=200000)';
+export const MATCH_LIMIT = '(*LIMIT_MATCH=200000)';
 
 /**
  * The regular expression over `host` + `path` for a path that is one. It stands in a group: behind a bare `|` it would be

@@ -1,5 +1,5 @@
 import type { Cors } from '../../../model/http/filter/cors.ts';
-import { percentEncoded } from '../encode-data.ts';
+import { encodedRegex } from '../encode-data.ts';
 import { DATA_MAPS } from '../files.ts';
 import { hasData } from '../stages.ts';
 import type { FilterData } from './filter-data.ts';
@@ -20,7 +20,7 @@ export const cors: FilterData<Cors> = {
       String(maxAgeS),
     ];
     const expressions = origins === 'any' ? [] : origins.map((origin) => `(?:${origin})`);
-    const expression = percentEncoded(`^(?:${expressions.join('|')})$`);
+    const expression = encodedRegex(`^(?:${expressions.join('|')})$`);
     return [
       { map: 'cors', suffix: '', value: parts.join('|') },
       ...(expressions.length === 0 ? [] : [{ map: 'origins' as const, suffix: '', value: expression }]),
