@@ -46,10 +46,14 @@ function targetOf(rule: RouteRule, route: HTTPRoute, snapshot: Services, mistake
     return {
       weight: backend.weight,
       filters: backend.filters,
-      target: isServed ? { kind: 'forward', backend: found.backend } : NOT_SERVED,
+      target: isServed
+        ? { kind: 'forward', backend: found.backend }
+        : backend.unsupported.length > 0
+          ? CLOSED
+          : NOT_SERVED,
     };
   });
-  if (rule.unsupported.length > 0) return NOT_SERVED;
+  if (rule.unsupported.length > 0) return CLOSED;
   if (rule.filters.some(({ type }) => type === 'RequestRedirect')) return { kind: 'none' };
   const [only, ...others] = shares.filter(({ weight }) => weight > 0);
   if (only === undefined) return NOT_SERVED;
@@ -58,6 +62,9 @@ function targetOf(rule: RouteRule, route: HTTPRoute, snapshot: Services, mistake
 
 /** Gateway API asks for 500 (HTTPRouteRule.backendRefs). */
 const NOT_SERVED: SingleTarget = { kind: 'unavailable', reason: 'backend-invalid', status: 500 };
+
+/** The same for what might keep somebody out: not even a redirect of the rule tells whoever asks where to go. */
+const CLOSED: SingleTarget = { kind: 'unavailable', reason: 'restriction-unsupported', status: 500 };
 
 /** Every Service that a route names. */
 export function backendsOf(route: HTTPRoute): readonly RouteBackend[] {

@@ -9,7 +9,7 @@ const ROUTE_REASONS = {
     'The backend of the rule, or its expression, cannot be used; a Finding or the log of Sluice says why.',
   'backends-missing': 'The rule names no backend, or none with a weight.',
   'restriction-unsupported':
-    'The Ingress restricts access in a way that Sluice does not implement (SLU216): it is closed.',
+    'The Ingress or HTTPRoute asks for what may restrict access and is not implemented (SLU216, SLU706): it is closed.',
 } as const satisfies Readonly<Record<RefusalReason, string>>;
 
 /**
