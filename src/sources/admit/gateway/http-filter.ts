@@ -12,6 +12,7 @@ import {
 } from '../../../model/http/header.ts';
 import type { PathRewrite } from '../../../model/http/path-rewrite.ts';
 import { shown, type Field } from '../field.ts';
+import { admitEach } from './each.ts';
 import { admitCors } from './cors.ts';
 import { admitPort } from './reference.ts';
 
@@ -39,7 +40,7 @@ const FILTERS: Readonly<Record<string, { readonly member: string; readonly admit
 /** The filters in a list. One that cannot be read is not left out: whoever wrote it may be safe by it alone. */
 export function admitFilters(field: Field): AdmittedFilters {
   const filters: RouteFilter[] = [];
-  const unsupported: string[] = [];
+  const unsupported: string[] = field.isAbsent || field.isList ? [] : [field.path];
   for (const item of field.items()) {
     const type = item.isObject ? (item.at('type').text() ?? '') : '';
     const known = Object.hasOwn(FILTERS, type) ? FILTERS[type] : undefined;
@@ -51,18 +52,11 @@ export function admitFilters(field: Field): AdmittedFilters {
 }
 
 function headers(type: 'RequestHeaderModifier' | 'ResponseHeaderModifier', field: Field): RouteFilter | undefined {
-  const set = all(field.at('set'), admitHeaderField);
-  const add = all(field.at('add'), admitHeaderField);
-  const remove = all(field.at('remove'), (item) => admitName(item, item.text()));
+  const set = admitEach(field.at('set'), admitHeaderField);
+  const add = admitEach(field.at('add'), admitHeaderField);
+  const remove = admitEach(field.at('remove'), (item) => admitName(item, item.text()));
   if (!field.isObject || set === undefined || add === undefined || remove === undefined) return undefined;
   return { type, set, add, remove } satisfies Omit<RequestHeaderModifier, 'type'> & { readonly type: string };
-}
-
-/** All items, or undefined where one cannot be read. */
-function all<Item>(field: Field, admit: (item: Field) => Item | undefined): readonly Item[] | undefined {
-  const items = field.items().map(admit);
-  const admitted = items.filter((item) => item !== undefined);
-  return admitted.length === items.length ? admitted : undefined;
 }
 
 function admitHeaderField(field: Field): HeaderField | undefined {

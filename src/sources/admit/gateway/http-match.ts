@@ -2,6 +2,7 @@ import { headerNameOf, headerValueOf } from '../../../model/http/header.ts';
 import { NO_CONDITIONS, type Conditions, type ValueMatch } from '../../../model/http/match.ts';
 import { pathRegexOf } from '../../../model/path-regex.ts';
 import { shown, type Field } from '../field.ts';
+import { admitEach } from './each.ts';
 
 /** What CRDs take for a method. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']);
@@ -11,7 +12,7 @@ export function admitConditions(match: Field): Conditions | undefined {
   const methodField = match.at('method');
   const method = admitMethod(methodField);
   const headers = admitHeaders(match.at('headers'));
-  const query = admitList(match.at('queryParams'), admitParameter);
+  const query = admitEach(match.at('queryParams'), admitParameter);
   if ((method === undefined && !methodField.isAbsent) || headers === undefined || query === undefined) return undefined;
   return method === undefined && headers.length === 0 && query.length === 0
     ? NO_CONDITIONS
@@ -20,7 +21,7 @@ export function admitConditions(match: Field): Conditions | undefined {
 
 /** The header conditions of a match, be it of an HTTPRoute or of a GRPCRoute. Undefined where one of them cannot be read. */
 export function admitHeaders(field: Field): Conditions['headers'] | undefined {
-  const headers = admitList(field, admitHeader);
+  const headers = admitEach(field, admitHeader);
   return headers === undefined ? undefined : firstOfEach(headers);
 }
 
@@ -69,13 +70,6 @@ function admitValue(item: Field, isExact: (text: string) => boolean): ValueMatch
   }
   item.at('type').add('ObjectMalformed', `${shown(type)} is not Exact or RegularExpression`);
   return undefined;
-}
-
-/** All items, or undefined where one cannot be read. */
-function admitList<Item>(field: Field, admit: (item: Field) => Item | undefined): readonly Item[] | undefined {
-  const items = field.items().map(admit);
-  const admitted = items.filter((item) => item !== undefined);
-  return admitted.length === items.length && (field.isAbsent || field.isList) ? admitted : undefined;
 }
 
 /** Of several conditions for one name the first counts (HTTPHeaderMatch.name). */

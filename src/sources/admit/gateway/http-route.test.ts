@@ -155,6 +155,22 @@ const rows: readonly Row[] = [
     [[]],
     'ObjectMalformed spec.rules[0].filters[0].cors.allowOrigins',
   ],
+  [
+    'rules: [{ matches: [{ path: { value: /a }, header: [{ name: a, value: b }] }] }]',
+    'paths',
+    [[]],
+    'FieldUnknown spec.rules[0].matches[0].header',
+    'ObjectMalformed spec.rules[0].matches[0]',
+  ],
+  ['rules: [{ match: [{ path: { value: /a } }] }]', 'paths', [[]], 'FieldUnknown spec.rules[0].match'],
+  [
+    'rules: [{ matches: [{ headers: { name: a, value: b } }] }]',
+    'paths',
+    [[]],
+    'ObjectMalformed spec.rules[0].matches[0].headers',
+  ],
+  ['hostname: [a.test]', 'hosts', 'none', 'FieldUnknown spec.hostname'],
+  ['parentRefs: [{ name: g, sectionname: https }]', 'parents', [], 'FieldUnknown spec.parentRefs[0].sectionname'],
   ['hostnames: [A.Example.Com, "*.b.test"]', 'hosts', ['a.example.com', '*.b.test']],
   ['hostnames: ["a_b"]', 'hosts', 'none', 'HostInvalid spec.hostnames[0]'],
   ['hostnames: []', 'hosts', []],
@@ -205,6 +221,20 @@ describe('an HTTPRoute', () => {
 
   it('has the generation that its conditions repeat', () => {
     expect(admit('').route.generation).toBe(7);
+  });
+
+  it.each([
+    ['filters: { type: ExtensionRef }', 'filters'],
+    ['filter: [{ type: ExtensionRef }]', 'filter'],
+    [
+      'filters: [{ type: RequestHeaderModifier, requestHeaderModifier: { remove: x-admin } }]',
+      'filters[0] (RequestHeaderModifier)',
+    ],
+  ])('answers 500 for { %s }, which may be what keeps somebody out', (text, unsupported) => {
+    const rule = admit(`rules: [{ matches: [{}], ${text} }]`).route.rules[0];
+    expect(rule?.unsupported).toEqual([`spec.rules[0].${unsupported}`]);
+    const ofBackend = admit(`rules: [{ backendRefs: [{ name: a, port: 1, ${text} }] }]`).route.rules[0]?.backends[0];
+    expect(ofBackend?.unsupported).toEqual([`spec.rules[0].backendRefs[0].${unsupported}`]);
   });
 
   it('answers 500 for what is not served or stands where it cannot', () => {

@@ -3,7 +3,7 @@ import { LONGEST_TIMEOUT_MS, type Timeouts } from '../../../model/http/filter/ti
 import { EVERY_PATH, NO_CONDITIONS } from '../../../model/http/match.ts';
 import { keyOf, type ObjectMeta } from '../../../model/object.ts';
 import type { Change } from '../../change.ts';
-import type { Field } from '../field.ts';
+import { shown, type Field } from '../field.ts';
 import { admitDuration } from './duration.ts';
 import { admitFilters } from './http-filter.ts';
 import { admitConditions } from './http-match.ts';
@@ -21,7 +21,10 @@ export function admitHttpRoute(raw: Field, meta: ObjectMeta): Change {
     generation: generationOf(raw),
     parents: spec.at('parentRefs').flatMap((field) => admitParent(field) ?? []),
     hostnames,
-    hasNoUsableHost: hostnames.length === 0 && !hosts.isEmpty,
+    // One that is misspelt or misplaced would make the route one for every host.
+    hasNoUsableHost:
+      hostnames.length === 0 &&
+      (hosts.isAbsent ? raw.unknownNames.length + spec.unknownNames.length > 0 : !hosts.isEmpty),
     rules: admitRules(spec),
   };
   return { table: 'httpRoutes', key: keyOf(meta), value };
@@ -47,14 +50,18 @@ function admitRule(field: Field): readonly RouteRule[] {
     return [];
   }
   const matches = field.at('matches');
+  const unknown = field.unknownNames.map((name) => field.at(name).path);
+  // Where there are no matches, an unknown field may be them.
+  const isForEverything = matches.isEmpty && !(matches.isAbsent && unknown.length > 0);
   const { filters, unsupported } = admitFilters(field.at('filters'));
   const timeouts = admitTimeouts(field.at('timeouts'));
   const rule: RouteRule = {
-    matches: matches.isEmpty ? [everything(field.path)] : matches.flatMap((match) => admitMatch(match) ?? []),
+    matches: isForEverything ? [everything(field.path)] : matches.flatMap((match) => admitMatch(match) ?? []),
     filters: timeouts === undefined || timeouts === 'refused' ? filters : [...filters, timeouts],
     backends: field.at('backendRefs').flatMap(admitBackend),
     unsupported: [
       ...unsupported,
+      ...unknown,
       ...(timeouts === 'refused' ? [field.at('timeouts').path] : []),
       ...UNSUPPORTED.filter((name) => !field.at(name).isAbsent).map((name) => field.at(name).path),
     ],
@@ -101,6 +108,11 @@ function admitTimeouts(field: Field): Timeouts | undefined | 'refused' {
 function admitMatch(field: Field): RouteMatch | undefined {
   const path = admitPathMatch(field.at('path'));
   const conditions = admitConditions(field);
+  if (field.unknownNames.length > 0) {
+    const names = field.unknownNames.map(shown).join(', ');
+    field.add('ObjectMalformed', `the match is left out: without ${names} it would take requests that it is not for`);
+    return undefined;
+  }
   if (path === undefined || conditions === undefined || !field.isObject) return undefined;
   return { path, conditions, field: field.path };
 }
@@ -115,7 +127,8 @@ function admitBackend(field: Field): readonly RouteBackend[] {
     .filter(({ type }) => type === 'RequestRedirect')
     .map(({ type }) => `${field.path}.filters (${type})`);
   const served = filters.filter((filter) => filter.type !== 'RequestRedirect');
-  return [{ ...reference, filters: served, unsupported: [...unsupported, ...redirects] }];
+  const unknown = field.unknownNames.map((name) => field.at(name).path);
+  return [{ ...reference, filters: served, unsupported: [...unsupported, ...redirects, ...unknown] }];
 }
 
 /** No object can have this name, so that nothing is found by it. */

@@ -29,6 +29,11 @@ export function admitListener(field: Field): Listener | undefined {
   const allowedRoutes = admitAllowedRoutes(field.at('allowedRoutes'));
   if (name === undefined || port === undefined || protocol === undefined) return undefined;
   if ((hostname === undefined && !hostField.isAbsent) || tls === 'refused') return undefined;
+  if (field.unknownNames.length > 0) {
+    const names = field.unknownNames.map(shown).join(', ');
+    field.add('ObjectMalformed', `the listener is left out: without ${names} it might be open to more than it is for`);
+    return undefined;
+  }
   if (hostname !== undefined && (protocol === 'TCP' || protocol === 'UDP')) {
     hostField.add('HostInvalid', `a listener of protocol ${protocol} sees no host`, 'Leave hostname out.');
     return undefined;
@@ -51,6 +56,12 @@ function admitTls(listener: Field, protocol: string | undefined): ListenerTls | 
     // TLS says which of its two modes is meant; HTTPS has the one.
     if (protocol !== 'TLS') return protocol === 'HTTPS' ? { mode: 'Terminate', certificates: [] } : undefined;
     field.add('ObjectMalformed', 'is missing, which a listener of protocol TLS needs');
+    return 'refused';
+  }
+  // Such as the frontendValidation of versions before 1.4, which asks clients for certificates.
+  if (field.unknownNames.length > 0) {
+    const names = field.unknownNames.map(shown).join(', ');
+    field.add('ObjectMalformed', `the listener is left out: ${names} might be what keeps somebody out`);
     return 'refused';
   }
   const mode = field.at('mode').text() ?? 'Terminate';

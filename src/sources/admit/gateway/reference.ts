@@ -56,6 +56,7 @@ export function admitParent(field: Field): ParentReference | undefined {
   const port = portField.isAbsent ? undefined : admitPort(portField);
   if (reference === undefined) return undefined;
   // Without the section or the port that it names, it would be attached to more than was meant.
+  if (field.unknownNames.length > 0) return undefined;
   if ((sectionName === undefined && !section.isAbsent) || (port === undefined && !portField.isAbsent)) return undefined;
   return { ...reference, sectionName, port };
 }
