@@ -95,7 +95,11 @@ describe('sluice run --gateway-api', () => {
     await lab.until('http://web.test/', async () => (await lab.get('http://web.test/')).status === 200);
     const isDone = ({ status }: Shown): boolean => status.listeners?.[0]?.attachedRoutes === 1;
     const gateway = await until('gateway', 'edge', 'to have its route', isDone);
-    expect(brief(gateway.status.conditions)).toEqual(['Accepted=True Accepted', 'Programmed=True Programmed']);
+    expect(brief(gateway.status.conditions)).toEqual([
+      'Accepted=True Accepted',
+      'ResolvedRefs=True ResolvedRefs',
+      'Programmed=True Programmed',
+    ]);
     expect(gateway.status.addresses).toMatchObject([{ value: ADDRESS }]);
     expect(brief(gateway.status.listeners?.[0]?.conditions)).toContain('Programmed=True Programmed');
     const shown = await until('httproute', 'web', 'to have a parent', ({ status }) => status.parents !== undefined);

@@ -133,8 +133,8 @@ describe('the command line', () => {
   it.each([
     [['rnu'], 'Did you mean run?'],
     [['run', '--http-prot', '80'], 'Did you mean --http-port?'],
-    [['get'], 'routes|services|addresses|pools|certificates|findings'],
-    [['get', 'pods'], 'There are: routes, services, addresses, pools, certificates, findings.'],
+    [['get'], 'routes|gateways|services|addresses|pools|peers|certificates|findings'],
+    [['get', 'pods'], 'There are: routes, gateways, services, addresses, pools, peers, certificates, findings.'],
     [['check'], 'give either a folder of manifests or --kubeconfig FILE'],
     [['check', 'nowhere'], 'cannot read nowhere'],
     [['run', '--http-port', '99999'], 'Give a port from 1 to 65535.'],

@@ -232,6 +232,21 @@ describe('rules to what clients are answered', () => {
             },
           ],
         },
+        {
+          match: prefix('/q'),
+          filters: [
+            {
+              type: 'RequestRedirect',
+              status: 302,
+              to: {
+                kind: 'regex',
+                pattern: regex('/q/(.*)'),
+                isCaseSensitive: true,
+                url: replacement('https://n.test/?of=$1'),
+              },
+            },
+          ],
+        },
         { match: prefix('/none'), target: { kind: 'none' } },
       ],
       [
@@ -241,7 +256,8 @@ describe('rules to what clients are answered', () => {
         [['GET', '/307/x'], '307 to http://a.test/x/x'],
         [['GET', '/308/x?y'], '308 to http://a.test/x/308?y'],
         [['GET', '/url/x?z'], '302 to ftp://x.test/?y=1'],
-        [['GET', '/re/x/y?z'], '302 to https://n.test/x/y'],
+        [['GET', '/re/x/y?z'], '302 to https://n.test/x/y?z'],
+        [['GET', '/q/x?z'], '302 to https://n.test/?of=x&z'],
         [['GET', '/re'], '404'],
         [['GET', '/none'], '500'],
       ],

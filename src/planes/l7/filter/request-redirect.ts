@@ -34,14 +34,17 @@ export const requestRedirect: FilterData<RequestRedirect> = {
 const TO = 'var(txn.redirect)';
 const IS_URL = `{ ${TO},field(2,|) -m str url }`;
 const HAS_PATTERN = `{ ${TO},field(5,|) -m str regex }`;
+const HAS_QUERY = '{ query -m len gt 0 }';
+const REPLACED_HAS_QUERY = '{ var(txn.replaced) -m sub ? }';
 
 /** The rules of the backend for routes that redirect. The header that says the scheme is ours by now. */
 export const redirectRules: readonly string[] = [
   `http-request set-var(txn.redirect) var(txn.rid),map_str(${DATA_MAPS.redirects})`,
   ...replaceByPattern(`if ${HAS_PATTERN}`),
   `http-request return status 404 content-type text/plain string "404: no route for this host and path\\n" if ${IS_URL} ${HAS_PATTERN} !${IS_REPLACED}`,
-  // nginx keeps the query of what is rewritten to a URL.
-  `http-request set-var-fmt(txn.replaced) "%[var(txn.replaced)]?%[query]" if ${IS_URL} ${HAS_PATTERN} { query -m len gt 0 }`,
+  // nginx keeps the query of what is rewritten to a URL, behind the query of that URL if it has one.
+  `http-request set-var-fmt(txn.replaced) "%[var(txn.replaced)]&%[query]" if ${IS_URL} ${HAS_PATTERN} ${HAS_QUERY} ${REPLACED_HAS_QUERY}`,
+  `http-request set-var-fmt(txn.replaced) "%[var(txn.replaced)]?%[query]" if ${IS_URL} ${HAS_PATTERN} ${HAS_QUERY} !${REPLACED_HAS_QUERY}`,
   `http-request set-var(txn.replaced) path if ${HAS_PATTERN} !${IS_REPLACED}`,
   `http-request set-var(txn.cut) ${TO},field(5,|),add(0) if !${HAS_PATTERN}`,
   `http-request set-var(txn.replaced) ${TO},field(6,|) if ${IS_URL} !${HAS_PATTERN}`,
