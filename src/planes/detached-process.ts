@@ -55,6 +55,12 @@ export async function untilFound<T>(
   return undefined;
 }
 
+/** Looks again and again. Returns whether it came true within {@link PROCESS_DEADLINE_MS}, before `signal` is aborted. */
+export async function until(isTrue: () => Promise<boolean>, signal: AbortSignal): Promise<boolean> {
+  const found = async (): Promise<true | undefined> => ((await isTrue()) ? true : undefined);
+  return (await untilFound(found, () => false, signal)) === true;
+}
+
 /** Sends a signal to a process that may have ended by itself in between. */
 export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {

@@ -1,9 +1,9 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { constants, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Fault } from '../../lib/fault.ts';
-import { sleep } from '../../lib/sleep.ts';
+import { isHalted, lastLines, signalProcess, startDetached, until } from '../detached-process.ts';
 import { FILES } from './configuration.ts';
 
 const run = promisify(execFile);
@@ -32,9 +32,6 @@ export interface KeepalivedProcess {
   /** Kills it and its child at once. Their addresses stay where they are. */
   kill(): Promise<void>;
 }
-
-/** How long a process may take to appear or to end, in milliseconds. */
-const DEADLINE_MS = 5_000;
 
 /** As the highest of programs that share a processor: an advertisement that is late is one that is missing. */
 const REAL_TIME = ['chrt', '-r', '50'];
@@ -65,40 +62,31 @@ class DetachedKeepalived implements KeepalivedProcess {
   async state(): Promise<'running' | 'halted' | 'absent'> {
     const pid = await this.#pid();
     if (pid === undefined) return 'absent';
-    const status = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => '');
-    // Stopped, or waiting for its end.
-    return /^[TtZX]/.test(status.slice(status.lastIndexOf(')') + 2)) ? 'halted' : 'running';
+    return (await isHalted(pid)) ? 'halted' : 'running';
   }
 
   async start(signal: AbortSignal): Promise<void> {
     for (const file of ['keepalived.pid', 'vrrp.pid', FILES.reloading]) await rm(this.#file(file), { force: true });
-    const log = await open(this.#file('keepalived.log'), 'w', 0o600);
     const options = ['-n', '-P', '-l', '-G', '-p', this.#file('keepalived.pid'), '-r', this.#file('vrrp.pid')];
     const command = [this.#paths.keepalived, ...options, '-f', this.#file(FILES.configuration)];
     const realTime = (await mayHaveRealTime()) ? REAL_TIME : [];
-    const [program = '', ...args] = [...this.#paths.enter, ...realTime, ...command];
-    const child = spawn(program, args, { detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/' });
-    let ended: string | undefined;
-    child.on('error', (error) => (ended = error.message));
-    child.on('exit', (code, killedBy) => (ended ??= `ended with ${killedBy ?? `code ${String(code)}`}`));
-    child.unref();
-    await log.close();
-    await until(async () => ended !== undefined || (await this.#writtenPid()) !== undefined, signal);
-    if (ended === undefined && (await this.#writtenPid()) !== undefined) return;
+    const endOf = await startDetached([...this.#paths.enter, ...realTime, ...command], this.#file('keepalived.log'));
+    await until(async () => endOf() !== undefined || (await this.#writtenPid()) !== undefined, signal);
+    if (endOf() === undefined && (await this.#writtenPid()) !== undefined) return;
     const written = await readFile(this.#file('keepalived.log'), 'utf8').catch(() => '');
-    const why = ended ?? 'it does not appear';
+    const why = endOf() ?? 'it does not appear';
     throw new Fault('keepalived-start', `keepalived did not start: ${why}. ${lastLines(written)}`);
   }
 
   async reload(): Promise<void> {
     const pid = await this.#pid();
-    if (pid !== undefined) signalTo(pid, 'SIGHUP');
+    if (pid !== undefined) signalProcess(pid, 'SIGHUP');
   }
 
   async stop(): Promise<void> {
     const pid = await this.#pid();
     if (pid === undefined) return;
-    signalTo(pid, 'SIGTERM');
+    signalProcess(pid, 'SIGTERM');
     if (!(await until(async () => !(await this.#isOurs(pid)), NEVER))) await this.kill();
   }
 
@@ -106,8 +94,8 @@ class DetachedKeepalived implements KeepalivedProcess {
     const pid = await this.#pid();
     if (pid === undefined) return;
     const children = (await this.#processes()).filter(({ parent }) => parent === pid);
-    signalTo(pid, 'SIGKILL');
-    for (const child of children) signalTo(child.pid, 'SIGKILL');
+    signalProcess(pid, 'SIGKILL');
+    for (const child of children) signalProcess(child.pid, 'SIGKILL');
   }
 
   async #pid(): Promise<number | undefined> {
@@ -210,16 +198,6 @@ class KeepalivedUnit implements KeepalivedProcess {
   }
 }
 
-/** Looks again and again. Returns whether it came true in time. */
-export async function until(isTrue: () => Promise<boolean>, signal: AbortSignal): Promise<boolean> {
-  const deadlineMs = performance.now() + DEADLINE_MS;
-  while (performance.now() < deadlineMs && !signal.aborted) {
-    if (await isTrue()) return true;
-    await sleep(10, signal);
-  }
-  return false;
-}
-
 /** Containers are seldom allowed to; everything works without, if the machine is not busy. */
 async function mayHaveRealTime(): Promise<boolean> {
   return run('chrt', ['-r', '50', 'true']).then(
@@ -233,17 +211,4 @@ async function parentOf(pid: number): Promise<number | undefined> {
   const status = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => '');
   const [, parent] = status.slice(status.lastIndexOf(')') + 2).split(' ');
   return parent === undefined ? undefined : Number(parent);
-}
-
-function signalTo(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    // It ended by itself in between.
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-  }
-}
-
-function lastLines(text: string): string {
-  return text.trim().split('\n').slice(-5).join('; ');
 }

@@ -3,8 +3,9 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Fault, messageOf } from '../../lib/fault.ts';
+import { until } from '../detached-process.ts';
 import { FILES } from './configuration.ts';
-import { keepalivedProcess, until, type KeepalivedPaths, type KeepalivedProcess } from './keepalived-process.ts';
+import { keepalivedProcess, type KeepalivedPaths, type KeepalivedProcess } from './keepalived-process.ts';
 
 const run = promisify(execFile);
 

@@ -3,7 +3,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Fault, messageOf } from '../../lib/fault.ts';
-import { isHalted, lastLines, pidIn, signalProcess, startDetached, untilFound } from '../detached-process.ts';
+import { isHalted, lastLines, pidIn, signalProcess, startDetached, until, untilFound } from '../detached-process.ts';
 import { DIGEST_SYMBOL, type BirdConfiguration } from './configuration.ts';
 import { ask, resultOf, type ReplyLine } from './control.ts';
 
@@ -104,19 +104,18 @@ export class Bird {
   async stop(pid: number): Promise<void> {
     if (await isHalted(pid)) return this.kill(pid);
     signalProcess(pid, 'SIGTERM');
-    const isGone = await untilFound(
-      async () => ((await this.pid()) === undefined ? true : undefined),
-      () => false,
-      new AbortController().signal,
-    );
-    if (isGone !== true) await this.kill(pid);
+    if (!(await this.#ends())) await this.kill(pid);
   }
 
   /** Kills it at once, and waits until it is gone: another one could not listen beside it. */
   async kill(pid: number): Promise<void> {
     signalProcess(pid, 'SIGKILL');
-    const gone = async (): Promise<true | undefined> => ((await this.pid()) === undefined ? true : undefined);
-    await untilFound(gone, () => false, new AbortController().signal);
+    await this.#ends();
+  }
+
+  /** Returns whether it is gone in time. */
+  #ends(): Promise<boolean> {
+    return until(async () => (await this.pid()) === undefined, new AbortController().signal);
   }
 
   /** @throws Fault as {@link ask} of the control socket does */
