@@ -2,7 +2,7 @@ import { PersistentMap } from '../../lib/persistent-map.ts';
 import { invariant } from '../../lib/invariant.ts';
 import { finding, type Finding } from '../../model/finding.ts';
 import { hostCovers, hostnameOf, isWildcard, type Hostname } from '../../model/grammar.ts';
-import type { RouteSet, TlsClaim } from '../../model/http/route-set.ts';
+import type { Entrance, RouteSet, TlsClaim } from '../../model/http/route-set.ts';
 import { byAge, idOf, nameOf, type ObjectRef } from '../../model/object.ts';
 import { certificateOf } from '../../model/snapshot.ts';
 import type { Purpose, Want, Wants } from '../../model/want.ts';
@@ -13,7 +13,7 @@ import { BackendTable } from './backend-table.ts';
 import { backendId, portOf, protocolOf } from './backend.ts';
 import { CertificateTable } from './certificate-table.ts';
 import { certificateFor, certificateId, defaultCertificateFindings, isSameCertificate } from './certificate.ts';
-import { hostPlans } from './entrances.ts';
+import { hostPlans, hostsAbove, rulesAbove } from './entrances.ts';
 import { wildcardAbove, type HostTls, type OwnedRule } from './host.ts';
 import type { L7Input } from './l7-input.ts';
 import { nginxRules } from './nginx/rules.ts';
@@ -43,8 +43,8 @@ export class L7Compiler {
   readonly #backends: BackendTable;
   readonly #certificates = new CertificateTable();
   readonly #validity = new ValidityTable();
-  /** Hosts that TLS entries name and no rule, by the hosts whose routes they may have. */
-  readonly #tlsOnlyBelow = new DependencyIndex();
+  /** Hosts that have no rules, or none over HTTP or over HTTPS, by the hosts whose routes they may have. */
+  readonly #hostsBelow = new DependencyIndex();
   #hosts = PersistentMap.empty<HostPlan>();
   /** Under which keys a host stands in the plan. */
   readonly #keysOfHost = new Map<HostKey, readonly string[]>();
@@ -93,7 +93,7 @@ export class L7Compiler {
         for (const host of this.#hostsOfRouteSet.inputsOf(key)) addHost(dirty, host, this.#hosts);
       }
     }
-    for (const above of dirty) for (const host of this.#tlsOnlyBelow.ownersOf(above)) addHost(dirty, host, this.#hosts);
+    for (const above of dirty) for (const host of this.#hostsBelow.ownersOf(above)) addHost(dirty, host, this.#hosts);
     return dirty;
   }
 
@@ -120,20 +120,24 @@ export class L7Compiler {
     const tls = this.#tlsOf(host, input);
     this.#certificates.use(host, tls.certificate);
     const isTlsOnly = host !== ANY_HOST && own.length === 0 && tls.isClaimed;
-    const above = isTlsOnly ? wildcardAbove(host) : undefined;
-    const hostsAbove = above === undefined ? [ANY_HOST] : [ANY_HOST, above];
-    this.#tlsOnlyBelow.set(host, isTlsOnly ? hostsAbove : []);
-    const read = isTlsOnly ? this.#redirectedRulesAbove(host, tls, input) : own;
-    const all = this.#settings.compat === 'strict-nginx' ? nginxRules(read) : read;
+    const read = (rules: readonly OwnedRule[]): readonly OwnedRule[] =>
+      this.#settings.compat === 'strict-nginx' ? nginxRules(rules) : rules;
+    const all = read(isTlsOnly ? this.#redirectedRulesAbove(host, tls, input) : own);
+    let isBelow = isTlsOnly;
+    const above = (entrance: Entrance): readonly OwnedRule[] => {
+      isBelow = true;
+      return read(rulesAbove(host, entrance, (key) => this.#rulesOf(key, input)));
+    };
     const {
       plans,
       uses,
       findings: conflicts,
-    } = hostPlans(host, all, tls, ({ namespace, service, port }, backendClass) => {
+    } = hostPlans(host, all, above, tls, ({ namespace, service, port }, backendClass) => {
       const object = input.snapshot.services.get(`${namespace}/${service}`);
       return backendId(namespace, service, port, protocolOf(portOf(object, port)), backendClass);
     });
     this.#setPlans(host, plans);
+    this.#hostsBelow.set(host, isBelow ? hostsAbove(host) : []);
     // Conflicts among routes of the host above are reported there.
     findings.set(`${HOST_PREFIX}${host}`, [...(isTlsOnly ? [] : conflicts), ...tls.findings]);
     this.#backends.use(host, uses);
