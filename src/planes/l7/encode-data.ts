@@ -6,9 +6,9 @@ import { MATCH_LIMIT } from './encode.ts';
 
 /**
  * The encoders of what routes bring as data. Every value is one word of {@link DATA_VALUE}: what users write in free text (values of headers,
- * expressions) is base64 or percent-encoded, and comes out of that inside HAProxy as bytes, never as syntax.
+ * expressions) or with signs that mean something here (names of headers and cookies) is base64 or percent-encoded, and comes out of that inside HAProxy as bytes, never as syntax.
  */
-const DATA_VALUE = /^[A-Za-z0-9\-._~!$&'()*+,:@%/=?|<>]*$/;
+const DATA_VALUE = /^[A-Za-z0-9\-._~!$&'()*+,;:@%/=?|<>[\]]*$/;
 
 /** A value of a map of data. */
 export function dataValue(text: string): string {

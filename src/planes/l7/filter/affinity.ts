@@ -1,9 +1,10 @@
 import type { CookieAffinity } from '../../../model/http/filter/affinity.ts';
+import { percentEncoded } from '../encode-data.ts';
 import { DATA_MAPS } from '../files.ts';
 import { hasData } from '../stages.ts';
 import type { FilterData } from './filter-data.ts';
 
-/** `name|attributes`, these in base64. */
+/** `name|attributes`, the one percent-encoded, the others in base64. */
 export const cookieAffinity: FilterData<CookieAffinity> = {
   flag: '',
   data: ({ name, path, domain, maxAgeS, sameSite, isSecure }) => {
@@ -15,7 +16,13 @@ export const cookieAffinity: FilterData<CookieAffinity> = {
       ...(isSecure ? ['; Secure'] : []),
       '; HttpOnly',
     ].join('');
-    return [{ map: 'cookies', suffix: '', value: `${name}|${Buffer.from(attributes, 'latin1').toString('base64')}` }];
+    return [
+      {
+        map: 'cookies',
+        suffix: '',
+        value: `${percentEncoded(name)}|${Buffer.from(attributes, 'latin1').toString('base64')}`,
+      },
+    ];
   },
 };
 
@@ -27,7 +34,7 @@ const STICKY = '{ var(txn.sticky) -m found }';
  */
 export const affinityRules: readonly string[] = [
   `http-request set-var(txn.sticky) var(txn.rid),map_str(${DATA_MAPS.cookies}) if ${hasData('cookies')}`,
-  `http-request set-var-fmt(txn.cookies) "%[var(txn.sticky),field(1,|)]|%[req.fhdr(cookie)]" if ${STICKY}`,
+  `http-request set-var-fmt(txn.cookies) "%[var(txn.sticky),field(1,|),url_dec]|%[req.fhdr(cookie)]" if ${STICKY}`,
   String.raw`http-request set-var(txn.cookie) 'var(txn.cookies),regsub("^([^|]+)[|](?:.*;[ ]*)?\1=([A-Za-z0-9_-]+).*$","=\2")' if ${STICKY}`,
   `http-request set-var(txn.hash) var(txn.cookie),bytes(1) if ${STICKY} { var(txn.cookie) -m beg = }`,
   `http-request set-var(txn.new_cookie) uuid if ${STICKY} !{ var(txn.cookie) -m beg = }`,
@@ -35,5 +42,5 @@ export const affinityRules: readonly string[] = [
 ];
 
 export const affinityResponseRules: readonly string[] = [
-  `http-response add-header set-cookie "%[var(txn.sticky),field(1,|)]=%[var(txn.new_cookie)]%[var(txn.sticky),field(2,|),b64dec]" if { var(txn.new_cookie) -m found }`,
+  `http-response add-header set-cookie "%[var(txn.sticky),field(1,|),url_dec]=%[var(txn.new_cookie)]%[var(txn.sticky),field(2,|),b64dec]" if { var(txn.new_cookie) -m found }`,
 ];

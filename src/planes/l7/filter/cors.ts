@@ -1,5 +1,5 @@
 import type { Cors } from '../../../model/http/filter/cors.ts';
-import { encodedRegex } from '../encode-data.ts';
+import { encodedRegex, percentEncoded } from '../encode-data.ts';
 import { DATA_MAPS } from '../files.ts';
 import { hasData } from '../stages.ts';
 import type { FilterData } from './filter-data.ts';
@@ -10,7 +10,8 @@ const ANY = '*';
 export const cors: FilterData<Cors> = {
   flag: '',
   data: ({ origins, methods, headers, exposed, allowsCredentials, maxAgeS }) => {
-    const list = (items: 'any' | readonly string[]): string => (items === 'any' ? ANY : items.join(','));
+    const list = (items: 'any' | readonly string[]): string =>
+      items === 'any' ? ANY : items.map(percentEncoded).join(',');
     const parts = [
       origins === 'any' ? ANY : '?',
       list(methods),
@@ -51,10 +52,10 @@ const look: readonly string[] = [
     { index: 2, variable: 'txn.cors_methods', asked: 'access-control-request-method' },
     { index: 3, variable: 'txn.cors_headers', asked: 'access-control-request-headers' },
   ].flatMap(({ index, variable, asked }) => [
-    `http-request set-var(${variable}) ${field(index)} if ${ALLOWED} ${has(index)}`,
+    `http-request set-var(${variable}) ${field(index)},url_dec if ${ALLOWED} ${has(index)}`,
     `http-request set-var(${variable}) req.fhdr(${asked}) if ${ALLOWED} ${isAny(index)} ${has(5)} { req.fhdr(${asked}) -m found }`,
   ]),
-  `http-request set-var(txn.cors_exposed) ${field(4)} if ${ALLOWED} ${has(4)}`,
+  `http-request set-var(txn.cors_exposed) ${field(4)},url_dec if ${ALLOWED} ${has(4)}`,
   `http-request set-var(txn.cors_credentials) ${field(5)} if ${ALLOWED} ${has(5)}`,
   `http-request set-var(txn.cors_age) ${field(6)} if ${ALLOWED}`,
 ];
