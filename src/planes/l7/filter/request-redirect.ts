@@ -2,7 +2,7 @@ import { REDIRECT_STATUSES, type RequestRedirect } from '../../../model/http/fil
 import { cutAndText, encodedPattern } from '../encode-data.ts';
 import { DATA_MAPS } from '../files.ts';
 import { prefixOf, type FilterData } from './filter-data.ts';
-import { IS_REPLACED, patternData, replaceByPattern } from './url-rewrite.ts';
+import { cutRules, IS_REPLACED, patternData, replaceByPattern } from './url-rewrite.ts';
 
 /**
  * `status|scheme|host|port|cut|text`, of which `url` as the scheme says that the text is all of it, or what a pattern gives.
@@ -48,7 +48,8 @@ export const redirectRules: readonly string[] = [
   `http-request set-var(txn.replaced) path if ${HAS_PATTERN} !${IS_REPLACED}`,
   `http-request set-var(txn.cut) ${TO},field(5,|),add(0) if !${HAS_PATTERN}`,
   `http-request set-var(txn.replaced) ${TO},field(6,|) if ${IS_URL} !${HAS_PATTERN}`,
-  `http-request set-var-fmt(txn.replaced) "%[${TO},field(6,|)]%[path,bytes(txn.cut)]" if !${IS_URL} !${HAS_PATTERN}`,
+  ...cutRules(`if !${IS_URL} !${HAS_PATTERN}`),
+  `http-request set-var-fmt(txn.replaced) "%[${TO},field(6,|)]%[var(txn.rest)]" if !${IS_URL} !${HAS_PATTERN}`,
   `http-request set-var(txn.replaced) str(/) if !${IS_REPLACED}`,
   `http-request set-var-fmt(txn.replaced) "%[var(txn.replaced)]?%[query]" if !${IS_URL} { query -m len gt 0 }`,
   'http-request set-var(txn.scheme) req.hdr(x-forwarded-proto)',

@@ -30,6 +30,19 @@ export function replaceByPattern(condition: string): readonly string[] {
   ];
 }
 
+const IS_RESOLVED = '{ path -m sub % // /. }';
+
+/**
+ * What of the path stays behind the first `txn.cut` bytes, into `txn.rest`. A path that was looked up otherwise than it was written is cut
+ * as it was looked up: of `/./%66oo`, the bytes that match the prefix `/foo` are others, and what stays could lead out of the new one.
+ */
+export function cutRules(condition: string): readonly string[] {
+  return [
+    `http-request set-var(txn.rest) path,bytes(txn.cut) ${condition} !${IS_RESOLVED}`,
+    `http-request set-var(txn.rest) var(txn.path),bytes(txn.cut),lua.sluice_encoded ${condition} ${IS_RESOLVED}`,
+  ];
+}
+
 /** Whether {@link replaceByPattern} has found something. */
 export const IS_REPLACED = '{ var(txn.replaced) -m len gt 0 }';
 
@@ -43,7 +56,8 @@ export const urlRewriteRules: readonly string[] = [
   'http-request set-header host %[var(txn.rewritten_host)] if { var(txn.rewritten_host) -m len gt 0 }',
   ...replaceByPattern(`if ${WANTED} { var(txn.rewrite) -m beg regex }`),
   `http-request set-var(txn.cut) var(txn.rewrite),field(1,|),add(0) if ${WANTED} !{ var(txn.rewrite) -m beg regex }`,
-  'http-request set-var-fmt(txn.replaced) "%[var(txn.rewrite),field(2,|)]%[path,bytes(txn.cut)]" if { var(txn.cut) -m found }',
+  ...cutRules('if { var(txn.cut) -m found }'),
+  'http-request set-var-fmt(txn.replaced) "%[var(txn.rewrite),field(2,|)]%[var(txn.rest)]" if { var(txn.cut) -m found }',
   // Cutting off all that there is leaves nothing, which is no path.
   'http-request set-var(txn.replaced) str(/) if { var(txn.cut) -m found } !{ var(txn.replaced) -m len gt 0 }',
   // What a replacement says after a question mark goes before the query of the client, as nginx has it.

@@ -130,6 +130,9 @@ local function encoded(text)
   return (text:gsub('[%c \127-\255?"<>\\^`{|}]', function(character) return ("%%%02X"):format(character:byte()) end))
 end
 
+-- The same for the rules that cut a path.
+core.register_converters("sluice_encoded", encoded)
+
 local pattern = cached(function(rid)
   local text = patterns:lookup(rid)
   if text == nil then return nil end
