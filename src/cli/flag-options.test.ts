@@ -27,6 +27,7 @@ const EXAMPLES = [
   'json',
   'debug',
   'NodeCIDR',
+  'strict-nginx',
   'a.test',
   '7m',
 ];
