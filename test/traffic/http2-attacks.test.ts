@@ -215,17 +215,22 @@ describe('an attack by HTTP/2', () => {
   it.each(Object.entries(ATTACKS))('%s: others are served, and the memory stays within bounds', async (_, attack) => {
     const load = new Load(lab, ['http://web.test/'], 2);
     const attackers = Array.from({ length: CONNECTIONS }, () => new RawHttp2(lab.httpPort, ...(attack.settings ?? [])));
-    await Promise.all(attackers.map((attacker) => attack.run(attacker)));
-    if (attack.isEnded) {
-      const isOver = (): Promise<boolean> => Promise.resolve(attackers.every(({ isClosed }) => isClosed));
-      await lab.until('the connections to be ended', isOver);
+    let during = Infinity;
+    try {
+      await Promise.all(attackers.map((attacker) => attack.run(attacker)));
+      if (attack.isEnded) {
+        const isOver = (): Promise<boolean> => Promise.resolve(attackers.every(({ isClosed }) => isClosed));
+        await lab.until('the connections to be ended', isOver);
+      }
+      // What is held is asked for while all of it is.
+      const served = load.sent;
+      await lab.until('others to be served', () => Promise.resolve(load.sent > served + 20));
+      during = await megabytes();
+    } finally {
+      // Otherwise the attack goes on into the tests that follow.
+      for (const attacker of attackers) attacker.end();
+      await load.stop();
     }
-    // What is held is asked for while all of it is.
-    const served = load.sent;
-    await lab.until('others to be served', () => Promise.resolve(load.sent > served + 20));
-    const during = await megabytes();
-    for (const attacker of attackers) attacker.end();
-    await load.stop();
     expect(load.failures).toEqual([]);
     expect(during - atFirst).toBeLessThan(CONNECTIONS * MEGABYTES_PER_CONNECTION);
     await lab.until('the endpoints to be rid of it', () => Promise.resolve(inFlight === 0));
