@@ -12,7 +12,7 @@ import {
   readSections,
 } from '../injection/haproxy-reader.ts';
 import type { Leftovers } from '../../src/planes/l7/backends.ts';
-import { DATA_MAPS } from '../../src/planes/l7/files.ts';
+import { DATA_MAPS, FILES } from '../../src/planes/l7/files.ts';
 
 interface FakeServer {
   readonly address: string;
@@ -35,7 +35,11 @@ const REFUSALS: ReadonlySet<string> = new Set(['sluice-404', 'sluice-500', 'slui
 
 export class FakeHaproxy {
   readonly backends = new Map<string, FakeBackend>();
-  readonly routes = new Map<string, string>();
+  /** By the map that they stand in. */
+  readonly routes: Readonly<Record<string, Map<string, string>>> = {
+    [FILES.routes]: new Map(),
+    [FILES.entrances]: new Map(),
+  };
   /** Entries of the maps of data, by file and key. */
   readonly data = new Map<string, string>();
   regexes: readonly (readonly [string, string])[] = [];
@@ -56,7 +60,8 @@ export class FakeHaproxy {
       if (this.backends.has(name)) throw new Error(`two backends are called ${name}`);
       this.backends.set(name, { servers: new Map(known), isPublished: true });
     }
-    for (const [key, value] of readMap(text('routes.map'))) this.routes.set(key, value);
+    for (const [file, entries] of Object.entries(this.routes))
+      for (const [key, value] of readMap(text(file))) entries.set(key, value);
     this.regexes = readRegexes(text('regexes.map'));
     for (const file of Object.values(DATA_MAPS))
       for (const [key, value] of readData(text(file))) this.#addData(file, key, value);
@@ -85,7 +90,7 @@ export class FakeHaproxy {
       backends: sorted(
         live.map(([name, { servers }]) => [name, sorted([...servers].filter(([, { isEnabled }]) => isEnabled))]),
       ),
-      routes: sorted([...this.routes]),
+      routes: Object.entries(this.routes).map(([file, entries]) => [file, sorted([...entries])]),
       regexes: this.regexes,
       certificates: sorted([...this.certificates]),
       crtList: sorted([...this.crtList]),
@@ -149,7 +154,8 @@ export class FakeHaproxy {
       return '';
     }
     const [file = '', key = '', value = ''] = args;
-    if (file !== 'routes.map') {
+    const routes = this.routes[file];
+    if (routes === undefined) {
       if (verb === 'add') for (const line of readData(textOf(payload))) this.#addData(file, ...line);
       else if (!this.data.delete(`${file} ${key}`)) throw new Error(`${key} is not in ${file}`);
       return '';
@@ -157,14 +163,14 @@ export class FakeHaproxy {
     if (verb === 'add') {
       for (const [added, target] of readMap(payload.map((line) => `${line}\n`).join(''))) {
         // The real one takes it twice, and looks up the first.
-        if (this.routes.has(added)) throw new Error(`${added} is in the map`);
-        this.routes.set(added, target);
+        if (routes.has(added)) throw new Error(`${added} is in the map`);
+        routes.set(added, target);
       }
       return '';
     }
-    if (!this.routes.has(key)) throw new Error(`${key} is not in the map`);
-    if (verb === 'set') this.routes.set(key, value);
-    else this.routes.delete(key);
+    if (!routes.has(key)) throw new Error(`${key} is not in the map`);
+    if (verb === 'set') routes.set(key, value);
+    else routes.delete(key);
     return '';
   }
 
@@ -218,7 +224,8 @@ export class FakeHaproxy {
     const inData = [...this.data].flatMap(([key, value]): (readonly [string, string])[] =>
       /^(?:conditions|shares)\.map /.test(key) ? [[key, value.replace(/^[^>]*>/, '')]] : [],
     );
-    for (const [key, value] of [...this.routes, ...this.regexes, ...inData]) {
+    const routes = Object.values(this.routes).flatMap((entries) => [...entries].filter(([key]) => !isParent(key)));
+    for (const [key, value] of [...routes, ...this.regexes, ...inData]) {
       const [name = '', , , , rid] = value.split('|');
       if (rid !== undefined && !this.data.has(`stages.map ${rid}`))
         throw new Error(`${key} has data that are not there`);
@@ -228,6 +235,11 @@ export class FakeHaproxy {
     for (const file of this.crtList.keys())
       if ((this.certificates.get(file) ?? '') === '') throw new Error(`${file} is listed and empty`);
   }
+}
+
+/** Where a host below a wildcard looks on, and no route. */
+function isParent(key: string): boolean {
+  return key.startsWith('*|');
 }
 
 function textOf(payload: readonly string[]): string {

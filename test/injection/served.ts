@@ -25,7 +25,8 @@ import {
 import type { Json } from './objects.ts';
 
 const SETTINGS: CompileSettings = { ...STANDALONE_SETTINGS, mode: 'cluster', watchIngressWithoutClass: true };
-const SELF_SIGNED = 'self-signed\n';
+const SELF_SIGNED =
+  '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n';
 
 /** Objects as the API server sends them, through admission and compile. */
 export function planOf(objects: readonly Json[]): Plan {
@@ -102,9 +103,13 @@ export function commandsBetween(before: L7Plan, after: L7Plan): number {
 /** The part of what is served that belongs to a namespace and the hosts under its name. */
 export function shareOf({ sections, routes, regexes, certificates }: Served, owner: string): unknown {
   const isOwned = (text: string): boolean => text.includes(owner);
+  // A host that is served over HTTP alone has over HTTPS what the hosts above it have, whoever wrote that.
+  const isInherited = (key: string, value: string): boolean => key.startsWith('https|') && !isOwned(value);
   return {
     sections: sections.filter(({ name }) => name.startsWith(`${owner}_`)),
-    routes: routes.filter(([key, value]) => isOwned(key.split('/', 1)[0] ?? '') || isOwned(value)),
+    routes: routes.filter(
+      ([key, value]) => (isOwned(key.split('/', 1)[0] ?? '') && !isInherited(key, value)) || isOwned(value),
+    ),
     regexes: regexes.filter(([key, value]) => isOwned(key.split('(?=/)', 1)[0] ?? '') || isOwned(value)),
     certificates: certificates.filter(([file = '']) => file.startsWith(`certs/${owner}_`)),
   };

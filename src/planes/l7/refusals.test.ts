@@ -93,12 +93,14 @@ describe('without', () => {
   });
 
   describe('an expression that is left out', () => {
-    const everything = [...plan.hosts.values()].flatMap(({ host, entrance, routes }) =>
+    const everything = [...plan.hosts.values()].flatMap(({ host, entrance, isDeep, routes }) =>
       routes.flatMap((value): Item[] =>
-        value.match.type === 'RegularExpression' ? [{ kind: 'expression', value, host: { host, entrance } }] : [],
+        value.match.type === 'RegularExpression'
+          ? [{ kind: 'expression', value, host: { host, entrance, isDeep } }]
+          : [],
       ),
     );
-    const [item] = everything;
+    const item = everything.find((one) => one.kind === 'expression' && one.value.action.kind === 'forward');
     if (item?.kind !== 'expression') throw new Error('a plan with an expression');
     const before = plan.hosts.get(hostKey(item.host))?.routes ?? [];
 

@@ -1,5 +1,6 @@
 import {
   hostKey,
+  type HostIdentity,
   type BackendPlan,
   type CertificatePlan,
   type HostPlan,
@@ -18,7 +19,7 @@ import { backendName } from './encode.ts';
 export type Item =
   | { readonly kind: 'certificate'; readonly value: CertificatePlan }
   | { readonly kind: 'backend'; readonly value: BackendPlan }
-  | { readonly kind: 'expression'; readonly value: RoutePlan; readonly host: Pick<HostPlan, 'host' | 'entrance'> };
+  | { readonly kind: 'expression'; readonly value: RoutePlan; readonly host: HostIdentity };
 
 /** An item that HAProxy does not start with, and what it says about that. */
 export interface Refusal {
@@ -33,10 +34,10 @@ function itemsOf(plan: L7Plan): readonly Item[] {
   return [
     ...[...plan.certificates.values()].map((value): Item => ({ kind: 'certificate', value })),
     ...[...plan.backends.values()].map((value): Item => ({ kind: 'backend', value })),
-    ...[...plan.hosts.values()].flatMap(({ host, entrance, routes }) =>
+    ...[...plan.hosts.values()].flatMap(({ host, entrance, isDeep, routes }) =>
       routes
         .filter(({ match }) => match.type === 'RegularExpression')
-        .map((value): Item => ({ kind: 'expression', value, host: { host, entrance } })),
+        .map((value): Item => ({ kind: 'expression', value, host: { host, entrance, isDeep } })),
     ),
   ];
 }

@@ -162,10 +162,15 @@ export interface RetiredData {
   readonly key: string;
 }
 
+/** Their entries name the ids of other entries. */
+const LEADING: ReadonlySet<DataMap> = new Set(['conditions', 'shares']);
+
 function dataSteps(entries: readonly DataEntry[]): readonly Step[] {
   const byMap = new Map<DataMap, string[]>();
   for (const { map, key, value } of entries) byMap.set(map, [...(byMap.get(map) ?? []), `${key} ${value}`]);
-  return [...byMap].flatMap(([map, lines]) =>
+  // What leads to other data comes after them.
+  const inOrder = [...byMap].sort(([a], [b]) => Number(LEADING.has(a)) - Number(LEADING.has(b)));
+  return inOrder.flatMap(([map, lines]) =>
     batches(lines).map((some): Step => ({ kind: 'add-data', map: DATA_MAPS[map], lines: some })),
   );
 }
