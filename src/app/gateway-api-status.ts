@@ -8,7 +8,6 @@ import { gatewayClassStatusPlane } from '../planes/status/gateway-class.ts';
 import { gatewayStatusPlane, GatewayWishes, type GatewayWish } from '../planes/status/gateway.ts';
 import { httpRouteStatusPlane } from '../planes/status/http-route.ts';
 import { observeStatus } from '../sources/admit/observe.ts';
-import { SharedStatusWriter } from './shared-status-writer.ts';
 import { KubeStatusWriter } from './status-writer.ts';
 
 /** Writes what the objects of Gateway API show, for as long as this process leads. */
@@ -26,7 +25,7 @@ export class GatewayApiStatus {
     this.#classes = new KeyedRunner(gatewayClassStatusPlane(classes, now), options);
     const gateways = new KubeStatusWriter(client, fieldManager, 'Gateway', observeStatus);
     this.#gateways = new KeyedRunner(gatewayStatusPlane(gateways, now), options);
-    const routes = new SharedStatusWriter(client, fieldManager, 'HTTPRoute', observeStatus);
+    const routes = new KubeStatusWriter(client, fieldManager, 'HTTPRoute', observeStatus, 'shared');
     this.#httpRoutes = new KeyedRunner(httpRouteStatusPlane(routes, now, mayTakeBack), options);
   }
 
