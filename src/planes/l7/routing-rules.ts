@@ -1,6 +1,7 @@
 import { LOOP_HEADER, portOfHostRule } from './client-headers.ts';
 import { FLAG, REDIRECT_BACKEND, REFUSAL_BACKEND } from './encode.ts';
 import type { EngineSettings } from './engine-settings.ts';
+import { IS_RESOLVED } from './path-resolution.ts';
 import { FILES } from './files.ts';
 import { corsResponseRules, corsRules } from './filter/cors.ts';
 import { httpsRedirect } from './filter/https-redirect.ts';
@@ -39,7 +40,7 @@ function refusalName(status: number): string {
  * (nginx refuses both). A loop, such as an ExternalName that leads back here, would use up all connections.
  */
 export function lookUpRules(): string {
-  return `    http-request set-var(txn.path) path,lua.sluice_path if { path -m sub % // /. }
+  return `    http-request set-var(txn.path) path,lua.sluice_path if ${IS_RESOLVED}
     http-request set-var(txn.route) "base,concat('/#'),${LOOK_UP}" if !{ var(txn.path) -m found }
 ${refuse('path-invalid', 'if { var(txn.path) -m found } !{ var(txn.path) -m len gt 0 }')}${refuse('method-not-allowed', 'if { method CONNECT TRACE }')}${refuse('loop-detected', `if { req.hdr_cnt(${LOOP_HEADER.name}) ge ${String(MAX_PASSES)} }`)}`;
 }

@@ -2,6 +2,7 @@ import type { PathRewrite } from '../../../model/http/path-rewrite.ts';
 import type { UrlRewrite } from '../../../model/http/filter/url-rewrite.ts';
 import { cutAndText, encodedPattern } from '../encode-data.ts';
 import { DATA_MAPS } from '../files.ts';
+import { IS_RESOLVED } from '../path-resolution.ts';
 import { hasData } from '../stages.ts';
 import { prefixOf, type Datum, type FilterData } from './filter-data.ts';
 
@@ -29,8 +30,6 @@ export function replaceByPattern(condition: string): readonly string[] {
     `http-request set-var(txn.replaced) var(txn.pattern_of),lua.sluice_replace ${condition}`,
   ];
 }
-
-const IS_RESOLVED = '{ path -m sub % // /. }';
 
 /**
  * What of the path stays behind the first `txn.cut` bytes, into `txn.rest`. A path that was looked up otherwise than it was written is cut
