@@ -9,7 +9,7 @@ import { PersistentMap } from '../lib/persistent-map.ts';
 import type { IpAddress } from '../model/grammar.ts';
 import type { L2Status, ObservedL2Status } from '../model/l2-status.ts';
 import type { Node } from '../model/node.ts';
-import { keyOf } from '../model/object.ts';
+import { keyOf, objectAt } from '../model/object.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { KeyedRunner } from '../planes/keyed-runner.ts';
 import { EventPlane, type EventWish, type EventWriter } from '../planes/status/events.ts';
@@ -223,8 +223,7 @@ export class AnnounceReport {
   }
 
   #report(service: string, type: EventWish['type'], reason: string, message: string): void {
-    const [namespace = '', name = ''] = service.split('/');
-    const object = { kind: 'Service', namespace, name } as const;
+    const object = objectAt('Service', service);
     this.#eventWishes = this.#eventWishes.set(`${service} ${reason}`, { object, type, reason, message });
     this.#events?.want(this.#eventWishes);
   }

@@ -33,6 +33,12 @@ export function nameParts(key: string): { readonly namespace: string | undefined
     : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
 
+/** The namespaced object that a key of {@link keyOf} is for. */
+export function objectAt<K extends ObjectKind>(kind: K, key: string): ObjectRef & { readonly kind: K } {
+  const { namespace = '', name } = nameParts(key);
+  return { kind, namespace, name };
+}
+
 /** What names an object among those of all kinds: `kind/namespace/name`. */
 export function idOf(ref: ObjectRef): string {
   return [ref.kind, keyOf(ref)].join('/');

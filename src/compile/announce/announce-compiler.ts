@@ -4,10 +4,11 @@ import type { AddressPool } from '../../model/address-pool.ts';
 import { familyOf } from '../../model/address-range.ts';
 import { finding, type Finding } from '../../model/finding.ts';
 import type { IpAddress } from '../../model/grammar.ts';
-import { keyOf, type ObjectRef } from '../../model/object.ts';
+import { keyOf } from '../../model/object.ts';
 import type { EndpointSlice, Service } from '../../model/service.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { AddressAssignments } from '../addresses/address-plan.ts';
+import { refOf } from '../l4/frontends.ts';
 import type { AnnouncePlan, VirtualRouter } from './announce-plan.ts';
 import type { AnnounceSettings, InterfaceFacts } from './announce-settings.ts';
 import { announcedAddresses, numbersOf, type AnnouncedAddress } from './address-claims.ts';
@@ -134,18 +135,16 @@ function report(
   }
 }
 
-function exhausted({ meta }: Service, address: IpAddress, { count }: RouterRange): Finding {
-  const ref: ObjectRef = { kind: 'Service', namespace: meta.namespace, name: meta.name };
+function exhausted(service: Service, address: IpAddress, { count }: RouterRange): Finding {
   const message = `the ${String(count)} virtual router identifiers are used up, so that nobody answers for ${address}`;
-  return finding('VirtualRoutersExhausted', ref, 'spec.externalTrafficPolicy', message);
+  return finding('VirtualRoutersExhausted', refOf(service), 'spec.externalTrafficPolicy', message);
 }
 
-function unannounced({ meta }: Service, address: IpAddress, pool: AddressPool | undefined): Finding {
-  const ref: ObjectRef = { kind: 'Service', namespace: meta.namespace, name: meta.name };
+function unannounced(service: Service, address: IpAddress, pool: AddressPool | undefined): Finding {
   const of = pool === undefined ? '' : ` of pool ${pool.meta.name}`;
   return finding(
     'AddressNotAnnounced',
-    ref,
+    refOf(service),
     '',
     `no L2Advertisement is for ${address}${of}, so that nobody answers for it`,
   );

@@ -4,7 +4,7 @@ import type { AddressPool } from '../../model/address-pool.ts';
 import { cidrOf, type Cidr } from '../../model/cidr.ts';
 import { finding, type Finding } from '../../model/finding.ts';
 import { isIpv6Address, type IpAddress } from '../../model/grammar.ts';
-import { keyOf, idOf, type ObjectRef } from '../../model/object.ts';
+import { keyOf, idOf, objectAt } from '../../model/object.ts';
 import type { EndpointSlice, Service } from '../../model/service.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { Want } from '../../model/want.ts';
@@ -13,6 +13,7 @@ import { poolOf } from '../addresses/pool-of.ts';
 import { holdersOf } from '../announce/address-claims.ts';
 import { hasEndpoint, nodesOf, whyNotEligible } from '../announce/eligibility.ts';
 import { isFor, isOfPool } from '../announce/profile.ts';
+import { refOf } from '../l4/frontends.ts';
 import { advertisementsOf, exportsOf, fitsPool, lengthFor, peerNames, type Advertisement } from './advertisements.ts';
 import type { AnnouncedService, BgpPlan, BgpRoute, RouteProfile, SessionId } from './bgp-plan.ts';
 import type { BgpSettings } from './bgp-settings.ts';
@@ -66,7 +67,7 @@ export function compileBgp(input: BgpInput, settings: BgpSettings): BgpOutput {
       services,
     },
     findings: byProducer(found),
-    wants: secrets.map((key): Want => ({ ref: secretRef(key), purposes: ['bgp-password'] })),
+    wants: secrets.map((key): Want => ({ ref: objectAt('Secret', key), purposes: ['bgp-password'] })),
   };
 }
 
@@ -183,14 +184,13 @@ function routerIdOf({ snapshot, nodeAddresses }: BgpInput, nodeName: string): Ip
   return address ?? (ipTextOf({ family: 4, value: BigInt(Math.max(1, fnv1a(nodeName))) }) as IpAddress);
 }
 
-function unannounced({ meta }: Service, address: IpAddress): Finding {
-  const ref: ObjectRef = { kind: 'Service', namespace: meta.namespace, name: meta.name };
-  return finding('AddressNotAnnounced', ref, '', `no BGPAdvertisement is for ${address}, so that no peer learns of it`);
-}
-
-function secretRef(key: string): Want['ref'] {
-  const [namespace = '', name = ''] = key.split('/');
-  return { kind: 'Secret', namespace, name };
+function unannounced(service: Service, address: IpAddress): Finding {
+  return finding(
+    'AddressNotAnnounced',
+    refOf(service),
+    '',
+    `no BGPAdvertisement is for ${address}, so that no peer learns of it`,
+  );
 }
 
 /** Each once, by the object that they are about. */

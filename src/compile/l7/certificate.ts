@@ -1,6 +1,6 @@
 import { finding, type Finding } from '../../model/finding.ts';
 import { hostCovers, type Hostname } from '../../model/grammar.ts';
-import type { ObjectRef } from '../../model/object.ts';
+import { objectAt, type ObjectRef } from '../../model/object.ts';
 import { certificateIn, type Certificate, type Secret, type TlsMaterial } from '../../model/secret.ts';
 import { answerAbout, certificateOf, type Snapshot } from '../../model/snapshot.ts';
 import type { CertificateId } from '../plan.ts';
@@ -84,8 +84,7 @@ function brokenFinding(
 
 /** What is wrong with the Secret of `--default-ssl-certificate`. */
 export function defaultCertificateFindings(key: string, snapshot: Snapshot): readonly Finding[] {
-  const [namespace = '', name = ''] = key.split('/');
-  const ref: ObjectRef = { kind: 'Secret', namespace, name };
+  const ref = objectAt('Secret', key);
   const flag = '--default-ssl-certificate';
   const answer = answerAbout(snapshot, key);
   switch (answer.kind) {

@@ -3,7 +3,7 @@ import { invariant } from '../../lib/invariant.ts';
 import { finding, type Finding } from '../../model/finding.ts';
 import { hostCovers, hostnameOf, isWildcard, type Hostname } from '../../model/grammar.ts';
 import type { Entrance, RouteSet, TlsClaim } from '../../model/http/route-set.ts';
-import { byAge, idOf, nameOf, type ObjectRef } from '../../model/object.ts';
+import { byAge, idOf, nameOf, objectAt, type ObjectRef } from '../../model/object.ts';
 import { certificateOf } from '../../model/snapshot.ts';
 import type { Purpose, Want, Wants } from '../../model/want.ts';
 import { DependencyIndex } from '../dependency-index.ts';
@@ -105,8 +105,7 @@ export class L7Compiler {
 
   /** Wants a Secret for what it is used for now, if for anything. */
   #wantSecret(key: string): void {
-    const [namespace = '', name = ''] = key.split('/');
-    const ref = { kind: 'Secret', namespace, name } as const;
+    const ref = objectAt('Secret', key);
     const purposes: Purpose[] = this.#secretsOfRouteSet.ownersOf(key).size > 0 ? ['certificate'] : [];
     if (key === this.#settings.defaultCertificateSecret) purposes.push('default-certificate');
     const id = idOf(ref);

@@ -2,6 +2,7 @@ import type { BackoffBounds } from '../../lib/backoff.ts';
 import { Backoff } from '../../lib/backoff.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { finding, type Finding } from '../../model/finding.ts';
+import { objectAt } from '../../model/object.ts';
 import type { ServicePlan } from '../../compile/l4/l4-plan.ts';
 import type { ServiceTransition } from './memory/transition.ts';
 
@@ -33,10 +34,9 @@ export class RefusedServices {
 
   /** One for each that is refused. */
   get findings(): readonly Finding[] {
-    return this.#refused.map(({ transition: [key], message }) => {
-      const [namespace = '', name = ''] = key.split('/');
-      return finding('RefusedByKernel', { kind: 'Service', namespace, name }, '', message);
-    });
+    return this.#refused.map(({ transition: [key], message }) =>
+      finding('RefusedByKernel', objectAt('Service', key), '', message),
+    );
   }
 
   /** To be called after each change with all that were refused. */

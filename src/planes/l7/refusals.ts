@@ -10,7 +10,7 @@ import {
 } from '../../compile/plan.ts';
 import type { PersistentMap } from '../../lib/persistent-map.ts';
 import { finding, type Finding } from '../../model/finding.ts';
-import type { ObjectRef } from '../../model/object.ts';
+import { objectAt, type ObjectRef } from '../../model/object.ts';
 import { coverOf } from '../../model/path-regex.ts';
 import { partsOf } from './certificates.ts';
 import { backendName } from './encode.ts';
@@ -62,17 +62,12 @@ export function findingOf({ item, reason }: Refusal): Finding {
 function refOf({ kind, value }: Item): ObjectRef {
   switch (kind) {
     case 'certificate':
-      return { kind: 'Secret', ...namesIn(value.id.replace('_', '/')) };
+      return objectAt('Secret', value.id.replace('_', '/'));
     case 'backend':
       return { kind: 'Service', namespace: value.namespace, name: value.service };
     case 'expression':
-      return { kind: 'Ingress', ...namesIn(value.owner) };
+      return objectAt('Ingress', value.owner);
   }
-}
-
-function namesIn(key: string): { readonly namespace: string; readonly name: string } {
-  const [namespace = '', name = ''] = key.split('/');
-  return { namespace, name };
 }
 
 /** Whether HAProxy speaks of an item. Only a hint of where to look first. */

@@ -1,6 +1,6 @@
 import { finding, type Finding } from '../../../model/finding.ts';
 import { EVERY_PATH, NO_CONDITIONS } from '../../../model/http/match.ts';
-import type { ObjectRef } from '../../../model/object.ts';
+import { objectAt, type ObjectRef } from '../../../model/object.ts';
 import type { Service } from '../../../model/service.ts';
 import { EMPTY_SNAPSHOT } from '../../../model/snapshot.ts';
 import type { Production, RouteProducer } from './producer.ts';
@@ -17,8 +17,7 @@ export const defaultBackendProducer: RouteProducer = {
   },
 
   produce(key, { services }) {
-    const [namespace = '', name = ''] = key.split('/');
-    const ref: ObjectRef = { kind: 'Service', namespace, name };
+    const ref = objectAt('Service', key);
     const service = services.get(key);
     const port = service?.ports.find((item) => item.protocol === 'TCP');
     if (service === undefined || port === undefined) return { isOurs: false, findings: [unusable(ref, key, service)] };
