@@ -4,6 +4,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { signalProcess } from '../src/lib/signal-process.ts';
 
 const variable = 'SLUICE_TEST_RUN';
 const value = `${process.pid}.${Date.now()}`;
@@ -28,7 +29,7 @@ export async function endMarked(name: string): Promise<readonly string[]> {
     await sleep(50);
     marked = await findMarked(name);
   }
-  for (const pid of marked.keys()) end(pid);
+  for (const pid of marked.keys()) signalProcess(pid, 'SIGKILL');
   return [...marked].map(([pid, commandLine]) => `${pid} ${commandLine}`);
 }
 
@@ -46,13 +47,4 @@ async function findMarked(name: string): Promise<ReadonlyMap<number, string>> {
 /** Empty for a process that is gone or that is somebody else's: neither is ours to end. */
 async function readOf(pid: string, file: string): Promise<string> {
   return readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
-}
-
-function end(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    // Between looking and ending, it ended by itself.
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-  }
 }

@@ -7,6 +7,7 @@ import {
   lengthOffences,
   nameOffences,
   purityOffences,
+  signalOffences,
   type FloorTable,
   type Offence,
 } from './architecture/rules.ts';
@@ -36,6 +37,7 @@ const rules: Readonly<Record<string, (tree: SourceTree) => readonly Offence[]>> 
   'no file imports itself, directly or round a corner': cycleOffences,
   'no file is too long': (tree) => lengthOffences(tree, maxLines),
   'names are kebab-case and say something': nameOffences,
+  'processes are signalled in one place': signalOffences,
 };
 
 describe('the house', () => {
@@ -239,12 +241,30 @@ const formCases: readonly Case[] = [
   },
 ];
 
+const kill = ['process', 'kill('].join('.');
+
+const signalCases: readonly Case[] = [
+  {
+    rule: 'processes are signalled in one place',
+    name: 'by itself',
+    tree: {
+      'test/netns/a.test.ts': `${kill}Number(text), 'SIGKILL')`,
+      'src/lib/b.ts': `${kill}process.pid, 'SIGKILL'); keepalived.${kill}); child.kill('SIGKILL');`,
+      'src/lib/signal-process.ts': `${kill}pid, signal)`,
+    },
+    offences: [
+      'test/netns/a.test.ts signals a process by itself: signalProcess of lib/signal-process.ts refuses what is no process',
+    ],
+  },
+];
+
 describe('each rule can fail', () => {
   const cases: readonly Case[] = [
     ...floorCases.map((each) => ({ ...each, rule: 'imports go down only' })),
     ...purityCases.map((each) => ({ ...each, rule: 'model and compile are pure' })),
     ...cycleCases.map((each) => ({ ...each, rule: 'no file imports itself, directly or round a corner' })),
     ...formCases,
+    ...signalCases,
   ];
 
   test.for(cases)('$rule: $name', ({ rule, tree, offences }) => {

@@ -61,15 +61,6 @@ export async function until(isTrue: () => Promise<boolean>, signal: AbortSignal)
   return (await untilFound(found, () => false, signal)) === true;
 }
 
-/** Sends a signal to a process that may have ended by itself in between. */
-export function signalProcess(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-  }
-}
-
 /** The end of what a process wrote, in one line. */
 export function lastLines(text: string): string {
   return text.trim().split('\n').slice(-5).join('; ');

@@ -128,3 +128,16 @@ function eachFile(
 ): readonly Offence[] {
   return [...tree].filter(([path]) => path.startsWith(prefix)).flatMap(([path, text]) => check(path, text));
 }
+
+/** A signal to 0, which an empty pid file is, ends the caller and all that was started with it: only these files may send one to others. */
+const SIGNALLERS: ReadonlySet<string> = new Set(['src/lib/signal-process.ts', 'src/planes/l4/kernel/launcher.ts']);
+
+/** Signals to a process by its number that are not sent by `lib/signal-process.ts`. Its own number is nobody else's. */
+export function signalOffences(tree: SourceTree): readonly Offence[] {
+  return [...tree]
+    .filter(([path, text]) => !SIGNALLERS.has(path) && /(?<![.#\w])process\.kill\((?!process\.pid,)/.test(text))
+    .map(
+      ([path]) =>
+        `${path} signals a process by itself: signalProcess of lib/signal-process.ts refuses what is no process`,
+    );
+}

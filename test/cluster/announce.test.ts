@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { signalProcess } from '../../src/lib/signal-process.ts';
 import { keepalivedPids } from '../netns/announce/keepalived-pids.ts';
 import { Lab } from '../netns/lab.ts';
 import { ServiceFixture } from '../netns/objects.ts';
@@ -66,7 +67,7 @@ describe('addresses in a cluster', () => {
     await leader.kill('SIGKILL');
     // It goes on when Sluice ends, as it should, and has to be ended with its network.
     for (const node of NODES) await lab.driver.stopNode(node, 'SIGKILL');
-    for (const pid of await keepalivedPids(lab.network)) process.kill(pid, 'SIGTERM');
+    for (const pid of await keepalivedPids(lab.network)) signalProcess(pid, 'SIGTERM');
     await lab.until('the end of keepalived', async () => (await keepalivedPids(lab.network)).length === 0);
     await lab.stop();
     await rm(folder, { recursive: true });

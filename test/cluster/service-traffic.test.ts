@@ -1,5 +1,6 @@
 /** The node role of Sluice with a real API server, on the nodes of the lab. */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { signalProcess } from '../../src/lib/signal-process.ts';
 import { Lab } from '../netns/lab.ts';
 import { ServiceFixture } from '../netns/objects.ts';
 import { FAMILIES } from '../netns/topology.ts';
@@ -92,7 +93,7 @@ describe('Service traffic from a real kube-apiserver', () => {
       );
       expect(await told()).not.toMatch(/FailedToStartServiceHealthcheck Service \S+ node node-b/);
     } finally {
-      process.kill(other);
+      signalProcess(other, 'SIGTERM');
     }
   });
 });

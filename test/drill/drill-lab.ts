@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { signalProcess } from '../../src/lib/signal-process.ts';
 import { Network } from '../netns/network.ts';
 import { addressOf, NODES, type NodeName } from '../netns/topology.ts';
 import { AddressMonitor } from './address-monitor.ts';
@@ -207,7 +208,7 @@ export class DrillLab {
   }
 
   async remove(): Promise<void> {
-    for (const node of NODES) for (const pid of await this.pids(node)) killIfThere(pid, 'SIGKILL');
+    for (const node of NODES) for (const pid of await this.pids(node)) signalProcess(pid, 'SIGKILL');
     await this.until('the end of all processes', async () => {
       const pids = await Promise.all(NODES.map((node) => this.pids(node)));
       return pids.flat().length === 0;
@@ -294,13 +295,4 @@ function serviceObjects(index: number): readonly unknown[] {
 
 function isRunning(child: ChildProcess | undefined): boolean {
   return child?.exitCode === null && child.signalCode === null;
-}
-
-/** Signals a process that may have ended by itself. */
-export function killIfThere(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-  }
 }

@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { signalProcess } from '../../src/lib/signal-process.ts';
 import { NODES, type NodeName } from '../netns/topology.ts';
 import type { AddressChange } from './address-monitor.ts';
 import { longestGapMs, longestStallMs } from './asking.ts';
-import { killIfThere, VIP, type DrillLab } from './drill-lab.ts';
+import { VIP, type DrillLab } from './drill-lab.ts';
 
 /** What happens to the node that answers, how it is made whole again, and the goals for a client of it. */
 export interface DrillEvent {
@@ -36,7 +37,7 @@ const cable = async (lab: DrillLab, node: NodeName, ...words: readonly string[])
   void (await lab.network.command('lan', ['ip', 'link', 'set', node, ...words]));
 
 async function signalAll(lab: DrillLab, node: NodeName, signal: NodeJS.Signals): Promise<void> {
-  for (const pid of await lab.pids(node)) killIfThere(pid, signal);
+  for (const pid of await lab.pids(node)) signalProcess(pid, signal);
 }
 
 /** How long a network is divided before it heals. */
@@ -103,7 +104,7 @@ export const EVENTS: readonly DrillEvent[] = [
       await lab.end(node, 'SIGTERM');
       const pid = await lab.keepalivedPid(node);
       const endedMs = Date.now();
-      killIfThere(pid, 'SIGTERM');
+      signalProcess(pid, 'SIGTERM');
       lab.start(node);
       return endedMs;
     },

@@ -219,18 +219,24 @@ export class FakeHaproxy {
     return backend;
   }
 
-  /** At no moment does anything point at what is not there: a request that comes right now would fail. */
+  /** At no moment does anything that a request finds point at what is not there: one that comes right now would fail. */
   #expectWhole(): void {
-    const inData = [...this.data].flatMap(([key, value]): (readonly [string, string])[] =>
-      /^(?:conditions|shares)\.map /.test(key) ? [[key, value.replace(/^[^>]*>/, '')]] : [],
+    const leading = Map.groupBy(
+      [...this.data].filter(([key]) => /^(?:conditions|shares)\.map /.test(key)),
+      ([key]) => /^\S+ (?<rid>[^#]*)/.exec(key)?.groups?.['rid'],
     );
+    // Data that nothing leads to any more are collected later than what they lead to.
     const routes = Object.values(this.routes).flatMap((entries) => [...entries].filter(([key]) => !isParent(key)));
-    for (const [key, value] of [...routes, ...this.regexes, ...inData]) {
-      const [name = '', , , , rid] = value.split('|');
+    const found: (readonly [string, string])[] = [...routes, ...this.regexes];
+    for (const [key, value] of found) {
+      const [name = '', , , , rid] = value.replace(/^[^>]*>/, '').split('|');
       if (rid !== undefined && !this.data.has(`stages.map ${rid}`))
         throw new Error(`${key} has data that are not there`);
       if (!REFUSALS.has(name) && this.backends.get(name)?.isPublished !== true)
         throw new Error(`${key} leads to ${name}, which is not there`);
+      // Read on by this very loop, and once: the entries of one id are the same whoever leads to it.
+      if (rid !== undefined) found.push(...(leading.get(rid) ?? []));
+      if (rid !== undefined) leading.delete(rid);
     }
     for (const file of this.crtList.keys())
       if ((this.certificates.get(file) ?? '') === '') throw new Error(`${file} is listed and empty`);

@@ -1,5 +1,6 @@
 /** Services of type LoadBalancer with addresses of the nodes' own network, which nothing but Sluice answers for. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { signalProcess } from '../../src/lib/signal-process.ts';
 import type { Target } from './agent/protocol.ts';
 import { keepalivedPids } from './announce/keepalived-pids.ts';
 import { Lab } from './lab.ts';
@@ -18,7 +19,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   // keepalived goes on when Sluice ends, as it should, and has to be ended with its network.
-  for (const pid of await keepalivedPids(lab.network)) process.kill(pid, 'SIGTERM');
+  for (const pid of await keepalivedPids(lab.network)) signalProcess(pid, 'SIGTERM');
   await lab.until('the end of keepalived', async () => (await keepalivedPids(lab.network)).length === 0);
   await lab.stop();
 });

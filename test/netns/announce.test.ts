@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { signalProcess } from '../../src/lib/signal-process.ts';
 import { longestGapMs, pause, planOf, router, VipLab } from './announce/vip-lab.ts';
 import { addressOf, NODES, type NodeName } from './topology.ts';
 
@@ -122,7 +123,7 @@ describe('addresses on the local network', () => {
     await startWithA();
     // The child gives its addresses up when it finds its parent gone, unless it is killed as well before it looks.
     const pids = [await lab.vrrpPid('node-a'), await lab.keepalivedPid('node-a')];
-    for (const signal of ['SIGSTOP', 'SIGKILL'] as const) for (const pid of pids) process.kill(pid, signal);
+    for (const signal of ['SIGSTOP', 'SIGKILL'] as const) for (const pid of pids) signalProcess(pid, signal);
     await vi.waitFor(async () => expect(await lab.owners(VIP)).toContain('node-b'));
     expect(await lab.owners(VIP)).toContain('node-a');
     await lab.apply((_, index) => planOf([router('r2', 103, [OTHER], { priority: 200 - 50 * index })]));
@@ -133,8 +134,8 @@ describe('addresses on the local network', () => {
     await startWithA();
     const reasons: string[] = [];
     lab.plane('node-a').onDisturbed((reason) => reasons.push(reason));
-    process.kill(await lab.keepalivedPid('node-a'), 'SIGSTOP');
-    process.kill(await lab.vrrpPid('node-a'), 'SIGSTOP');
+    signalProcess(await lab.keepalivedPid('node-a'), 'SIGSTOP');
+    signalProcess(await lab.vrrpPid('node-a'), 'SIGSTOP');
     await vi.waitFor(() => expect(reasons).toContain('keepalived is halted'), { timeout: 5_000 });
     await lab.apply(one, ['node-a']);
     await vi.waitFor(async () => expect((await lab.owners(VIP)).length).toBe(1), { timeout: 5_000 });
@@ -288,7 +289,7 @@ describe('a virtual router that somebody else on the network uses', () => {
       join(folder, 'keepalived.conf'),
     ]);
     const end = async (): Promise<void> => {
-      process.kill(Number(await readFile(pid ?? '', 'utf8')), 'SIGTERM');
+      signalProcess(Number(await readFile(pid ?? '', 'utf8')), 'SIGTERM');
       await vi.waitFor(async () => expect(await lab.has('node-c', '10.90.0.240')).toBe(false), 5_000);
       await rm(folder, { recursive: true });
     };

@@ -2,6 +2,7 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { signalProcess } from '../../src/lib/signal-process.ts';
 import type { BgpPlan, BgpSession } from '../../src/compile/bgp/bgp-plan.ts';
 import { SecretText } from '../../src/model/secret-text.ts';
 import { ask } from '../../src/planes/bgp/control.ts';
@@ -207,7 +208,7 @@ describe('BIRD', () => {
       await begin();
       const reasons: string[] = [];
       lab.plane.onDisturbed((reason) => reasons.push(reason));
-      process.kill(await lab.birdPid(), signal);
+      signalProcess(await lab.birdPid(), signal);
       await waitFor(() => expect(reasons).toContain(signal === 'SIGKILL' ? 'BIRD has ended' : 'BIRD is halted'));
       expect(await lab.apply(one())).toBeGreaterThan(0);
       await waitFor(async () => expect(await lab.router.isUp(PEER)).toBe(true));
@@ -240,7 +241,7 @@ describe('BIRD', () => {
   it('that is killed loses no route at a router that knows graceful restart', async () => {
     await begin(one({ hasGracefulRestart: true }), ['graceful restart on;']);
     const pid = await lab.birdPid();
-    process.kill(pid, 'SIGKILL');
+    signalProcess(pid, 'SIGKILL');
     await waitFor(async () => expect(await lab.router.isUp(PEER)).toBe(false));
     expect(await learned()).toBeDefined();
     await lab.apply(one({ hasGracefulRestart: true }));
@@ -257,7 +258,7 @@ describe('BIRD', () => {
     const options = 'bfd { min rx interval 50 ms; min tx interval 50 ms; multiplier 3; };';
     await begin(one({ bfd }), [options]);
     await waitFor(() => expect(lab.plane.peers[0]).toMatchObject({ bfd: 'up' }));
-    process.kill(await lab.birdPid(), 'SIGSTOP');
+    signalProcess(await lab.birdPid(), 'SIGSTOP');
     await waitFor(async () => expect(await learned()).toBeUndefined(), 3_000);
   });
 

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { signalProcess } from '../../src/lib/signal-process.ts';
 import type { Target } from './agent/protocol.ts';
 import { BirdRouter, type LearnedRoute, type RouterPeer } from './bgp/router.ts';
 import { Lab } from './lab.ts';
@@ -63,7 +64,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   // BIRD goes on when Sluice ends, as it should, and has to be ended with its network.
-  for (const node of NODES) process.kill(await birdPid(node), 'SIGKILL');
+  for (const node of NODES) signalProcess(await birdPid(node), 'SIGKILL');
   await router.stop();
   await lab.stop();
 });

@@ -1,6 +1,7 @@
 /** What the documentation says to type about addresses on a network, typed. */
 import { execFileSync } from 'node:child_process';
 import { afterEach, expect, test } from 'vitest';
+import { signalProcess } from '../../src/lib/signal-process.ts';
 import { commandsOf, runAsPerson } from '../documented-commands.ts';
 
 const PAGES = ['docs/tutorial/service-address.md', 'docs/tutorial/service-address.zh-CN.md'] as const;
@@ -11,7 +12,7 @@ afterEach(() => {
   const there = execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' }).split(/\s+/);
   for (const name of NAMESPACES.filter((each) => there.includes(each))) {
     const pids = execFileSync('ip', ['netns', 'pids', name], { encoding: 'utf8' }).split('\n').filter(Boolean);
-    for (const pid of pids) process.kill(Number(pid), 'SIGKILL');
+    for (const pid of pids) signalProcess(Number(pid), 'SIGKILL');
     execFileSync('ip', ['netns', 'delete', name]);
   }
 });

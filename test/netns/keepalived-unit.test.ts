@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { silentLogger } from '../../src/lib/logger.ts';
+import { signalProcess } from '../../src/lib/signal-process.ts';
 import { boundAddresses } from '../../src/planes/announce/bound-addresses.ts';
 import { hasKeepalivedUnit } from '../../src/planes/announce/keepalived-process.ts';
 import { AnnouncePlane } from '../../src/planes/announce/plane.ts';
@@ -95,7 +96,9 @@ test.each(['SIGKILL', 'SIGSTOP'] as const)(
   'after %s of keepalived another one runs, without Sluice',
   async (signal) => {
     const before = await pid('keepalived.pid');
-    for (const file of ['keepalived.pid', 'vrrp.pid']) process.kill(await pid(file), signal);
+    // Both are read first: the files go as soon as the first process has ended.
+    const pids = [before, await pid('vrrp.pid')];
+    for (const number of pids) signalProcess(number, signal);
     await vi.waitFor(async () => expect([0, before]).not.toContain(await pid('keepalived.pid')), SOON);
     await untilBound(VIP);
   },

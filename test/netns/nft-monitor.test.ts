@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Logger } from '../../src/lib/logger.ts';
+import { signalProcess } from '../../src/lib/signal-process.ts';
 import { NftMonitor } from '../../src/planes/l4/kernel/nft-monitor.ts';
 import { Nft } from '../../src/planes/l4/kernel/nft.ts';
 import { printCommands } from '../../src/planes/l4/rules/command.ts';
@@ -176,9 +177,9 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
     ] as const)('%s', async ([command, reason]) => {
       start();
       const pid = await started();
-      process.kill(pid, 'SIGSTOP');
+      signalProcess(pid, 'SIGSTOP');
       otherNft(command);
-      process.kill(pid, 'SIGKILL');
+      signalProcess(pid, 'SIGKILL');
       // Once when its end is noticed, and once more when it is followed again: nobody has repaired it here.
       await until(() => {
         expect(reasons.length).toBeGreaterThan(1);
@@ -191,9 +192,9 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
       start();
       const pid = await started();
       generation = undefined;
-      process.kill(pid, 'SIGSTOP');
+      signalProcess(pid, 'SIGSTOP');
       otherNft('flush ruleset');
-      process.kill(pid, 'SIGKILL');
+      signalProcess(pid, 'SIGKILL');
       await until(() => expect(follower()).not.toBe(pid));
       await started();
       expect(reasons).toEqual([]);
@@ -214,7 +215,7 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
   test('what is lost without a word is found by a look', async () => {
     start(anchors, 50);
     const pid = await started();
-    process.kill(pid, 'SIGSTOP');
+    signalProcess(pid, 'SIGSTOP');
     otherNft('delete table ip sluice');
     await until(() => expect(reasons).toContain('chain ip sluice services is gone'));
     expect(follower()).toBe(pid);
@@ -250,7 +251,7 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
       await nft.apply(`add element ip sluice services { ${some.join(', ')} }`);
       start();
       await until(() => expect(follower()).toBeDefined());
-      process.kill(follower() ?? 0, 'SIGSTOP');
+      signalProcess(follower() ?? 0, 'SIGSTOP');
       await until(() =>
         expect(notes).toContain(`nft monitor has not come to read all elements within ten seconds: ${rest}`),
       );

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { signalProcess } from '../../src/lib/signal-process.ts';
 import { Nft, NFT_PROCESS_NAME } from '../../src/planes/l4/kernel/nft.ts';
 import { NFT_PROGRAMS } from './nft-programs.ts';
 import { nft as otherNft, run, useOwnNamespace } from './own-namespace.ts';
@@ -166,10 +167,10 @@ describe.for(NFT_PROGRAMS)('$name', ({ path }) => {
     await nft.apply(element(1));
     const [session] = sessions();
     if (session === undefined) throw new Error('there is no session');
-    process.kill(session, 'SIGSTOP');
+    signalProcess(session, 'SIGSTOP');
     const call = nft.apply(element(2));
     await sleep(200); // by then it has been given the line
-    process.kill(session, 'SIGKILL');
+    signalProcess(session, 'SIGKILL');
     await expect(call).rejects.toMatchObject({ code: 'nft-gone' });
     await nft.apply(element(3));
     expect(table()).toContain('10.0.0.3');

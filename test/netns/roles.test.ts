@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { signalProcess } from '../../src/lib/signal-process.ts';
 import { NodeLock } from '../../src/app/node-possible.ts';
 import { nft, run, useOwnNamespace } from './own-namespace.ts';
 
@@ -213,7 +214,7 @@ describe('role node', () => {
     const sessions = run('pgrep', ['-x', 'sluice-nft']).trim().split('\n');
     const ours = sessions.filter((pid) => run('readlink', [`/proc/${pid}/ns/net`]).trim() === here);
     expect(ours).not.toEqual([]);
-    for (const pid of ours) process.kill(Number(pid), 'SIGKILL');
+    for (const pid of ours) signalProcess(Number(pid), 'SIGKILL');
     await change('10.244.1.9');
     await change('10.244.1.10');
     expect(rules()).not.toContain('10.244.1.7 .');

@@ -9,6 +9,7 @@ import { confinementOf } from '../../src/app/confinement.ts';
 import { findHaproxy } from '../../src/app/haproxy.ts';
 import type { L7Plan } from '../../src/compile/plan.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
+import { signalProcess } from '../../src/lib/signal-process.ts';
 import { renderCheckpoint } from '../../src/planes/l7/checkpoint.ts';
 import { CheckpointStore } from '../../src/planes/l7/checkpoint-store.ts';
 import { L7Plane, type ReloadReason } from '../../src/planes/l7/plane.ts';
@@ -125,7 +126,7 @@ export class EngineWorld {
   }
 
   async kill(): Promise<void> {
-    process.kill(await this.pid(), 'SIGKILL');
+    signalProcess(await this.pid(), 'SIGKILL');
   }
 
   /** Takes all connections that the runtime CLI lets in; the one that is made next waits until one of them ends. */

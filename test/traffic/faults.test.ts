@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { signalProcess } from '../../src/lib/signal-process.ts';
 import { spawnBound } from '../cluster/bound-process.ts';
 import { makeCertificate } from './certificate.ts';
 import { Backend, freePort, Lab, Load, SLUICE } from './lab.ts';
@@ -80,7 +81,7 @@ describe('faults and changes under load', () => {
   });
 
   it('starts HAProxy again, full, when it crashes', async () => {
-    process.kill(await lab.enginePid(), 'SIGKILL');
+    signalProcess(await lab.enginePid(), 'SIGKILL');
     await lab.until('it to serve again', async () => (await lab.get('http://steady.test/')).status === 200);
     await lab.until('it to be counted', async () => {
       return (await lab.metric('sluice_haproxy_reloads_total{reason="crashed"}')) === 1;
@@ -89,13 +90,13 @@ describe('faults and changes under load', () => {
 
   it('says that HAProxy stands still, though nothing changes, and has another take over when it goes on', async () => {
     const engine = await lab.enginePid();
-    process.kill(engine, 'SIGSTOP');
+    signalProcess(engine, 'SIGSTOP');
     const reason = `l7: HAProxy (process ${String(engine)}) does not answer on its runtime CLI`;
     await lab.until('the reason', async () => (await lab.api('/readyz')).body.includes(reason), 60_000);
     expect(lab.output).toContain('HAProxy does not answer');
     expect(await lab.enginePid()).toBe(engine);
     await lab.write('late.yaml', ingress('late', 'late.test', { '/': 'steady' }));
-    process.kill(engine, 'SIGCONT');
+    signalProcess(engine, 'SIGCONT');
     await lab.until('ready', async () => (await lab.api('/readyz')).status === 200);
     await lab.until('the change', async () => (await lab.get('http://late.test/')).status === 200);
     expect(await lab.metric('sluice_haproxy_reloads_total{reason="out-of-step"}')).toBe(1);
@@ -182,7 +183,7 @@ describe('faults and changes under load', () => {
     await lab.until('the request', async () => (await one.running()) + (await two.running()) > 0);
     const ended = lab.signal('SIGTERM');
     await lab.until('it to be ending', () => Promise.resolve(lab.output.includes('"signal":"SIGTERM"')));
-    process.kill(lab.pid, 'SIGTERM');
+    signalProcess(lab.pid, 'SIGTERM');
     await Promise.all([ended, cut]);
     await lab.until('HAProxy to be gone', () => Promise.resolve(!isRunning(engine)));
   });

@@ -3,6 +3,7 @@ import { cp, mkdir, readdir, readlink, rename, rm, truncate, writeFile } from 'n
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { signalProcess } from '../../src/lib/signal-process.ts';
 import { Backend, Lab } from './lab.ts';
 import { ingress, service } from './manifest.ts';
 import { isRunning } from './process-state.ts';
@@ -135,7 +136,7 @@ describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
 
   it('has what was served last serve when HAProxy crashes, until the disk takes something again', async () => {
     await fill();
-    process.kill(await lab.enginePid(), 'SIGKILL');
+    signalProcess(await lab.enginePid(), 'SIGKILL');
     await lab.until('it to serve again', async () => (await lab.get('http://a.test/')).status === 200);
     await lab.write('b.yaml', ingress('b', 'b.test', { '/': 'a' }));
     await lab.until('the reason', () => Promise.resolve(lab.output.includes('cannot write to the state directory')));

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { signalProcess } from '../../src/lib/signal-process.ts';
 import type { EnginePatience } from '../../src/planes/l7/silence.ts';
 import type { L7Plan } from '../../src/compile/plan.ts';
 import { changesOf, compileChanges } from '../golden/compile-manifest.ts';
@@ -49,11 +50,11 @@ describe('L7Plane on a HAProxy that does not answer', () => {
   it('starts none beside it, and has one take over when it goes on', async () => {
     await open({});
     const pid = await world.pid();
-    process.kill(pid, 'SIGSTOP');
+    signalProcess(pid, 'SIGSTOP');
     for (let time = 0; time < 3; time += 1)
       await expect(world.plane.apply(second, signal)).rejects.toMatchObject(SILENT);
     expect([world.starts, isRunning(pid)]).toEqual([['started'], true]);
-    process.kill(pid, 'SIGCONT');
+    signalProcess(pid, 'SIGCONT');
     await applied(second);
     expect(world.starts).toEqual(['started', 'out-of-step']);
     expect(await world.get('a.test', '/')).toBe('200 two');
@@ -64,14 +65,14 @@ describe('L7Plane on a HAProxy that does not answer', () => {
     await open({});
     const disturbed = new Promise((resolve) => world.plane.onDisturbed(resolve));
     await world.plane.apply(second, signal);
-    process.kill(await world.pid(), 'SIGSTOP');
+    signalProcess(await world.pid(), 'SIGSTOP');
     expect(await disturbed).toBe('HAProxy does not answer');
   });
 
   it('ends it when it stays so, and starts another', async () => {
     await open({ endAfterMs: 2_000 });
     const pid = await world.pid();
-    process.kill(pid, 'SIGSTOP');
+    signalProcess(pid, 'SIGSTOP');
     await applied(second);
     expect([world.starts, isRunning(pid)]).toEqual([['started', 'hung'], false]);
     expect(await world.get('a.test', '/')).toBe('200 two');
@@ -80,7 +81,7 @@ describe('L7Plane on a HAProxy that does not answer', () => {
 
   it('counts it as crashed when somebody else ends it', async () => {
     await open({});
-    process.kill(await world.pid(), 'SIGSTOP');
+    signalProcess(await world.pid(), 'SIGSTOP');
     await expect(world.plane.apply(second, signal)).rejects.toMatchObject(SILENT);
     await world.kill();
     await applied(second);
@@ -90,9 +91,9 @@ describe('L7Plane on a HAProxy that does not answer', () => {
   it('lets one that still serves end the requests that it has', async () => {
     await open({ endAfterMs: 5_000 });
     const pid = await world.pid();
-    process.kill(pid, 'SIGSTOP');
+    signalProcess(pid, 'SIGSTOP');
     await expect(world.plane.apply(second, signal)).rejects.toMatchObject(SILENT);
-    process.kill(pid, 'SIGCONT');
+    signalProcess(pid, 'SIGCONT');
     const crowd = await world.crowdCli();
     const slow = world.get('a.test', '/?delay=8000');
     await expect(world.plane.apply(second, signal)).rejects.toMatchObject(SILENT);
@@ -107,12 +108,12 @@ describe('L7Plane on a HAProxy that does not answer', () => {
 
   it('is not fooled by so many that wait for an answer that no more can even connect', async () => {
     await open({});
-    process.kill(await world.pid(), 'SIGSTOP');
+    signalProcess(await world.pid(), 'SIGSTOP');
     const waiting = Array.from({ length: 30 }, () => world.cli('show info'));
     await expect(world.plane.apply(second, signal)).rejects.toMatchObject(SILENT);
     await expect(world.plane.apply(second, signal)).rejects.toMatchObject(SILENT);
     expect(world.starts).toEqual(['started']);
-    process.kill(await world.pid(), 'SIGCONT');
+    signalProcess(await world.pid(), 'SIGCONT');
     await Promise.all(waiting);
     await applied(second);
     expect(world.starts).toEqual(['started', 'out-of-step']);
@@ -121,7 +122,7 @@ describe('L7Plane on a HAProxy that does not answer', () => {
   it('leaves none behind when it is released', async () => {
     await open({});
     const pid = await world.pid();
-    process.kill(pid, 'SIGSTOP');
+    signalProcess(pid, 'SIGSTOP');
     await expect(world.plane.apply(second, signal)).rejects.toMatchObject(SILENT);
     await world.plane.release();
     await expect.poll(() => isRunning(pid)).toBe(false);

@@ -3,7 +3,8 @@ import { constants, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Fault } from '../../lib/fault.ts';
-import { isHalted, lastLines, signalProcess, startDetached, until } from '../detached-process.ts';
+import { signalProcess } from '../../lib/signal-process.ts';
+import { isHalted, lastLines, startDetached, until } from '../detached-process.ts';
 import { FILES } from './configuration.ts';
 
 const run = promisify(execFile);

@@ -3,7 +3,8 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Fault, messageOf } from '../../lib/fault.ts';
-import { isHalted, lastLines, pidIn, signalProcess, startDetached, until, untilFound } from '../detached-process.ts';
+import { signalProcess } from '../../lib/signal-process.ts';
+import { isHalted, lastLines, pidIn, startDetached, until, untilFound } from '../detached-process.ts';
 import { DIGEST_SYMBOL, type BirdConfiguration } from './configuration.ts';
 import { ask, resultOf, type ReplyLine } from './control.ts';
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { replaceFile } from '../../lib/durable.ts';
 import { Fault } from '../../lib/fault.ts';
 import { sleep } from '../../lib/sleep.ts';
+import { signalProcess } from '../../lib/signal-process.ts';
 import { RuntimeCli, SILENT } from './runtime-cli.ts';
 import { PATIENCE, type EnginePatience } from './silence.ts';
 import { FILES } from './files.ts';
@@ -256,16 +257,6 @@ export async function stopEngine(pid: number, graceMs: number, cut?: AbortSignal
     await sleep(20, cut);
   }
   signalProcess(pid, 'SIGKILL');
-}
-
-/** False when there is no such process any more. */
-function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    return process.kill(pid, signal);
-  } catch {
-    // ESRCH: it has ended, which is what callers ask.
-    return false;
-  }
 }
 
 function pidPath(paths: EnginePaths): string {

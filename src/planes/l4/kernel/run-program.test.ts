@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test, vi } from 'vitest';
+import { signalProcess } from '../../../lib/signal-process.ts';
 import { runProgram } from './run-program.ts';
 
 const shell = (script: string, ...args: readonly string[]): Promise<unknown> =>
@@ -64,7 +65,7 @@ const parentOf = async (): Promise<string> => (await runProgram('/bin/sh', ['-c'
 
 test('a shell that was killed is replaced', async () => {
   const parent = await parentOf();
-  process.kill(Number(parent), 'SIGTERM');
+  signalProcess(Number(parent), 'SIGTERM');
   await vi.waitFor(() => expect(existsSync(`/proc/${parent}`)).toBe(false));
   expect(await parentOf()).not.toBe(parent);
 });
