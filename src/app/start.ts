@@ -33,6 +33,7 @@ import type { RunOptions } from './options.ts';
 import { Program } from './program.ts';
 import { GATEWAY_INTERESTS, interestsOf, type Role } from './role.ts';
 import { programVersion } from './version.ts';
+import { withdrawUnwanted } from './withdrawal.ts';
 
 /**
  * Puts the program together from its options and runs it until SIGTERM or SIGINT; a second signal
@@ -205,9 +206,20 @@ function roleFactories(
       cluster === undefined || !hasEvents ? undefined : new KubeEventWriter(cluster.client, hostname(), store, logger);
     const events = writer === undefined ? undefined : new KubeNodeEvents(writer, nodeName, { logger, events: metrics });
     const hasApiServer = cluster !== undefined;
-    factories.push(() =>
-      NodeRole.create({ options: options.node, stateDirectory, logger, metrics, hasApiServer, events }),
-    );
+    const wanted = { announces: compile.announce !== undefined, speaksBgp: compile.bgp !== undefined };
+    factories.push(async () => {
+      const role = await NodeRole.create({
+        options: options.node,
+        stateDirectory,
+        logger,
+        metrics,
+        hasApiServer,
+        events,
+      });
+      // Not earlier: now no other Sluice is at work here.
+      await withdrawUnwanted(stateDirectory, wanted, logger);
+      return role;
+    });
   }
   if (compile.announce !== undefined) {
     const { nodeName } = compile.announce;

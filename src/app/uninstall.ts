@@ -1,18 +1,12 @@
 import { rm, rmdir } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Fault, messageOf } from '../lib/fault.ts';
-import { silentLogger } from '../lib/logger.ts';
-import { hasKeepalivedUnit } from '../planes/announce/keepalived-process.ts';
-import { AnnouncePlane } from '../planes/announce/plane.ts';
-import { BgpPlane } from '../planes/bgp/plane.ts';
 import { findEngine, stopEngine } from '../planes/l7/process.ts';
 import { Nft } from '../planes/l4/kernel/nft.ts';
 import { removeSluice } from '../planes/l4/kernel/uninstall.ts';
-import { ANNOUNCE_FOLDER } from './announcer.ts';
-import { BGP_FOLDER } from './bgp-speaker.ts';
 import { NodeLock } from './node-possible.ts';
 import { stateFiles } from './state-directory.ts';
+import { endBgp, withdrawAddresses } from './withdrawal.ts';
 
 /** How long requests may take to end, in milliseconds. */
 const DRAIN_MS = 10_000;
@@ -36,30 +30,6 @@ export async function uninstall(stateDirectory: string): Promise<readonly string
   removed.push(...(await removeKernelTables()));
   removed.push(...(await removeState(stateDirectory)));
   return removed;
-}
-
-async function withdrawAddresses(stateDirectory: string): Promise<boolean> {
-  const folder = join(stateDirectory, ANNOUNCE_FOLDER);
-  const isUnit = await hasKeepalivedUnit(folder);
-  const plane = new AnnouncePlane({
-    paths: { keepalived: 'keepalived', folder, isUnit, enter: [] },
-    settings: { nodeName: hostname(), advertisementMs: 1_000 },
-    logger: silentLogger,
-    listenMs: 0,
-    keepsAnnouncing: false,
-  });
-  return plane.withdraw();
-}
-
-/** The table is the one that the last run has written down. */
-function endBgp(stateDirectory: string): Promise<boolean> {
-  const plane = new BgpPlane({
-    paths: { bird: 'bird', folder: join(stateDirectory, BGP_FOLDER), enter: [] },
-    settings: { routeTable: 0, listenPort: 0 },
-    logger: silentLogger,
-    keepsAnnouncing: false,
-  });
-  return plane.uninstall();
 }
 
 async function refuseBesideRunning(): Promise<void> {

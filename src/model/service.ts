@@ -44,6 +44,8 @@ export interface LoadBalancerWish {
   /** `metallb.io/allow-shared-ip`: Services with the same one may have one address, if their ports differ. */
   readonly sharingKey: string | undefined;
   readonly labels: Labels;
+  /** `metallb.io/ip-allocated-from-pool`: the pool of the addresses that it has, as the giver of the addresses recorded it. */
+  readonly allocatedFrom: string | undefined;
   /** The virtual router that each of its addresses is announced by, as the giver of the addresses recorded it. */
   readonly virtualRouters: readonly RecordedRouter[];
   /** `spec.selector` in one text, equal for equal selectors; empty where there is none. */

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { open, readFile } from 'node:fs/promises';
+import { open, readdir, readFile } from 'node:fs/promises';
 import { sleep } from '../lib/sleep.ts';
 
 /** How long a process may take to appear, to do what it was asked for, or to end. */
@@ -12,9 +12,40 @@ export const PROCESS_DEADLINE_MS = 5_000;
 export async function pidIn(file: string, argument: string): Promise<number | undefined> {
   const pid = Number(await readFile(file, 'utf8').catch(() => ''));
   if (!Number.isInteger(pid) || pid <= 0) return undefined;
+  return (await hasArgument(pid, argument)) ? pid : undefined;
+}
+
+/** Whether the command line of a process has this argument. Another program may have got its number since that was written down. */
+export async function hasArgument(pid: number, argument: string): Promise<boolean> {
   const command = await readFile(`/proc/${String(pid)}/cmdline`, 'utf8').catch(() => '');
-  // Another program may have got the number since.
-  return command.split('\0').includes(argument) ? pid : undefined;
+  return command.split('\0').includes(argument);
+}
+
+/**
+ * As {@link pidIn}, and where the file is gone, as when somebody cleaned the folder, by a look at all processes: a second one must not be
+ * started beside the first. Of several that are one program, the parent.
+ */
+export async function findPid(file: string, argument: string): Promise<number | undefined> {
+  const written = await pidIn(file, argument);
+  if (written !== undefined) return written;
+  const all = await processesWith(argument);
+  return all.find(({ parent }) => !all.some(({ pid }) => pid === parent))?.pid;
+}
+
+/** Every process whose command line has this argument. */
+export async function processesWith(
+  argument: string,
+): Promise<readonly { readonly pid: number; readonly parent: number | undefined }[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const ours = await Promise.all(pids.map((pid) => hasArgument(pid, argument)));
+  return Promise.all(pids.filter((_, index) => ours[index]).map(async (pid) => ({ pid, parent: await parentOf(pid) })));
+}
+
+/** The second field after the name, which may have blanks and brackets in it (proc(5)). */
+async function parentOf(pid: number): Promise<number | undefined> {
+  const status = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => '');
+  const [, parent] = status.slice(status.lastIndexOf(')') + 2).split(' ');
+  return parent === undefined ? undefined : Number(parent);
 }
 
 /** Whether a process is there but does nothing: stopped, or waiting for its end. */

@@ -39,6 +39,7 @@ function service(index: number, pool: number): Service {
       pool: `p${String(pool % RANGES.length)}`,
       sharingKey: undefined,
       labels: {},
+      allocatedFrom: undefined,
       virtualRouters: [],
       selector: '',
     },

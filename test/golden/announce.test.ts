@@ -264,6 +264,16 @@ describe('what a node of a cluster announces', () => {
     expect(cluster.apply('', 'services')).toEqual([]);
   });
 
+  it('is what a pool that is gone has given, also where that pool has never been seen', () => {
+    const another = pool('192.0.2.200-192.0.2.209');
+    const recorded = ', annotations: { sluice.dev/virtual-routers: "192.0.2.100=101", PLACE }';
+    const web = (more: string): string => given('web', '192.0.2.100', '', recorded.slice(1).replace('PLACE', more));
+    expect(new Cluster().apply(ALL + another + web('metallb.io/ip-allocated-from-pool: p'))).toEqual([
+      'r101-eth0: 192.0.2.100',
+    ]);
+    expect(new Cluster().apply(ALL + another + web('x: y'))).toEqual([]);
+  });
+
   it('is not moved by a Service that names the router of another one', () => {
     const cluster = new Cluster();
     const old = given('old', '192.0.2.100', undefined, ', creationTimestamp: "2026-01-01T00:00:00Z"');

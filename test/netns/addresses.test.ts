@@ -5,6 +5,7 @@ import type { Target } from './agent/protocol.ts';
 import { keepalivedPids } from './announce/keepalived-pids.ts';
 import { Lab } from './lab.ts';
 import { ServiceFixture } from './objects.ts';
+import { SluiceDriver } from './sluice-driver.ts';
 import { addressOf, FAMILIES, GATEWAY, NODES, type ClientName, type NodeName } from './topology.ts';
 
 const POOL = ['10.90.0.200-10.90.0.209', 'fd90::200-fd90::209'].join(',');
@@ -40,8 +41,12 @@ function targets(port: number): readonly Target[] {
 }
 
 async function untilOwned(address: string): Promise<NodeName> {
-  await lab.until('one owner', async () => (await ownersOf(address)).length === 1);
-  const [owner] = await ownersOf(address);
+  let owner: NodeName | undefined;
+  await lab.until('one owner', async () => {
+    const owners = await ownersOf(address);
+    [owner] = owners;
+    return owners.length === 1;
+  });
   if (owner === undefined) throw new Error('the owner has gone');
   return owner;
 }
@@ -116,7 +121,10 @@ test('an address of a Service is never the source of what its node sends', async
         ),
       );
     expect(await sources()).toEqual([own, own, own]);
-    // The order in which a machine has its addresses decides where nothing else does.
+    // The order in which a machine has its addresses decides where nothing else does. Its routes go with its own one.
+    const routes = (await run(node, ['ip', flag, 'route', 'show']))
+      .split('\n')
+      .filter((line) => line.includes(' via '));
     await run(node, ['ip', 'address', 'del', `${own}/${String(length)}`, 'dev', 'eth0']);
     await run(node, [
       'ip',
@@ -127,10 +135,27 @@ test('an address of a Service is never the source of what its node sends', async
       'eth0',
       ...(family === 'IPv6' ? ['nodad'] : []),
     ]);
-    await run(node, ['ip', flag, 'route', 'replace', 'default', 'via', GATEWAY[family]]);
+    for (const route of routes) await run(node, ['ip', flag, 'route', 'replace', ...route.trim().split(/\s+/)]);
     await untilOwned(family === 'IPv4' ? VIP : VIP6);
     expect(await sources()).toEqual([own, own, own]);
   }
+});
+
+test('a node that starts without --announce gives its addresses up, and others have them', async () => {
+  await lab.apply(web);
+  const owner = await untilOwned(VIP);
+  if (!(lab.driver instanceof SluiceDriver)) throw new Error('the lab runs Sluice');
+  await lab.driver.restartNode(owner, ['--announce']);
+  await lab.until('another owner', async () => {
+    const owners = await ownersOf(VIP);
+    return owners.length === 1 && !owners.includes(owner);
+  });
+  expect(await run(owner, ['ip', '-o', 'address'])).not.toMatch(/10\.90\.0\.20|fd90::20|169\.254\.77/);
+  expect(await run(owner, ['nft', 'list', 'tables'])).not.toContain('sluice-vrrp');
+  expect(await run(owner, ['ip', '-json', 'maddress', 'show', 'dev', 'eth0'])).not.toContain('static');
+  expect(await lab.driver.logTails()).toContain('since --announce is not given any more');
+  await lab.driver.restartNode(owner);
+  await lab.expectFrom('ext', targets(80), ['a1', 'b1']);
 });
 
 test("an address that is not wanted any more is nobody's", async () => {

@@ -1,11 +1,12 @@
 /** The BGP plane with real BIRD on both ends: what changes, what stays, and what goes wrong. */
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { signalProcess } from '../../src/lib/signal-process.ts';
 import type { BgpPlan, BgpSession } from '../../src/compile/bgp/bgp-plan.ts';
 import { SecretText } from '../../src/model/secret-text.ts';
 import { ask } from '../../src/planes/bgp/control.ts';
+import { processesWith } from '../../src/planes/detached-process.ts';
 import { ip } from '../l4/snapshot-steps.ts';
 import { BgpLab, neighbor } from './bgp/bgp-lab.ts';
 import { planOf, profile, session } from './bgp/plans.ts';
@@ -228,6 +229,17 @@ describe('BIRD', () => {
     await waitFor(async () => expect(await learned()).toBeDefined());
   });
 
+  it('is not doubled by a second one when its pid file is lost', async () => {
+    await begin();
+    const [pid, ups] = [await lab.birdPid(), await lab.router.timesUp(PEER)];
+    await rm(join(lab.folder, 'bird.pid'));
+    lab.successor();
+    await lab.apply(one({}, [VIP6]));
+    await waitFor(async () => expect(await learned()).toBeUndefined());
+    expect(await lab.router.timesUp(PEER)).toBe(ups);
+    expect((await processesWith(join(lab.folder, 'bird.conf'))).map((found) => found.pid)).toEqual([pid]);
+  });
+
   it('leaves the routes alone that another program has in the same table', async () => {
     await lab.network.command('node-a', ['ip', 'route', 'add', 'blackhole', '198.51.100.0/24', 'table', '179']);
     await begin();
@@ -286,6 +298,19 @@ describe('an address', () => {
     lab.successor();
     await lab.apply(one());
     await waitFor(async () => expect(await learned()).toBeDefined());
+  });
+
+  it('stays withdrawn where a change of routes was under way', async () => {
+    await begin();
+    for (let round = 0; round < 5; round += 1) {
+      const many = Array.from({ length: 200 }, (_, index) => `198.51.100.${String(index)}/32`);
+      const applying = lab.apply(one({}, [VIP, ...many]));
+      await Promise.all([applying, lab.plane.withdraw()]);
+      expect(await lab.network.command('node-a', ['ip', 'route', 'show', 'table', '179'])).toBe('');
+      await lab.plane.release();
+      lab.successor();
+      await lab.apply(one());
+    }
   });
 
   it('that no Service answers for sends no packet round and round', async () => {

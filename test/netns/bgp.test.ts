@@ -136,6 +136,20 @@ test('the API shows the sessions, and the metrics are there under both names', a
   expect(metrics).toContain(`metallb_bgp_session_up{peer="${GATEWAY.IPv4}"} 1`);
 });
 
+test('a node that starts without --bgp is no way to any address any more', async () => {
+  await lab.applyObjects(pool, peer(), advertisement);
+  await lab.apply(web);
+  await untilLearned(`${VIP}/32`, { via: NODE_ADDRESSES });
+  if (!(lab.driver instanceof SluiceDriver)) throw new Error('the lab runs Sluice');
+  await lab.driver.restartNode('node-a', ['--bgp']);
+  await untilLearned(`${VIP}/32`, { via: NODE_ADDRESSES.slice(1) });
+  expect(await router.isUp('node_a')).toBe(false);
+  expect(await lab.network.command('node-a', ['ip', 'rule'])).not.toContain('179');
+  expect(await lab.driver.logTails()).toContain('since --bgp is not given any more');
+  await lab.driver.restartNode('node-a');
+  await untilLearned(`${VIP}/32`, { via: NODE_ADDRESSES });
+});
+
 test('what the guide says works as it stands there', async () => {
   const guide = await readFile(
     join(import.meta.dirname, '..', '..', 'docs', 'howto', 'bgp-with-your-router.md'),

@@ -36,12 +36,18 @@ export class SluiceDriver implements Driver {
   readonly name = 'sluice';
   readonly #delivery: Delivery;
   readonly #folder: string;
-  readonly #programs: ReadonlyMap<NodeName, Component>;
+  readonly #programOn: (node: NodeName, leftOut: readonly string[]) => Component;
+  readonly #programs: Map<NodeName, Component>;
 
-  private constructor(delivery: Delivery, folder: string, programs: ReadonlyMap<NodeName, Component>) {
+  private constructor(
+    delivery: Delivery,
+    folder: string,
+    programOn: (node: NodeName, leftOut: readonly string[]) => Component,
+  ) {
     this.#delivery = delivery;
     this.#folder = folder;
-    this.#programs = programs;
+    this.#programOn = programOn;
+    this.#programs = new Map(NODES.map((node) => [node, programOn(node, [])]));
   }
 
   static async create(
@@ -52,11 +58,10 @@ export class SluiceDriver implements Driver {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-lab-'));
     const delivery =
       apiServer === undefined ? await manifests(join(folder, 'manifests')) : await cluster(agents, apiServer, files);
-    const programs = new Map<NodeName, Component>();
-    for (const node of NODES) {
+    const programOn = (node: NodeName, leftOut: readonly string[]): Component => {
       const readyz = { kind: 'http', url: `${API_URL}/readyz` } as const;
       const own = [`--node-name=${node}`, `--state-dir=${join(folder, node)}`];
-      const component = new Component({
+      return new Component({
         name: `sluice on ${node}`,
         command: 'nsenter',
         args: [
@@ -67,14 +72,13 @@ export class SluiceDriver implements Driver {
           ...flagsOf(detection),
           ...delivery.flags,
           ...own,
-          ...flags,
+          ...flags.filter((flag) => !leftOut.includes(flag)),
         ],
         logFile: join(folder, `${node}.log`),
         isReady: async () => (await agents.get(node)?.ask<'http'>(readyz))?.status === 200,
       });
-      programs.set(node, component);
-    }
-    return new SluiceDriver(delivery, folder, programs);
+    };
+    return new SluiceDriver(delivery, folder, programOn);
   }
 
   get apiServer(): LabApiServer | undefined {
@@ -99,6 +103,13 @@ export class SluiceDriver implements Driver {
 
   async startNode(node: NodeName): Promise<void> {
     await this.#programs.get(node)?.start();
+  }
+
+  /** Ends the program of a node and starts it again without some of the flags that the lab was given, or with all of them. */
+  async restartNode(node: NodeName, leftOut: readonly string[] = []): Promise<void> {
+    await this.stopNode(node, 'SIGTERM');
+    this.#programs.set(node, this.#programOn(node, leftOut));
+    await this.startNode(node);
   }
 
   async stop(): Promise<void> {

@@ -60,6 +60,7 @@ function service(name: string, options: ServiceOptions = {}): Service {
       pool: undefined,
       sharingKey: undefined,
       labels: {},
+      allocatedFrom: undefined,
       virtualRouters: [],
       selector: '',
       ...wish,
@@ -84,8 +85,7 @@ class Scene {
   }
 
   pools(...pools: readonly AddressPool[]): this {
-    let addressPools = PersistentMap.empty<AddressPool>();
-    for (const item of pools) addressPools = addressPools.set(keyOf(item.meta), item);
+    const addressPools = PersistentMap.from(pools.map((item) => [keyOf(item.meta), item]));
     return this.#see({ ...this.#snapshot, addressPools }, []);
   }
 

@@ -11,7 +11,8 @@ export type PublishedSettings = Pick<AddressSettings, 'pool' | 'className'>;
 /**
  * The addresses of pools that stand in the status of Services, for those who only read there what another process gave out.
  *
- * An address stays until it is out of the status, also when its pool goes: whether it is taken back then is for the giver to decide.
+ * An address stays until it is out of the status, also when its pool goes: whether it is taken back then is for the giver to decide. Who was
+ * started since knows it by what the giver recorded beside it.
  */
 export class PublishedAddresses {
   readonly #settings: PublishedSettings;
@@ -58,7 +59,8 @@ export class PublishedAddresses {
       return undefined;
     const found = service.traffic.loadBalancerIps.flatMap((address) => {
       const pool =
-        this.#poolOf(address, pools) ?? (before?.addresses.includes(address) === true ? before.pool : undefined);
+        this.#poolOf(address, pools) ??
+        (before?.addresses.includes(address) === true ? before.pool : service.loadBalancer?.allocatedFrom);
       return pool === undefined ? [] : [{ address, pool }];
     });
     const [first] = found;

@@ -129,8 +129,8 @@ function trackFile(name: string, file: string, { folder }: AnnounceSettings): st
 `;
 }
 
-/** A word of keepalived.conf that needs no quotes: `!` and `#` begin comments, `$` a variable, `"`, `'`, blanks and braces divide. */
-function word(text: string): string {
+/** A word of keepalived.conf, or of nft's rules, that needs no quotes: `!` and `#` begin comments, `$` a variable, `"`, `'`, blanks and braces divide. */
+export function word(text: string): string {
   invariant(/^[A-Za-z0-9._:-]+$/.test(text), `${JSON.stringify(text)} is a word of keepalived.conf`);
   return text;
 }

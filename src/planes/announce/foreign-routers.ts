@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { isRecord } from '../../lib/is-record.ts';
 import { ipAddressOf, type IpAddress } from '../../model/grammar.ts';
-import { CONSTANT_IPV4_PREFIX } from './configuration.ts';
+import { CONSTANT_IPV4_PREFIX, word } from './configuration.ts';
 
 const run = promisify(execFile);
 
@@ -40,43 +40,84 @@ export class ForeignRouters {
     this.#enter = enter;
   }
 
-  /** Begins to listen on these interfaces. Does nothing but that where it listens already. @throws what failing programs throw */
+  /** Listens on these interfaces, and on no others. Does nothing but that where it listens already. @throws what failing programs throw */
   async listen(interfaces: ReadonlySet<string>): Promise<void> {
+    await this.#nft(rules());
+    const joined = await this.#joined();
+    for (const device of joined) if (!interfaces.has(device)) await this.#leave(device);
+    for (const device of interfaces) if (!joined.has(device)) await this.#join(device);
+  }
+
+  /** Those that were heard lately. @throws what a failing nft throws */
+  async heard(): Promise<readonly ForeignRouter[]> {
+    return (await this.#elementsOf('foreign')).flatMap(decodeElement);
+  }
+
+  /** Listens no more, and takes everything away. */
+  async remove(): Promise<void> {
+    // There may be nothing of all that.
+    for (const device of await this.#joined().catch(() => [])) await this.#leave(device).catch(() => undefined);
+    await this.#run(['nft', 'delete', 'table', FAMILY, NAME]).catch(() => undefined);
+  }
+
+  /** Has the interface take what is sent to the group. One that does so already does it for somebody else, and is not ours to change. */
+  async #join(device: string): Promise<void> {
+    const shown = await this.#run(['ip', '-json', 'maddress', 'show', 'dev', device]).catch(() => undefined);
+    // The interface may be gone.
+    if (shown === undefined || hasStaticGroup(shown)) return;
+    // Noted before: one that is noted and not there harms nobody.
+    await this.#nft(`add element ${TABLE} joined { "${word(device)}" }\n`);
+    await this.#run(['ip', 'maddress', 'add', GROUP_ADDRESS, 'dev', device]).catch(() => undefined);
+  }
+
+  async #leave(device: string): Promise<void> {
+    await this.#run(['ip', 'maddress', 'del', GROUP_ADDRESS, 'dev', device]).catch(() => undefined);
+    await this.#nft(`delete element ${TABLE} joined { "${word(device)}" }\n`);
+  }
+
+  /** The interfaces that were had join the group, by this run or by one before. */
+  async #joined(): Promise<ReadonlySet<string>> {
+    const elements = await this.#elementsOf('joined');
+    return new Set(elements.filter((element) => typeof element === 'string'));
+  }
+
+  async #elementsOf(set: string): Promise<readonly unknown[]> {
+    const answer: unknown = JSON.parse(await this.#run(['nft', '-j', 'list', 'set', FAMILY, NAME, set]));
+    const items =
+      isRecord(answer) && Array.isArray(answer['nftables']) ? (answer['nftables'] as readonly unknown[]) : [];
+    return items.flatMap((item) => {
+      const found = isRecord(item) && isRecord(item['set']) ? item['set'] : {};
+      return Array.isArray(found['elem']) ? (found['elem'] as readonly unknown[]) : [];
+    });
+  }
+
+  async #nft(input: string): Promise<void> {
     const [program, ...args] = [...this.#enter, 'nft', '-f', '-'];
     const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'pipe'] });
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
     // Who ends without reading everything closes the pipe early; what it said says why.
     child.stdin.on('error', () => undefined);
-    child.stdin.end(rules());
+    child.stdin.end(input);
     await once(child, 'close');
     if (child.exitCode !== 0) throw new Error(`nft: ${said.trim()}`);
-    for (const device of interfaces) {
-      const [ip, ...rest] = [...this.#enter, 'ip', 'maddress', 'add', GROUP_ADDRESS, 'dev', device];
-      // It may have been added before, or the interface may be gone.
-      await run(ip, rest).catch(() => undefined);
-    }
   }
 
-  /** Those that were heard lately. @throws what a failing nft throws */
-  async heard(): Promise<readonly ForeignRouter[]> {
-    const [program, ...args] = [...this.#enter, 'nft', '-j', 'list', 'set', FAMILY, NAME, 'foreign'];
-    const { stdout } = await run(program, args);
-    const answer: unknown = JSON.parse(stdout);
-    const items =
-      isRecord(answer) && Array.isArray(answer['nftables']) ? (answer['nftables'] as readonly unknown[]) : [];
-    return items.flatMap((item) => {
-      const set = isRecord(item) && isRecord(item['set']) ? item['set'] : {};
-      return (Array.isArray(set['elem']) ? (set['elem'] as readonly unknown[]) : []).flatMap(decodeElement);
-    });
+  async #run(command: readonly string[]): Promise<string> {
+    const [program = '', ...args] = [...this.#enter, ...command];
+    return (await run(program, args)).stdout;
   }
+}
 
-  /** Takes the table away. */
-  async remove(): Promise<void> {
-    const [program, ...args] = [...this.#enter, 'nft', 'delete', 'table', FAMILY, NAME];
-    // There may be none.
-    await run(program, args).catch(() => undefined);
-  }
+/** Whether the interface was told by a program, and not only by a socket, to take what is sent to the group. */
+function hasStaticGroup(shown: string): boolean {
+  const links: unknown = JSON.parse(shown.trim() === '' ? '[]' : shown);
+  return (Array.isArray(links) ? (links as readonly unknown[]) : []).some((link) => {
+    const addresses = isRecord(link) && Array.isArray(link['maddr']) ? (link['maddr'] as readonly unknown[]) : [];
+    return addresses.some(
+      (entry) => isRecord(entry) && entry['link'] === GROUP_ADDRESS && entry['features'] === 'static',
+    );
+  });
 }
 
 /**
@@ -88,6 +129,7 @@ function rules(): string {
   const ours = `0x${((a << 16) | (b << 8) | c).toString(16)}`;
   const ids = Array.from({ length: 255 }, (_, index) => index + 1);
   return `table ${TABLE} {
+  set joined { type ifname; }
   set foreign { type ifname . ipv4_addr . mark; flags dynamic,timeout; timeout ${String(REMEMBERED_S)}s; size 1024; }
   chain foreign {}
   chain heard { type filter hook prerouting priority raw; }

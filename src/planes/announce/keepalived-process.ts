@@ -1,10 +1,19 @@
 import { execFile } from 'node:child_process';
-import { constants, open, readdir, readFile, rm } from 'node:fs/promises';
+import { constants, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Fault } from '../../lib/fault.ts';
 import { signalProcess } from '../../lib/signal-process.ts';
-import { isHalted, lastLines, startDetached, until } from '../detached-process.ts';
+import {
+  findPid,
+  hasArgument,
+  isHalted,
+  lastLines,
+  pidIn,
+  processesWith,
+  startDetached,
+  until,
+} from '../detached-process.ts';
 import { FILES } from './configuration.ts';
 
 const run = promisify(execFile);
@@ -88,48 +97,28 @@ class DetachedKeepalived implements KeepalivedProcess {
     const pid = await this.#pid();
     if (pid === undefined) return;
     signalProcess(pid, 'SIGTERM');
-    if (!(await until(async () => !(await this.#isOurs(pid)), NEVER))) await this.kill();
+    if (!(await until(async () => !(await hasArgument(pid, this.#argument)), NEVER))) await this.kill();
   }
 
   async kill(): Promise<void> {
     const pid = await this.#pid();
     if (pid === undefined) return;
-    const children = (await this.#processes()).filter(({ parent }) => parent === pid);
+    const children = (await processesWith(this.#argument)).filter(({ parent }) => parent === pid);
     signalProcess(pid, 'SIGKILL');
     for (const child of children) signalProcess(child.pid, 'SIGKILL');
   }
 
-  async #pid(): Promise<number | undefined> {
-    return (await this.#writtenPid()) ?? this.#lostPid();
+  #pid(): Promise<number | undefined> {
+    return findPid(this.#file('keepalived.pid'), this.#argument);
   }
 
-  async #writtenPid(): Promise<number | undefined> {
-    const pid = Number(await readFile(this.#file('keepalived.pid'), 'utf8').catch(() => ''));
-    return Number.isInteger(pid) && pid > 0 && (await this.#isOurs(pid)) ? pid : undefined;
+  #writtenPid(): Promise<number | undefined> {
+    return pidIn(this.#file('keepalived.pid'), this.#argument);
   }
 
-  /**
-   * A process whose pid file is gone, as when somebody cleaned the folder: a second one beside it would have the same addresses. Of the
-   * two that one keepalived is, the parent.
-   */
-  async #lostPid(): Promise<number | undefined> {
-    const all = await this.#processes();
-    return all.find(({ parent }) => !all.some(({ pid }) => pid === parent))?.pid;
-  }
-
-  /** Every process on the folder. */
-  async #processes(): Promise<readonly { readonly pid: number; readonly parent: number | undefined }[]> {
-    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-    const ours = await Promise.all(pids.map((pid) => this.#isOurs(pid)));
-    return Promise.all(
-      pids.filter((_, index) => ours[index]).map(async (pid) => ({ pid, parent: await parentOf(pid) })),
-    );
-  }
-
-  /** Another program may have got the number since it was written down. */
-  async #isOurs(pid: number): Promise<boolean> {
-    const command = await readFile(`/proc/${String(pid)}/cmdline`, 'utf8').catch(() => '');
-    return command.split('\0').includes(this.#file(FILES.configuration));
+  /** What the command line of every process on the folder has, and no other. */
+  get #argument(): string {
+    return this.#file(FILES.configuration);
   }
 
   #file(name: string): string {
@@ -205,11 +194,4 @@ async function mayHaveRealTime(): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** The second field after the name, which may have blanks and brackets in it (proc(5)). */
-async function parentOf(pid: number): Promise<number | undefined> {
-  const status = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => '');
-  const [, parent] = status.slice(status.lastIndexOf(')') + 2).split(' ');
-  return parent === undefined ? undefined : Number(parent);
 }

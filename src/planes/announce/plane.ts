@@ -102,10 +102,14 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
       this.#look();
       return { changes: changes + isChanged };
     } catch (thrown) {
-      // What the file system says no to has a code; anything else is a bug.
-      if (thrown instanceof Fault || !(thrown instanceof Error) || !('code' in thrown)) throw thrown;
-      throw new Fault('announce', `cannot write to ${this.#settings.folder}: ${messageOf(thrown)}`, { cause: thrown });
+      throw this.#faultOf(thrown);
     }
+  }
+
+  /** What the file system and programs say no to has a code; anything else is a bug, and stays what it is. */
+  #faultOf(thrown: unknown): unknown {
+    if (thrown instanceof Fault || !(thrown instanceof Error) || !('code' in thrown)) return thrown;
+    return new Fault('announce', `cannot write to ${this.#settings.folder}: ${messageOf(thrown)}`, { cause: thrown });
   }
 
   async #prepare(): Promise<void> {
@@ -156,10 +160,14 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
     return 1;
   }
 
-  /** Ends keepalived and takes all addresses away. Returns whether there was anything. @throws what the file system throws */
+  /** Ends keepalived and takes all addresses away. Returns whether there was anything. @throws Fault */
   async withdraw(): Promise<boolean> {
-    await this.#record.read();
-    return (await this.#withdrawAll()) > 0;
+    try {
+      await this.#record.read();
+      return (await this.#withdrawAll()) > 0;
+    } catch (thrown) {
+      throw this.#faultOf(thrown);
+    }
   }
 
   /** One that is halted has its addresses bound, and others take them as well: it is ended. */

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -11,9 +11,10 @@ const NEVER = new AbortController().signal;
 
 /** Answers as nft and ip do, with the set that stands in a file, and fails while there is none. */
 const PROGRAMS = `#!/bin/sh
+[ ! -e "\${0%/*}/deaf" ] || exit 1
 case "$*" in
   'nft -j list set'*) cat "\${0%/*}/set.json" ;;
-  'nft -f -') cat >/dev/null ;;
+  'nft -f -') cat >>"\${0%/*}/rules" ;;
 esac
 `;
 
@@ -53,4 +54,19 @@ it('leaves a virtual router to who was heard with it, also while nothing can be 
   await writeFile(join(folder, 'set.json'), JSON.stringify({ nftables: [] }));
   expect(await precedence.hasChanged()).toBe(true);
   expect((await left()).toSorted()).toEqual(['r1', 'r2']);
+});
+
+it('tries again to listen where it could not, and then hears who is there', async () => {
+  const warnings: string[] = [];
+  const logger = { ...silentLogger, warn: (text: string) => void warnings.push(text) };
+  const precedence = new Precedence({ enter: [join(folder, 'enter')], logger, listenMs: 0 });
+  await writeFile(join(folder, 'set.json'), JSON.stringify(HEARD));
+  await writeFile(join(folder, 'deaf'), '');
+  expect([...(await precedence.without(WANT, new Set(), NEVER)).routers.keys()]).toHaveLength(2);
+  expect(await precedence.hasChanged()).toBe(false);
+  expect(warnings).toHaveLength(1);
+  await rm(join(folder, 'deaf'));
+  expect(await precedence.hasChanged()).toBe(true);
+  expect(await readFile(join(folder, 'rules'), 'utf8')).toContain('table inet sluice-vrrp');
+  expect([...(await precedence.without(WANT, new Set(), NEVER)).routers.keys()]).toEqual(['r2']);
 });

@@ -22,6 +22,10 @@ export class Precedence {
   #listening: ReadonlySet<string> = new Set();
   /** Who was heard when it was looked at last. */
   #heard: readonly ForeignRouter[] = [];
+  /** Why it could not be listened, as it was reported last; undefined while it can. */
+  #deafness: string | undefined;
+  /** Those that it is to be listened on. */
+  #wanted: ReadonlySet<string> = new Set();
   #reported: readonly ForeignRouter[] = [];
 
   constructor(options: PrecedenceOptions) {
@@ -44,6 +48,7 @@ export class Precedence {
 
   /** Whether others are heard than when it was looked at last. */
   async hasChanged(): Promise<boolean> {
+    if (this.#deafness !== undefined) await this.#tryToListen();
     return textOf(await this.#hear()) !== textOf(this.#heard);
   }
 
@@ -56,14 +61,27 @@ export class Precedence {
   /** Where we have routers already, they were listened for before. */
   async #listen({ routers }: AnnouncePlan, hasRouters: boolean, signal: AbortSignal): Promise<void> {
     const interfaces = new Set([...routers.values()].map(({ interface: device }) => device));
-    if ([...interfaces].every((device) => this.#listening.has(device))) return;
+    this.#wanted = interfaces;
+    if (interfaces.size === this.#listening.size && [...interfaces].every((device) => this.#listening.has(device)))
+      return;
+    const isNew = ![...interfaces].every((device) => this.#listening.has(device));
+    if ((await this.#tryToListen()) && isNew && !hasRouters) await sleep(this.#options.listenMs, signal);
+  }
+
+  /** Where that fails it is tried again with every look: who cannot hear would take what is somebody else's. */
+  async #tryToListen(): Promise<boolean> {
     try {
-      await this.#routers.listen(interfaces);
-      if (!hasRouters) await sleep(this.#options.listenMs, signal);
+      await this.#routers.listen(this.#wanted);
+      this.#listening = this.#wanted;
+      if (this.#deafness !== undefined) this.#options.logger.info('others that speak VRRP are listened for again');
+      this.#deafness = undefined;
+      return true;
     } catch (thrown) {
-      this.#options.logger.warn('cannot listen for others that speak VRRP', { error: messageOf(thrown) });
+      const error = messageOf(thrown);
+      if (error !== this.#deafness) this.#options.logger.warn('cannot listen for others that speak VRRP', { error });
+      this.#deafness = error;
+      return false;
     }
-    this.#listening = interfaces;
   }
 
   /** Where that fails, those that were heard last are there still: a virtual router that is theirs must not be taken for free. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Fault, messageOf } from '../../lib/fault.ts';
 import { signalProcess } from '../../lib/signal-process.ts';
-import { isHalted, lastLines, pidIn, startDetached, until, untilFound } from '../detached-process.ts';
+import { findPid, hasArgument, isHalted, lastLines, startDetached, until, untilFound } from '../detached-process.ts';
 import { DIGEST_SYMBOL, type BirdConfiguration } from './configuration.ts';
 import { ask, resultOf, type ReplyLine } from './control.ts';
 
@@ -35,9 +35,9 @@ export class Bird {
     this.#paths = paths;
   }
 
-  /** The process that runs on the folder; undefined where there is none. It may be halted. */
+  /** The process that runs on the folder, also where its pid file is gone; undefined where there is none. It may be halted. */
   pid(): Promise<number | undefined> {
-    return pidIn(this.#file('bird.pid'), this.#file(CONFIGURATION));
+    return findPid(this.#file('bird.pid'), this.#file(CONFIGURATION));
   }
 
   isHalted(pid: number): Promise<boolean> {
@@ -105,18 +105,19 @@ export class Bird {
   async stop(pid: number): Promise<void> {
     if (await isHalted(pid)) return this.kill(pid);
     signalProcess(pid, 'SIGTERM');
-    if (!(await this.#ends())) await this.kill(pid);
+    if (!(await this.#ends(pid))) await this.kill(pid);
   }
 
   /** Kills it at once, and waits until it is gone: another one could not listen beside it. */
   async kill(pid: number): Promise<void> {
     signalProcess(pid, 'SIGKILL');
-    await this.#ends();
+    await this.#ends(pid);
   }
 
   /** Returns whether it is gone in time. */
-  #ends(): Promise<boolean> {
-    return until(async () => (await this.pid()) === undefined, new AbortController().signal);
+  #ends(pid: number): Promise<boolean> {
+    const isGone = async (): Promise<boolean> => !(await hasArgument(pid, this.#file(CONFIGURATION)));
+    return until(isGone, new AbortController().signal);
   }
 
   /** @throws Fault as {@link ask} of the control socket does */

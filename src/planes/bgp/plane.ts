@@ -5,6 +5,7 @@ import { crash } from '../../lib/crash.ts';
 import { writeDurably } from '../../lib/durable.ts';
 import { Fault, messageOf } from '../../lib/fault.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { Turns } from '../../lib/turns.ts';
 import type { BgpPeerState } from '../../model/bgp-peer-state.ts';
 import type { Applied, Plane } from '../plane.ts';
 import { Bird, type BirdPaths } from './bird.ts';
@@ -41,6 +42,8 @@ export class BgpPlane implements Plane<BgpPlan> {
   readonly #logger: Logger;
   readonly #bird: Bird;
   readonly #routes: KernelRoutes;
+  /** What changes routes goes one after the other: an apply that is under way would bring back what is withdrawn meanwhile. */
+  readonly #turns = new Turns();
   #wanted: BgpPlan | undefined;
   #isPrepared = false;
   /** False while an apply is under way, and after one that failed: the runner tries again anyway. */
@@ -69,7 +72,11 @@ export class BgpPlane implements Plane<BgpPlan> {
     return this.#peers;
   }
 
-  async apply(want: BgpPlan, signal: AbortSignal): Promise<Applied> {
+  apply(want: BgpPlan, signal: AbortSignal): Promise<Applied> {
+    return this.#turns.take(() => this.#apply(want, signal));
+  }
+
+  async #apply(want: BgpPlan, signal: AbortSignal): Promise<Applied> {
     this.#isApplied = false;
     try {
       await this.#prepare();
@@ -79,11 +86,15 @@ export class BgpPlane implements Plane<BgpPlan> {
       this.#look();
       return { changes };
     } catch (thrown) {
-      // What the file system says no to has a code; anything else is a bug.
-      if (thrown instanceof Fault || !(thrown instanceof Error) || !('code' in thrown)) throw thrown;
-      const message = `cannot write to ${this.#options.paths.folder}: ${messageOf(thrown)}`;
-      throw new Fault('announce', message, { cause: thrown });
+      throw this.#faultOf(thrown);
     }
+  }
+
+  /** What the file system says no to has a code; anything else is a bug, and stays what it is. */
+  #faultOf(thrown: unknown): unknown {
+    if (thrown instanceof Fault || !(thrown instanceof Error) || !('code' in thrown)) return thrown;
+    const message = `cannot write to ${this.#options.paths.folder}: ${messageOf(thrown)}`;
+    return new Fault('announce', message, { cause: thrown });
   }
 
   /** The table may be another one than that of the run before. */
@@ -175,27 +186,35 @@ export class BgpPlane implements Plane<BgpPlan> {
   /** Takes the routes away, so that peers send nothing new here; sessions stay. @throws Fault `routes` */
   async withdraw(): Promise<void> {
     this.#isWithdrawn = true;
-    if (this.#isPrepared) await this.#changeRoutes([], await this.#routes.list());
+    await this.#turns.take(async () => {
+      if (this.#isPrepared) await this.#changeRoutes([], await this.#routes.list());
+    });
   }
 
-  /** Ends BIRD and takes everything away, whatever table an earlier run had. Returns whether there was anything. @throws Fault `routes` */
+  /** Ends BIRD and takes everything away, whatever table an earlier run had. Returns whether there was anything. @throws Fault */
   async uninstall(): Promise<boolean> {
     const { folder, enter } = this.#options.paths;
     const table = await recordedTable(folder);
-    const pid = await this.#bird.pid();
-    const hadRoutes = table !== undefined && (await new KernelRoutes(table, enter).clear());
-    if (pid !== undefined) await this.#bird.stop(pid);
-    return pid !== undefined || hadRoutes;
+    try {
+      return await this.#end(table === undefined ? undefined : new KernelRoutes(table, enter));
+    } catch (thrown) {
+      throw this.#faultOf(thrown);
+    }
   }
 
   async #removeAll(): Promise<number> {
-    const hadAny = await this.#routes.clear();
+    const hadAny = await this.#end(this.#routes);
+    this.#report([]);
+    return hadAny ? 1 : 0;
+  }
+
+  async #end(routes: KernelRoutes | undefined): Promise<boolean> {
+    const hadRoutes = routes !== undefined && (await routes.clear());
     const pid = await this.#bird.pid();
     if (pid !== undefined) await this.#bird.stop(pid);
     // It holds passwords, maybe.
     await rm(join(this.#options.paths.folder, 'bird.conf'), { force: true });
-    this.#report([]);
-    return pid === undefined && !hadAny ? 0 : 1;
+    return pid !== undefined || hadRoutes;
   }
 
   #look(): void {

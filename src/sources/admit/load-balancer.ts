@@ -1,5 +1,6 @@
 import type { IpAddress } from '../../model/grammar.ts';
 import {
+  ALLOCATED_FROM,
   VIRTUAL_ROUTERS,
   type AddressRequest,
   type LoadBalancerWish,
@@ -21,6 +22,7 @@ export function admitLoadBalancer(raw: Field): LoadBalancerWish {
     pool: annotation(raw, 'address-pool').text(),
     sharingKey: annotation(raw, 'allow-shared-ip').text(),
     labels: admitLabels(raw),
+    allocatedFrom: raw.at('metadata').at('annotations').at(ALLOCATED_FROM).text(),
     virtualRouters: recordedRouters(raw.at('metadata').at('annotations').at(VIRTUAL_ROUTERS).text() ?? ''),
     selector: selectorText(spec.at('selector').texts()),
   };

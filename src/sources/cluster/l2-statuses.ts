@@ -21,7 +21,10 @@ const ADDRESSES = 'sluice.dev/addresses';
 const SINCE = 'sluice.dev/since';
 const WHY = 'sluice.dev/why';
 
-/** The labels by which MetalLB finds them, and what has no field. */
+/** The longest value that a label may have (Kubernetes). */
+const LABEL_BYTES = 63;
+
+/** The labels by which MetalLB finds them, but for a name that is too long for one, and what has no field. */
 export function l2StatusMetadata({
   node,
   service,
@@ -32,7 +35,7 @@ export function l2StatusMetadata({
   const [namespace = '', name = ''] = service.split('/');
   return {
     labels: {
-      'metallb.io/node': node,
+      ...(node.length <= LABEL_BYTES && { 'metallb.io/node': node }),
       'metallb.io/service-name': name,
       'metallb.io/service-namespace': namespace,
     },
