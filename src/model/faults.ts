@@ -118,6 +118,11 @@ export const FAULTS = {
     meaning: 'The kernel lacks something that the rules need.',
     remedy: 'Load the module or use the kernel that the message names, or run without the role `node`.',
   },
+  'kernel-memory': {
+    meaning: 'The kernel has too little memory for a change of its rules.',
+    remedy:
+      'Nothing, unless it lasts: it is tried again, and what is programmed serves on. Then look what uses the memory.',
+  },
   'kernel-permission': {
     meaning: 'The kernel may not be programmed by this process.',
     remedy: 'Run as root or with CAP_NET_ADMIN, or without the role `node`.',

@@ -50,8 +50,12 @@ class RecordingNft extends NftInMemory {
   readonly served: number[] = [];
   onApplied: () => void = () => undefined;
   isBlind = false;
+  /** What is said in place of a transaction that it answers for. */
+  instead: (transaction: string) => Fault | undefined = () => undefined;
 
   override async apply(transaction: string): Promise<void> {
+    const fault = this.instead(transaction);
+    if (fault !== undefined) throw fault;
     await super.apply(transaction);
     this.served.push(this.kernel.tables.get('ip sluice')?.sets.get('services')?.elements.size ?? 0);
     this.onApplied();
@@ -72,9 +76,10 @@ let flows: SlowFlows;
 let refused: string[];
 let plane: L4Plane;
 
-function newPlane(): L4Plane {
+function newPlane(leastInPieces?: number): L4Plane {
   return new L4Plane({
     nft,
+    ...(leastInPieces === undefined ? {} : { leastInPieces }),
     conntrack: flows,
     logger: silentLogger,
     onProgrammed: () => Promise.resolve(),
@@ -179,18 +184,20 @@ it('a start leaves what serves in place until it is replaced without the Service
   await plane.release();
 });
 
+/** What becomes of a packet to a port of 10.0.0.1 that no Service has. */
+function unused(): string[] {
+  const packet = {
+    from: 'pod',
+    interface: 'cni0',
+    source: '10.244.0.4',
+    destination: '10.0.0.1',
+    port: 81,
+    protocol: 'tcp',
+  } as const;
+  return trace(nft.kernel, MACHINE, packet).map(({ fate }) => fateText(fate));
+}
+
 it('refuses nothing while the tables are replaced, and refuses again where the kernel does not take the new ones', async () => {
-  const unused = (): string[] => {
-    const packet = {
-      from: 'pod',
-      interface: 'cni0',
-      source: '10.244.0.4',
-      destination: '10.0.0.1',
-      port: 81,
-      protocol: 'tcp',
-    } as const;
-    return trace(nft.kernel, MACHINE, packet).map(({ fate }) => fateText(fate));
-  };
   const good = { ...service(0), clusterIps: [ip('10.0.0.1')] };
   await plane.apply(planWith(good), never);
   expect(unused()).toEqual(['refused']);
@@ -205,6 +212,46 @@ it('refuses nothing while the tables are replaced, and refuses again where the k
   // What is refused is left out: then once more in the place of what there is.
   expect(fates).toEqual(['dropped', 'refused', 'dropped', 'refused']);
   await plane.release();
+});
+
+it.each(['nft-gone', 'kernel-memory'])('refuses again when a replacement fails by %s', async (code) => {
+  await plane.apply(planWith({ ...service(0), clusterIps: [ip('10.0.0.1')] }), never);
+  plane.disturb('a test');
+  nft.instead = (transaction) => (transaction.includes('delete table') ? new Fault(code, 'a test') : undefined);
+  await expect(plane.apply(planWith(service(1)), never)).rejects.toMatchObject({ code });
+  expect(unused()).toEqual(['refused']);
+  await plane.release();
+});
+
+it('blames no Service when the kernel is short of memory, keeps what serves, and goes on with the rest', async () => {
+  await plane.apply(planWith(service(0)), never);
+  const made = nft.served.length;
+  nft.instead = (transaction) =>
+    // As where a transaction with one of them is too much: 10.0.0.3 is that of the Service 2.
+    transaction.includes('10.0.0.3') ? new Fault('kernel-memory', 'nft: Cannot allocate memory') : undefined;
+  const want = planWith(service(0), service(1), service(2), service(3));
+  await expect(plane.apply(want, never)).rejects.toMatchObject({ code: 'kernel-memory' });
+  expect([...(plane.programmed?.services.keys() ?? [])].toSorted()).toEqual(['ns/s0', 'ns/s1', 'ns/s3']);
+  expect([refused, plane.refused]).toEqual([[], []]);
+  nft.instead = () => undefined;
+  await plane.apply(want, never);
+  expect(nft.served.at(-1)).toBe(4);
+  // At no time had our tables to be made as a whole, which takes most memory of all.
+  expect(Math.min(...nft.served.slice(made))).toBeGreaterThanOrEqual(1);
+  expect(plane.generation).toBe(1);
+  await plane.release();
+});
+
+it('leaves no part of a second table where there is no memory for all of it', async () => {
+  const pieced = newPlane(0);
+  await pieced.apply(planWith(...Array.from({ length: 40 }, (_, number) => service(number))), never);
+  pieced.disturb('a test');
+  const serving = [...nft.kernel.tables.keys()];
+  nft.instead = (transaction) =>
+    transaction.startsWith('add element') ? new Fault('kernel-memory', 'nft: Cannot allocate memory') : undefined;
+  await expect(pieced.apply(planWith(service(1)), never)).rejects.toMatchObject({ code: 'kernel-memory' });
+  expect([...nft.kernel.tables.keys()]).toEqual(serving);
+  await pieced.release();
 });
 
 it('deletes the chain of a number of endpoints once no Service has so many', async () => {

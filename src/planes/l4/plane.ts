@@ -9,7 +9,7 @@ import type { Applied, Plane } from '../plane.ts';
 import type { FlowDriver } from './kernel/conntrack.ts';
 import { HealthChecks } from './health-check.ts';
 import type { NftDriver } from './kernel/nft.ts';
-import { NftRefusedFault } from './kernel/nft-refusal.ts';
+import { isShortage, NftRefusedFault } from './kernel/nft-refusal.ts';
 import { withoutObject, withStrays, type KernelState } from './kernel-state.ts';
 import { ClientMemory } from './memory/client-memory.ts';
 import { FlowKeeper } from './memory/flow-keeper.ts';
@@ -135,19 +135,25 @@ export class L4Plane implements Plane<L4Plan> {
   async #apply(want: L4Plan, signal: AbortSignal): Promise<Applied> {
     const disturbances = this.#disturbances;
     const before = this.#state;
+    let shortage: Fault | undefined;
     try {
-      const { state, changes, refused } = await this.#program(before, want, signal);
+      const { state, changes, refused, ...programmed } = await this.#program(before, want, signal);
+      shortage = programmed.shortage;
       this.#state = state;
-      this.#refused.note(refused);
+      // Who is refused for an address that another one has is known once that one has been done.
+      if (shortage === undefined) this.#refused.note(refused);
       if (!this.#isTold) await this.#options.onProgrammed();
       this.#isTold = true;
       this.#state = await this.#forgetClients(before, state, signal);
       this.#flows.note(before?.plan, state.plan);
       await this.#healthChecks.update(want.services, want.node.healthCheckAddresses);
+      if (shortage !== undefined) throw shortage;
       return { changes };
     } catch (thrown) {
-      // Refused although it fits what the kernel is known to have, or cut off in between: then that is not known.
-      if (thrown instanceof Fault && isOfNft(thrown)) this.#state = undefined;
+      // Refused although it fits what the kernel is known to have, or cut off in between: then that is not known. Nor is what it
+      // remembers of clients, where the rules were taken and there was no memory for what came after.
+      const isHalf = isShortage(thrown) && thrown !== shortage && this.#state !== before;
+      if (isHalf || (thrown instanceof Fault && isOfNft(thrown))) this.#state = undefined;
       throw thrown;
     } finally {
       if (disturbances !== this.#disturbances) this.#state = undefined;

@@ -1,15 +1,16 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
+import { Fault, messageOf } from '../../lib/fault.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { L4Plan, ServicePlan } from '../../compile/l4/l4-plan.ts';
 import type { NftDriver } from './kernel/nft.ts';
-import { NftRefusedFault } from './kernel/nft-refusal.ts';
+import { isShortage, NftRefusedFault } from './kernel/nft-refusal.ts';
 import { changedState, replacedState, type KernelState } from './kernel-state.ts';
 import { enteredTables } from './memory/stale-clients.ts';
 import { transitionsOf, type ServiceTransition } from './memory/transition.ts';
 import type { Refused } from './refused-services.ts';
 import { printCommands } from './rules/command.ts';
 import { MAIN_TABLES, SPARE_TABLE, TABLE, WORDS, type MainTable } from './rules/names.ts';
-import { deletingMain, inPieces } from './rules/pieces.ts';
+import { deletingMain, inPieces, type Pieces } from './rules/pieces.ts';
 import { renderRefusal } from './rules/ruleset.ts';
 import { renderAll, renderChange, renderServiceChange, type Transaction } from './rules/transaction.ts';
 
@@ -19,6 +20,8 @@ export interface Programmed {
   /** Elements added and removed. */
   readonly changes: number;
   readonly refused: readonly Refused[];
+  /** Why Services stay as they were of which nothing is refused: the kernel is short of memory. */
+  readonly shortage?: Fault;
 }
 
 /** From so many elements on a replacement is made in pieces: below, it takes nft's lock for a second at most. */
@@ -62,8 +65,9 @@ export class Programming {
       await this.#send(change, before.table, signal);
       return { state: changedState(before, want, change), changes: sizeOf(change), refused: [] };
     } catch (thrown) {
-      if (!(thrown instanceof NftRefusedFault)) throw thrown;
-      this.#logger.error('the kernel refused a change; trying Service by Service', { error: thrown.message });
+      // What a small transaction needs may still be there: one Service that is very large is to hold up no other.
+      if (!(thrown instanceof NftRefusedFault) && !isShortage(thrown)) throw thrown;
+      this.#logger.error('the kernel did not take a change; trying Service by Service', { error: thrown.message });
       return this.#changeOneByOne(before, want, signal);
     }
   }
@@ -101,7 +105,7 @@ export class Programming {
       const serving = await this.#servingTable();
       const spare = serving === TABLE ? SPARE_TABLE : TABLE;
       const { filling, swapping } = inPieces(all);
-      for (const piece of filling) await this.#nft.apply(printCommands(piece, spare), signal);
+      await this.#fill(spare, filling, signal);
       const swap = `${printCommands(deletingMain(), serving)}\n${printCommands(swapping, spare)}`;
       await this.#exchange([serving], swap, signal);
       return { state: this.#replaced(want, all, spare), changes: sizeOf(all), refused: [] };
@@ -109,6 +113,16 @@ export class Programming {
       if (!(thrown instanceof NftRefusedFault)) throw thrown;
       this.#logger.error('the kernel refused a part of the whole', { error: thrown.message });
       return undefined;
+    }
+  }
+
+  async #fill(spare: MainTable, pieces: Pieces['filling'], signal: AbortSignal): Promise<void> {
+    try {
+      for (const piece of pieces) await this.#nft.apply(printCommands(piece, spare), signal);
+    } catch (thrown) {
+      // A part of a table that nobody enters would keep the memory that is wanted.
+      if (isShortage(thrown)) await this.#tryApply(printCommands(deletingMain(), spare));
+      throw thrown;
     }
   }
 
@@ -131,8 +145,8 @@ export class Programming {
     const replacement = renderAll(first, affinity);
     await this.#exchange(MAIN_TABLES, printCommands(replacement.commands), signal);
     const replaced = this.#replaced(first, replacement, TABLE);
-    const { state, changes, refused } = await this.#changeOneByOne(replaced, want, signal);
-    return { state, changes: changes + sizeOf(replacement), refused };
+    const changed = await this.#changeOneByOne(replaced, want, signal);
+    return { ...changed, changes: changed.changes + sizeOf(replacement) };
   }
 
   /** Those that the kernel refuses, found by having it judge halves; nothing is applied. */
@@ -173,6 +187,7 @@ export class Programming {
     // One that takes over an address is refused until the one that had it has let go, so the refused are tried until none gets any further.
     for (;;) {
       const refused: Refused[] = [];
+      let shortage: Fault | undefined;
       for (const transition of pending) {
         const [key, { before: left, after: right }] = transition;
         const change = renderServiceChange(left, right, want.node, state.objects);
@@ -183,10 +198,13 @@ export class Programming {
           state = changedState(state, { ...want, services: next }, change);
           changes += sizeOf(change);
         } catch (thrown) {
-          if (!(thrown instanceof NftRefusedFault)) throw thrown;
-          refused.push({ transition, message: thrown.message });
+          if (isShortage(thrown)) shortage = thrown;
+          else if (thrown instanceof NftRefusedFault) refused.push({ transition, message: thrown.message });
+          else throw thrown;
         }
       }
+      // Whatever is refused now is asked again with what is missing: an address may be free then.
+      if (shortage !== undefined) return { state, changes, refused: [], shortage };
       if (refused.length === 0 || refused.length === pending.length) return { state, changes, refused };
       pending = refused.map(({ transition }) => transition);
     }
@@ -201,13 +219,25 @@ export class Programming {
   async #exchange(replaced: readonly MainTable[], transaction: string, signal: AbortSignal): Promise<void> {
     const refusal = (by: 'drop' | 'reject'): string =>
       replaced.map((table) => printCommands(renderRefusal(by), table)).join('\n');
-    await this.#nft.apply(refusal('drop'), signal);
     try {
+      await this.#nft.apply(refusal('drop'), signal);
       // Once begun, to its end.
       await this.#nft.apply(transaction);
     } catch (thrown) {
-      if (thrown instanceof NftRefusedFault) await this.#nft.apply(refusal('reject'));
+      // Also where nobody knows what was applied: the next attempt may be long in coming, and until then clients of a Service without
+      // endpoints would wait in place of being refused. In new tables it changes nothing.
+      await this.#tryApply(refusal('reject'));
       throw thrown;
+    }
+  }
+
+  /** Of what is left the better for it, and no worse without it. */
+  async #tryApply(transaction: string): Promise<void> {
+    try {
+      await this.#nft.apply(transaction);
+    } catch (thrown) {
+      if (!(thrown instanceof Fault)) throw thrown;
+      this.#logger.warn('nft cannot put right what an attempt left behind', { error: messageOf(thrown) });
     }
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodeRefusal, NftRefusedFault, refusalOf } from './nft-refusal.ts';
+import { decodeRefusal, faultOf, NftRefusedFault, refusalOf } from './nft-refusal.ts';
 
 const lines: readonly [string, string] = [
   'add element ip sluice m { 1.2.3.4 . tcp . 81 : drop }',
@@ -79,4 +79,15 @@ test.each([
   ['Could not process rule: File exists', 'other'],
 ])('others learn the cause, not the words: %s', (message, refusal) => {
   expect(new NftRefusedFault({ message, line: undefined })).toMatchObject({ refusal });
+});
+
+test.each([
+  ['Could not process rule: Cannot allocate memory', lines[0], 'kernel-memory'],
+  ['cache initialization failed: Cannot allocate memory', undefined, 'kernel-memory'],
+  ['Could not process rule: No buffer space available', lines[0], 'kernel-memory'],
+  // Of no line: what the kernel had answered did not fit into the buffer of nft.
+  ['Could not process rule: No buffer space available', undefined, 'nft-gone'],
+  ['Could not process rule: File exists', lines[0], 'nft-refused'],
+])('a kernel that is short of memory refuses nothing: %s, at %s', (message, line, code) => {
+  expect(faultOf({ message, line })).toMatchObject({ code });
 });

@@ -35,6 +35,27 @@ export class NftRefusedFault extends Fault {
   }
 }
 
+/** strerror(3) of ENOMEM and ENOBUFS. */
+const SHORTAGE = /Cannot allocate memory|No buffer space available/;
+
+/**
+ * What a refusal is to those who wait for the transaction. A kernel that is short of memory says nothing about what it was given: that is
+ * `kernel-memory`, of which nothing was applied either. Without a line, "no buffer space" is nft that has lost the answer of the kernel, so
+ * that nobody knows (`nft-gone`).
+ */
+export function faultOf(refusal: Refusal): Fault {
+  const { message, line } = refusal;
+  const shortage = SHORTAGE.exec(message)?.[0];
+  if (shortage === undefined) return new NftRefusedFault(refusal);
+  const isLost = line === undefined && shortage.startsWith('No buffer');
+  return isLost ? new Fault('nft-gone', `nft: ${message}`) : new Fault('kernel-memory', `nft: ${message}`);
+}
+
+/** Whether nothing of a transaction was applied because the kernel is short of memory. */
+export function isShortage(thrown: unknown): thrown is Fault {
+  return thrown instanceof Fault && thrown.code === 'kernel-memory';
+}
+
 const SHOWN_CHARACTERS = 200;
 
 /** `/path/of/file:3:27-44: Error: …` or `internal:0:0-0: Error: …` of a place, `Error: …` or `netlink: Error: …` of none. */

@@ -2,7 +2,7 @@ import { mkdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promise
 import { join, resolve } from 'node:path';
 import { Fault, messageOf } from '../../../lib/fault.ts';
 import { Turns } from '../../../lib/turns.ts';
-import { decodeRefusal, NftRefusedFault, refusalOf, type Refusal } from './nft-refusal.ts';
+import { decodeRefusal, faultOf, refusalOf, type Refusal } from './nft-refusal.ts';
 import { NftSession } from './nft-session.ts';
 import { findProgram, runProgram } from './run-program.ts';
 
@@ -62,8 +62,8 @@ export class Nft {
   /**
    * Applies a transaction: commands of nft(8), one or more lines. Once it has begun it runs to its end, whatever `signal` says.
    *
-   * @throws NftRefusedFault (`nft-refused`) when nothing of it was applied; Fault `nft-gone` when nft ended in between, so that nobody
-   * knows whether it was.
+   * @throws NftRefusedFault (`nft-refused`) when nothing of it was applied, Fault `kernel-memory` when that was for want of memory;
+   * `nft-gone` when nft ended in between, so that nobody knows whether it was.
    */
   async apply(transaction: string, signal?: AbortSignal): Promise<void> {
     await this.#applying.run(transaction, signal);
@@ -81,7 +81,7 @@ export class Nft {
    */
   async listJson(args: readonly string[]): Promise<unknown> {
     const { status, stdout, stderr } = await runProgram(await this.#link(), ['-j', 'list', ...args]);
-    if (status !== 0) throw new NftRefusedFault(refusalOf(linesOf(stderr), [`list ${args.join(' ')}`]));
+    if (status !== 0) throw faultOf(refusalOf(linesOf(stderr), [`list ${args.join(' ')}`]));
     try {
       return JSON.parse(stdout) as unknown;
     } catch (cause) {
@@ -128,7 +128,7 @@ class Lane {
       const isSmall = transaction.length <= SESSION_BYTES;
       const verdict = isSmall ? await this.#runInSession(transaction) : undefined;
       const { refusal } = verdict ?? (await this.#runAlone(transaction));
-      if (refusal !== undefined) throw new NftRefusedFault(refusal);
+      if (refusal !== undefined) throw faultOf(refusal);
       // What comes after everything is a small change, which should not have to wait for a session to start.
       if (!isSmall) await this.#openSession();
     });
