@@ -65,6 +65,7 @@ function read(roles: readonly string[], isNamespaced = false): readonly string[]
     // Addresses of pools are for the whole cluster, or not given.
     givesAddresses: roles.includes('controller') && !isNamespaced,
     announces: roles.includes('node'),
+    selectsNamespaces: false,
     hasGatewayApi: roles.includes('gateway') && !isNamespaced,
   }).map(({ kind }) => kind);
   return [...new Set(kinds)]

@@ -10,6 +10,7 @@ import { FAULTS } from '../src/model/faults.ts';
 import { REASONS } from '../src/planes/l7/access-log/reasons.ts';
 import { renderSkeleton } from '../src/planes/l7/skeleton.ts';
 import { annotationsPage } from './annotations-page.ts';
+import { argumentsPage } from './arguments-page.ts';
 import { httpApiPage } from './http-api-page.ts';
 import { differencesPage } from './oracle/page.ts';
 
@@ -157,6 +158,11 @@ describe('documentation', () => {
   it('has a reference page of annotations, generated from their register', async () => {
     const page = await format(annotationsPage(), { parser: 'markdown', ...(await resolveConfig(ROOT)) });
     await expect(page).toMatchFileSnapshot(join(ROOT, 'docs/reference/annotations.md'));
+  });
+
+  it('has a reference page of the arguments of ingress-nginx, generated from their rows', async () => {
+    const page = await format(argumentsPage(), { parser: 'markdown', ...(await resolveConfig(ROOT)) });
+    await expect(page).toMatchFileSnapshot(join(ROOT, 'docs/reference/ingress-nginx-arguments.md'));
   });
 
   it('has a reference page for every Fault, generated from the register', async () => {

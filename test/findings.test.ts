@@ -182,6 +182,10 @@ const cases: Readonly<Record<Exclude<FindingReason, OfEngines>, Case>> = {
       'a.yaml': `${ingress(`ingressClassName: theirs, ${use}`)}---\n{ apiVersion: networking.k8s.io/v1, kind: IngressClass, metadata: { name: theirs }, spec: { controller: x } }\n`,
     },
   },
+  CatchAllDisabled: {
+    ...only(`defaultBackend: { service: { name: web, port: { number: 80 } } }, ${use}`),
+    settings: { disablesCatchAll: true },
+  },
   AnnotationInvalid: only(use, 'name: a, annotations: { nginx.ingress.kubernetes.io/ssl-redirect: "perhaps" }'),
   IngressEmpty: only(''),
   AccessRestrictionIgnored: only(

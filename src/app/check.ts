@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Compiler } from '../compile/compiler.ts';
 import type { Plan } from '../compile/plan.ts';
-import { NO_NODE_FACTS, type CompileSettings } from '../compile/settings.ts';
+import { DEFAULT_CLASSES, NO_NODE_FACTS, type CompileSettings } from '../compile/settings.ts';
 import { Fault, messageOf } from '../lib/fault.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
@@ -41,7 +41,7 @@ export interface PlacedFinding {
 export const STANDALONE_SETTINGS: CompileSettings = {
   ...defaultsOf(RUN_FLAGS.compile.flags),
   mode: 'standalone',
-  ingressClass: 'sluice',
+  ...DEFAULT_CLASSES,
   isIngressClassExplicit: false,
   allowsLocalExternalNames: true,
   publishAddresses: [],
@@ -121,6 +121,7 @@ export async function checkCluster(
         nodeName: undefined,
         givesAddresses: false,
         announces: false,
+        selectsNamespaces: options.settings.namespaceSelector !== undefined,
         hasGatewayApi,
       }),
       namespaces,

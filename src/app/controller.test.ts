@@ -44,6 +44,7 @@ describe('Controller', { timeout: 30_000 }, () => {
       isGateway: true,
       hasEvents: true,
       serves: Promise.resolve(),
+      writesIngressStatus: true,
       givesAddresses: false,
       hasReadGateways: undefined,
       hasReadClasses: () => true,

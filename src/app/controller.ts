@@ -41,6 +41,8 @@ export interface ControllerOptions {
   readonly serves: Promise<void>;
   /** Whether all has been read that decides which Ingresses are ours. */
   readonly hasReadClasses: () => boolean;
+  /** Whether addresses are written to the status of Ingresses; otherwise it is left as it is. */
+  readonly writesIngressStatus: boolean;
   /** Whether Services of type LoadBalancer are given addresses of pools. */
   readonly givesAddresses: boolean;
   /** Whether Gateways are served; undefined: they are not, and nothing is said of them. */
@@ -65,7 +67,8 @@ export class Controller implements Role {
   readonly #options: ControllerOptions;
   readonly #elector: LeaderElector;
   readonly #plane: LoadBalancerStatusPlane<IngressAddresses>;
-  readonly #status: KeyedRunner<IngressAddresses, ObservedIngress>;
+  /** Undefined where another controller writes it. */
+  readonly #status: KeyedRunner<IngressAddresses, ObservedIngress> | undefined;
   readonly #addresses: LoadBalancerStatusPlane<ServiceStatus>;
   /** Undefined where nobody gives Services addresses of pools. */
   readonly #services: KeyedRunner<ServiceStatus, ObservedService> | undefined;
@@ -94,7 +97,9 @@ export class Controller implements Role {
       onStoppedLeading: () => this.#stopLeading(),
     });
     const shared = { logger, events: metrics, mayWrite: () => this.#elector.isLeading };
-    this.#status = new KeyedRunner(this.#plane, { ...shared, rate: STATUS_RATE });
+    this.#status = options.writesIngressStatus
+      ? new KeyedRunner(this.#plane, { ...shared, rate: STATUS_RATE })
+      : undefined;
     const serviceWriter = new KubeStatusWriter(client, installation.fieldManager, 'Service', observeBalancing);
     this.#addresses = serviceStatusPlane(serviceWriter);
     this.#services = options.givesAddresses
@@ -121,7 +126,7 @@ export class Controller implements Role {
     const mayTakeBack = this.#options.hasReadClasses();
     if (mayTakeBack === this.#plane.mayTakeBack) return;
     this.#plane.mayTakeBack = mayTakeBack;
-    this.#status.compareAll();
+    this.#status?.compareAll();
   }
 
   notReady(): readonly string[] {
@@ -132,7 +137,7 @@ export class Controller implements Role {
     const { serves, store } = this.#options;
     await Promise.race([serves, sleep(LEAD_ANYWAY_MS, signal)]);
     const observe = (): void => {
-      this.#status.observe(store.observed.ingresses);
+      this.#status?.observe(store.observed.ingresses);
       this.#services?.observe(store.observed.services);
       this.#gatewayApi?.observe(store.observed);
     };
@@ -174,7 +179,7 @@ export class Controller implements Role {
         this.#updateStatus();
         // Not earlier: what is published must not shrink to what is known at first.
         if (!isFirst) return;
-        this.#status.start();
+        this.#status?.start();
         this.#gatewayApi?.start();
       },
     });
@@ -185,7 +190,7 @@ export class Controller implements Role {
 
   #stopLeading(): void {
     this.#term.abort();
-    this.#status.stop();
+    this.#status?.stop();
     this.#services?.stop();
     this.#gatewayApi?.stop();
     this.#events?.stop();
@@ -207,7 +212,7 @@ export class Controller implements Role {
     // A process that is a gateway itself reports its addresses as any other gateway does.
     const own = this.#options.isGateway ? [] : addresses;
     const all = sortedAddresses([...own, ...this.#gateways]);
-    this.#status.want(this.#wishes.of(ingresses, all));
+    this.#status?.want(this.#wishes.of(ingresses, all));
     this.#gatewayApi?.reachedUnder(all);
   }
 }

@@ -1,6 +1,7 @@
 import type { CompileSettings } from '../compile/settings.ts';
 import type { EngineSettings } from '../planes/l7/engine-settings.ts';
 import type { RunFlags } from './flags/register.ts';
+import type { ReadArgument } from './ingress-nginx/arguments.ts';
 import type { RoleName } from './role.ts';
 
 /** Where desired state comes from. */
@@ -37,6 +38,8 @@ export interface RunOptions extends Omit<ProgramFlags, 'roles' | 'stateDirectory
   readonly compile: CompileSettings;
   readonly engine: EngineSettings;
   readonly stateDirectory: string;
+  /** What became of the arguments of an ingress-nginx that were given. */
+  readonly replacedArguments: readonly ReadArgument[];
 }
 
 /** How addresses are announced, beyond what compile has to know. */

@@ -49,6 +49,9 @@ export const GATEWAY_INTERESTS: readonly Interest[] = [
   { kind: 'Namespace', objects: 'all' },
 ];
 
+/** `deploy/gateway-api.yaml` and `deploy/load-balancer.yaml` grant it, each for its own reasons. */
+const NAMESPACES: readonly Interest[] = [{ kind: 'Namespace', objects: 'all' }];
+
 /** What whoever answers for these addresses reads besides (`--announce`): the same file grants it. */
 const ANNOUNCE_INTERESTS: readonly Interest[] = [
   { kind: 'IPAddressPool', objects: 'all' },
@@ -62,14 +65,17 @@ export function interestsOf(process: {
   readonly nodeName: string | undefined;
   readonly givesAddresses: boolean;
   readonly announces: boolean;
+  /** Whether Ingresses are told apart by the labels of their namespaces (`--watch-namespace-selector`). */
+  readonly selectsNamespaces: boolean;
   readonly hasGatewayApi: boolean;
 }): readonly Interest[] {
-  const { roles, nodeName, givesAddresses, announces, hasGatewayApi } = process;
+  const { roles, nodeName, givesAddresses, announces, selectsNamespaces, hasGatewayApi } = process;
   return [
     // Its own Node is among all of them then.
     ...[...roles].flatMap((role) => ROLE_INTERESTS[role](announces ? undefined : nodeName)),
     ...(givesAddresses ? ADDRESS_INTERESTS : []),
     ...(announces ? ANNOUNCE_INTERESTS : []),
+    ...(selectsNamespaces ? NAMESPACES : []),
     ...(hasGatewayApi ? GATEWAY_INTERESTS : []),
   ];
 }

@@ -125,3 +125,31 @@ describe('addresses for Services of type LoadBalancer', () => {
     expect(() => addressesFor({ kubeconfig: 'x' }, { className: 'a.test/b' })).toThrow('are for --load-balancer');
   });
 });
+
+describe('in the place of an ingress-nginx', () => {
+  const classesOf = (compile: Partial<RunFlags['compile']>, isClassByName = false): unknown => {
+    const flags = runFlagDefaults();
+    const { ingressClass, controllerClass, isIngressClassExplicit } = runOptionsOf({
+      ...flags,
+      source: { ...flags.source, manifests: 'folder' },
+      compile: { ...flags.compile, ...compile },
+      ingressNginx: { isOn: true, isClassByName },
+    }).compile;
+    return { ingressClass, controllerClass, isIngressClassExplicit };
+  };
+
+  it('the class and the controller are those of ingress-nginx, where nothing else is said', () => {
+    const nginx = { ingressClass: 'nginx', controllerClass: 'k8s.io/ingress-nginx', isIngressClassExplicit: false };
+    expect(classesOf({})).toEqual(nginx);
+    expect(classesOf({ ingressClass: 'inner', controllerClass: 'x.test/inner' })).toEqual({
+      ingressClass: 'inner',
+      controllerClass: 'x.test/inner',
+      isIngressClassExplicit: false,
+    });
+  });
+
+  it('a class of another controller is taken over only where that is said', () => {
+    expect(classesOf({ ingressClass: 'nginx' })).toMatchObject({ isIngressClassExplicit: false });
+    expect(classesOf({ ingressClass: 'nginx' }, true)).toMatchObject({ isIngressClassExplicit: true });
+  });
+});

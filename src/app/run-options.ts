@@ -5,7 +5,7 @@ import type { AnnounceSettings } from '../compile/announce/announce-settings.ts'
 import type { ListenerPorts } from '../compile/gateway/gateway-settings.ts';
 import type { BgpSettings } from '../compile/bgp/bgp-settings.ts';
 import type { L4Settings, LocalDetection } from '../compile/l4/l4-settings.ts';
-import { DEFAULT_INGRESS_CLASS, type CompileSettings } from '../compile/settings.ts';
+import { DEFAULT_CLASSES, NGINX_CLASS, type CompileSettings } from '../compile/settings.ts';
 import { Fault } from '../lib/fault.ts';
 import { listenAddressOf } from '../lib/listen-address.ts';
 import { ipAddressOf } from '../model/grammar.ts';
@@ -13,6 +13,7 @@ import type { PublishedAddress } from '../model/service.ts';
 import type { EngineSettings } from '../planes/l7/engine-settings.ts';
 import type { RunFlags } from './flags/register.ts';
 import { ALLOCATION_FLAGS } from './flags/source-flags.ts';
+import type { ReadArgument } from './ingress-nginx/arguments.ts';
 import type { KubeconfigChoice, RunOptions, SourceChoice } from './options.ts';
 import { ROLES } from './role.ts';
 
@@ -23,12 +24,14 @@ const HARD_STOP_AFTER_S = 600;
 const ENGINE_USER = { uid: 61_530, gid: 61_530 };
 
 /** What the parts of the program get of the flags, with the defaults that depend on one another. @throws Fault `usage` for flags that contradict. */
-export function runOptionsOf(flags: RunFlags): RunOptions {
+export function runOptionsOf(flags: RunFlags, replacedArguments: readonly ReadArgument[] = []): RunOptions {
   const { program, engine } = flags;
   const source = sourceOf(flags.source);
   const roles = program.roles ?? new Set(ROLES);
   refuseOpenApi(program);
   refuseUnwatched(flags);
+  if (source.kind === 'cluster' && source.namespaces !== undefined && flags.compile.namespaceSelector !== undefined)
+    throw usageFault('give --watch-namespace or --watch-namespace-selector, not both');
   if (engine.httpPort === engine.httpsPort) throw usageFault('--http-port and --https-port must differ');
   return {
     ...program,
@@ -46,6 +49,7 @@ export function runOptionsOf(flags: RunFlags): RunOptions {
     },
     engine: engineSettingsOf(engine, source.kind),
     stateDirectory: stateDirectoryOf(program.stateDirectory),
+    replacedArguments,
   };
 }
 
@@ -102,12 +106,16 @@ function isInPod(): boolean {
 /** What compile needs to know; without what it needs for a kernel, which not every process programs. */
 export function compileSettingsOf(flags: RunFlags, source: SourceChoice['kind']): CompileSettings {
   const isGateway = flags.program.roles?.has('gateway') ?? true;
-  const { ingressClass, publishAddresses, allowsLocalExternalNames, ...rest } = flags.compile;
+  const { ingressClass, controllerClass, publishAddresses, allowsLocalExternalNames, ...rest } = flags.compile;
+  const { isOn: isNginx, isClassByName } = flags.ingressNginx;
+  const classes = isNginx ? NGINX_CLASS : DEFAULT_CLASSES;
   return {
     ...rest,
     mode: source === 'manifests' ? 'standalone' : 'cluster',
-    ingressClass: ingressClass ?? DEFAULT_INGRESS_CLASS,
-    isIngressClassExplicit: ingressClass !== undefined,
+    ingressClass: ingressClass ?? classes.ingressClass,
+    controllerClass: controllerClass ?? classes.controllerClass,
+    // ingress-nginx goes by the controller, and its Helm chart names the class in any case.
+    isIngressClassExplicit: isNginx ? isClassByName : ingressClass !== undefined,
     // Whoever writes a folder of manifests runs Sluice; in a cluster it is anybody who may create a Service.
     allowsLocalExternalNames: allowsLocalExternalNames ?? source === 'manifests',
     // Of a process that is no gateway the address leads nowhere.

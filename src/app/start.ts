@@ -43,6 +43,8 @@ export async function startProgram(given: RunOptions, onReady: () => void): Prom
   const metrics = new Metrics();
   const logger = createProgramLogger(given, metrics);
   crashOnceWritten();
+  for (const { argument, verdict, text } of given.replacedArguments)
+    logger.info('an argument of ingress-nginx', { argument, verdict, text });
   const store = new Store();
   const options = await withPossibleRoles(given, logger);
   const { sources, cluster } = await createSources(options, store, logger);
@@ -136,6 +138,7 @@ async function createSources(options: RunOptions, store: Store, logger: Logger):
     nodeName: compile.l4?.nodeName,
     givesAddresses: compile.addresses !== undefined,
     announces: compile.announce !== undefined,
+    selectsNamespaces: compile.namespaceSelector !== undefined,
     hasGatewayApi: source.hasGatewayApi,
   });
   const cluster = new ClusterSource({ client, store, interests, namespaces: source.namespaces });
@@ -244,6 +247,7 @@ function roleFactories(
           ...common,
           serves,
           hasReadClasses,
+          writesIngressStatus: options.writesIngressStatus,
           givesAddresses,
           hasReadGateways: hasGatewayApi ? hasReadGateways : undefined,
         }),

@@ -30,6 +30,7 @@ const EXAMPLES = [
   'strict-nginx',
   'a.test',
   '7m',
+  'team=shop',
 ];
 
 function exampleOf(row: Flag<unknown>): string {

@@ -18,6 +18,8 @@ const SETTINGS: CompileSettings = {
   isIngressClassExplicit: false,
   controllerClass: DEFAULT_CONTROLLER_CLASS,
   watchIngressWithoutClass: false,
+  namespaceSelector: undefined,
+  disablesCatchAll: false,
   defaultBackendService: 'ns/a',
   defaultCertificateSecret: 'ns/s1',
   allowsLocalExternalNames: false,

@@ -2,6 +2,7 @@ import type { AnnounceSettings, InterfaceFacts } from './announce/announce-setti
 import type { RouterRange } from './announce/router-numbers.ts';
 import type { BgpSettings } from './bgp/bgp-settings.ts';
 import type { IpAddress } from '../model/grammar.ts';
+import type { LabelSelector } from '../model/label-selector.ts';
 import type { PublishedAddress } from '../model/service.ts';
 import type { AddressSettings } from './addresses/address-plan.ts';
 import type { ListenerPorts } from './gateway/gateway-settings.ts';
@@ -12,6 +13,11 @@ export const DEFAULT_CONTROLLER_CLASS = 'sluice.dev/ingress';
 
 /** The class that is served unless `--ingress-class` names another. */
 export const DEFAULT_INGRESS_CLASS = 'sluice';
+
+export const DEFAULT_CLASSES = { ingressClass: DEFAULT_INGRESS_CLASS, controllerClass: DEFAULT_CONTROLLER_CLASS };
+
+/** The same in the place of an ingress-nginx: what its controller has where nobody says otherwise. */
+export const NGINX_CLASS = { ingressClass: 'nginx', controllerClass: 'k8s.io/ingress-nginx' };
 
 /** What the operator decided; fixed for the life of the process. */
 export interface CompileSettings {
@@ -24,6 +30,10 @@ export interface CompileSettings {
   /** `--controller-class`: an Ingress is ours when its IngressClass has this controller. */
   readonly controllerClass: string;
   readonly watchIngressWithoutClass: boolean;
+  /** Ingresses of other namespaces are not ours; undefined: those of all are. */
+  readonly namespaceSelector: LabelSelector | undefined;
+  /** Whether an Ingress with a `defaultBackend` is left out as a whole, as ingress-nginx does. */
+  readonly disablesCatchAll: boolean;
   /** `namespace/name` of a Service whose first port gets what no Ingress wants. */
   readonly defaultBackendService: string | undefined;
   /** `namespace/name` of the Secret for clients without a certificate of their own. */

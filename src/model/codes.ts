@@ -110,6 +110,12 @@ export const FINDING_CODES = {
     title: 'An IngressClass in the manifests gives the class of this Ingress to another controller; it is not served.',
     remedy: 'Run with --ingress-class NAME to serve it, or remove the IngressClass.',
   },
+  CatchAllDisabled: {
+    code: 'SLU251',
+    severity: 'warning',
+    title: 'An Ingress has a default backend, and --disable-catch-all was given; nothing of it is served.',
+    remedy: 'Remove spec.defaultBackend, or run without --disable-catch-all.',
+  },
   AnnotationInvalid: {
     code: 'SLU212',
     severity: 'warning',

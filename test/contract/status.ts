@@ -220,6 +220,19 @@ const cases: Readonly<Record<string, Case>> = {
     await scene.settle('after');
     expect(await scene.addresses('web')).toEqual([TWO]);
   },
+  'leaves the status to another controller where it is not to write it, and reports Findings all the same': async (
+    scene,
+  ) => {
+    await scene.createIngress('web');
+    const other = scene.replica(ONE);
+    await scene.expectAddresses('web', ONE);
+    await scene.end(other);
+    scene.replica(TWO, { writesIngressStatus: false });
+    await scene.createIngress('new');
+    await until(async () => expect(await scene.eventReasons('new')).toEqual(['ServiceNotFound']));
+    expect(await scene.addresses('new')).toEqual([]);
+    expect(await scene.addresses('web')).toEqual([ONE]);
+  },
   'reports a Finding by an Event, unless it is to write none': async (scene) => {
     await scene.createIngress('web');
     const silent = scene.replica(ONE, { hasEvents: false });

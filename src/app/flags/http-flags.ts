@@ -12,16 +12,28 @@ export const COMPILE_FLAGS = {
     defaultText: 'sluice',
     isChecked: true,
   }),
-  controllerClass: option({
+  controllerClass: optional({
     flag: '--controller-class <name>',
     help: 'controller of the IngressClasses that are served; give another one to a second Sluice in one cluster',
     read: read.textOf,
-    default: DEFAULT_CONTROLLER_CLASS,
+    defaultText: DEFAULT_CONTROLLER_CLASS,
     isChecked: true,
   }),
   watchIngressWithoutClass: switchOn({
     flag: '--watch-ingress-without-class',
     help: 'serve Ingresses that name no class',
+    isChecked: true,
+  }),
+  namespaceSelector: optional({
+    flag: '--watch-namespace-selector <selector>',
+    help: 'serve the Ingresses of namespaces with these labels alone, such as team=shop,!legacy',
+    read: read.labelSelectorOf,
+    defaultText: 'those of all namespaces',
+    isChecked: true,
+  }),
+  disablesCatchAll: switchOn({
+    flag: '--disable-catch-all',
+    help: 'serve no Ingress with a defaultBackend, which would get the requests that nobody else wants',
     isChecked: true,
   }),
   defaultBackendService: optional({

@@ -1,5 +1,5 @@
 import { ROLES } from '../role.ts';
-import { option, optional, switchOff, switchOn } from './flag.ts';
+import { booleanOf, option, optional, switchOff, switchOn } from './flag.ts';
 import * as read from './readers.ts';
 
 /** The program itself. */
@@ -34,6 +34,13 @@ export const PROGRAM_FLAGS = {
     help: 'Lease by which the leader is elected who writes status and Events',
     read: read.objectNameOf,
     defaultText: 'sluice-leader, and sluice-CLASS-leader for another --ingress-class',
+  }),
+  writesIngressStatus: option({
+    flag: '--update-status <bool>',
+    help: 'write addresses to the status of Ingresses; give false beside another controller that serves the same ones',
+    read: booleanOf,
+    default: true,
+    role: 'controller',
   }),
   hasEvents: switchOff({ flag: '--no-events', help: 'write no Events to the API server' }),
   apiAddress: option({

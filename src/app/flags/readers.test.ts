@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { durationAsS, hostPortOf, listenOn, oneOf, secondsAsMs } from './readers.ts';
+import { durationAsS, hostPortOf, labelSelectorOf, listenOn, oneOf, secondsAsMs } from './readers.ts';
 
 describe('HOST:PORT', () => {
   it.each(['127.0.0.1:9901', '0.0.0.0:10256', '[::1]:9901', 'localhost:65535'])('is taken: %s', (text) => {
@@ -52,4 +52,22 @@ it.each([
 
 it.each(['', '5', '1d', '-1h', '1h 30m', '1.5h'])('refuses the duration "%s"', (text) => {
   expect(() => durationAsS(text)).toThrow('Give a duration');
+});
+
+describe('a label selector', () => {
+  it('is read as kubectl reads it', () => {
+    expect(labelSelectorOf('team=shop, example.com/tier in (a, b),x!=y,z notin (),new,!old').requirements).toEqual([
+      { key: 'team', operator: 'In', values: ['shop'] },
+      { key: 'example.com/tier', operator: 'In', values: ['a', 'b'] },
+      { key: 'x', operator: 'NotIn', values: ['y'] },
+      { key: 'z', operator: 'NotIn', values: [''] },
+      { key: 'new', operator: 'Exists', values: [] },
+      { key: 'old', operator: 'DoesNotExist', values: [] },
+    ]);
+    expect(labelSelectorOf('a==b').requirements).toEqual([{ key: 'a', operator: 'In', values: ['b'] }]);
+  });
+
+  it.each(['', 'a=b,', 'a in b', 'a in (b', '=b', 'a=b c', 'a>1', '-a'])('is refused: "%s"', (text) => {
+    expect(() => labelSelectorOf(text)).toThrow('is no part of a label selector');
+  });
 });

@@ -3,6 +3,7 @@ import { addressRangeOf, familyOf, type AddressRange } from '../../model/address
 import type { RouterRange } from '../../compile/announce/router-numbers.ts';
 import { cidrOf, hostCidr, type Cidr } from '../../model/cidr.ts';
 import { hostnameOf, ipAddressOf, isDnsLabel, isDnsSubdomain, isPort } from '../../model/grammar.ts';
+import type { LabelRequirement, LabelSelector } from '../../model/label-selector.ts';
 import type { PublishedAddress } from '../../model/service.ts';
 import { ROLES, type RoleName } from '../role.ts';
 import { UsageMistake } from './flag.ts';
@@ -199,6 +200,27 @@ export function advertisementMsOf(text: string): number {
 export function interfaceOf(text: string): string {
   if (!/^[A-Za-z0-9._-]{1,15}$/.test(text)) throw new UsageMistake('Give the name of a network interface.');
   return text;
+}
+
+/** A label selector as kubectl takes it: `a=b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`, `!a`, and several with commas between. */
+export function labelSelectorOf(text: string): LabelSelector {
+  const parts = text.split(/,(?![^(]*\))/).map((part) => part.trim());
+  return { requirements: parts.map(requirementOf) };
+}
+
+const LABEL_KEY = String.raw`(?:[a-z0-9][a-z0-9.-]*\/)?[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?`;
+const LABEL_VALUE = String.raw`(?:[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)?`;
+const REQUIREMENT = new RegExp(
+  `^(?:(?<absent>!)?\\s*(?<key>${LABEL_KEY})|(?<name>${LABEL_KEY})(?:\\s*(?<sign>==?|!=)\\s*(?<value>${LABEL_VALUE})|\\s+(?<word>in|notin)\\s*\\((?<list>[^()]*)\\)))$`,
+);
+
+function requirementOf(text: string): LabelRequirement {
+  const { absent, key, name, sign, value, word, list } = REQUIREMENT.exec(text)?.groups ?? {};
+  if (key !== undefined) return { key, operator: absent === undefined ? 'Exists' : 'DoesNotExist', values: [] };
+  const values = value === undefined ? (list ?? '').split(',').map((item) => item.trim()) : [value];
+  if (name === undefined || values.some((item) => !new RegExp(`^${LABEL_VALUE}$`).test(item)))
+    throw new UsageMistake(`"${text}" is no part of a label selector such as team=shop,tier in (a,b),!legacy.`);
+  return { key: name, operator: sign === '!=' || word === 'notin' ? 'NotIn' : 'In', values };
 }
 
 export function objectNameOf(text: string): string {

@@ -1,5 +1,6 @@
 import { defaultsOf, type FlagGroup, type ValuesOf } from './flag.ts';
 import { COMPILE_FLAGS, ENGINE_FLAGS } from './http-flags.ts';
+import { INGRESS_NGINX_FLAGS } from './ingress-nginx-flags.ts';
 import { ANNOUNCE_FLAGS, BGP_FLAGS, CONNTRACK_FLAGS, DETECTION_FLAGS, L4_FLAGS, NODE_FLAGS } from './node-flags.ts';
 import { PROGRAM_FLAGS } from './program-flags.ts';
 import { ADDRESS_FLAGS, ALLOCATION_FLAGS, SOURCE_FLAGS } from './source-flags.ts';
@@ -13,6 +14,7 @@ export const RUN_FLAGS = {
   allocation: { heading: 'Where the objects come from', flags: ALLOCATION_FLAGS },
   addresses: { heading: 'Where the objects come from', flags: ADDRESS_FLAGS },
   compile: { heading: 'What Ingresses mean', flags: COMPILE_FLAGS },
+  ingressNginx: { heading: 'What Ingresses mean', flags: INGRESS_NGINX_FLAGS },
   engine: { heading: 'HTTP and HTTPS', flags: ENGINE_FLAGS },
   l4: { heading: 'Services in the kernel', flags: L4_FLAGS },
   detection: { heading: 'Services in the kernel', flags: DETECTION_FLAGS },

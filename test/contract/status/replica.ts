@@ -22,6 +22,8 @@ export interface ReplicaOptions {
   readonly address: string;
   readonly ingressClass?: string;
   readonly controllerClass?: string;
+  /** Whether addresses are written to Ingresses; they are unless it says otherwise. */
+  readonly writesIngressStatus?: boolean;
   readonly hasEvents?: boolean;
 }
 
@@ -53,7 +55,14 @@ export class Replica {
   /** How often a plan was compiled. */
   compiles = 0;
 
-  constructor({ config, namespace, address, hasEvents = true, ...classes }: ReplicaOptions) {
+  constructor({
+    config,
+    namespace,
+    address,
+    hasEvents = true,
+    writesIngressStatus = true,
+    ...classes
+  }: ReplicaOptions) {
     const { ingressClass = 'sluice', controllerClass = DEFAULT_CONTROLLER_CLASS } = classes;
     const logger = this.log;
     const ip = ipAddressOf(address);
@@ -76,6 +85,7 @@ export class Replica {
       isGateway: true,
       hasEvents,
       serves: Promise.resolve(),
+      writesIngressStatus,
       givesAddresses: false,
       hasReadGateways: undefined,
       hasReadClasses: () => this.#source.hasRead('Ingress') && this.#source.hasRead('IngressClass'),

@@ -30,6 +30,7 @@ function isOurs(
     ingressClass: 'sluice',
     controllerClass: DEFAULT_CONTROLLER_CLASS,
     watchIngressWithoutClass: false,
+    disablesCatchAll: false,
     ...settings,
   }).isOurs;
 }
@@ -55,4 +56,33 @@ it('claimIngress goes by the controller that --controller-class names, and leave
   const settings = { mode: 'cluster', isIngressClassExplicit: false, controllerClass: 'sluice.dev/internal' } as const;
   expect(isOurs('sluice.dev/internal', settings, false)).toBe(true);
   expect(isOurs(DEFAULT_CONTROLLER_CLASS, settings, false)).toBe(false);
+});
+
+describe('--disable-catch-all', () => {
+  const served = (defaultBackend: Ingress['defaultBackend'], disablesCatchAll: boolean): boolean => {
+    const ingress: Ingress = {
+      meta: meta('a'),
+      className: undefined,
+      isClassAnnotated: false,
+      defaultBackend,
+      rules: [],
+      tls: [],
+      policy: DEFAULT_POLICY,
+    };
+    return claimIngress(ingress, PersistentMap.empty(), {
+      mode: 'standalone',
+      ingressClass: 'sluice',
+      isIngressClassExplicit: false,
+      controllerClass: DEFAULT_CONTROLLER_CLASS,
+      watchIngressWithoutClass: false,
+      disablesCatchAll,
+    }).isOurs;
+  };
+
+  it('leaves out an Ingress with a default backend, and no other', () => {
+    const backend = { service: 'web', port: { number: 80 } };
+    expect(served(backend, true)).toBe(false);
+    expect(served(backend, false)).toBe(true);
+    expect(served(undefined, true)).toBe(true);
+  });
 });

@@ -14,7 +14,12 @@ const NOT_OURS: Claim = { isOurs: false, finding: undefined };
 
 type ClassSettings = Pick<
   CompileSettings,
-  'mode' | 'ingressClass' | 'isIngressClassExplicit' | 'controllerClass' | 'watchIngressWithoutClass'
+  | 'mode'
+  | 'ingressClass'
+  | 'isIngressClassExplicit'
+  | 'controllerClass'
+  | 'watchIngressWithoutClass'
+  | 'disablesCatchAll'
 >;
 
 const CLASS_ANNOTATION = 'metadata.annotations["kubernetes.io/ingress.class"]';
@@ -26,6 +31,14 @@ const CLASS_ANNOTATION = 'metadata.annotations["kubernetes.io/ingress.class"]';
  * folder of manifests everything is meant for us, unless an IngressClass there says otherwise.
  */
 export function claimIngress(ingress: Ingress, classes: PersistentMap<IngressClass>, settings: ClassSettings): Claim {
+  const claim = claimByClass(ingress, classes, settings);
+  if (!claim.isOurs || !settings.disablesCatchAll || ingress.defaultBackend === undefined) return claim;
+  const ref: ObjectRef = { kind: 'Ingress', namespace: ingress.meta.namespace, name: ingress.meta.name };
+  const message = 'it has a default backend, and --disable-catch-all was given';
+  return { isOurs: false, finding: finding('CatchAllDisabled', ref, 'spec.defaultBackend', message) };
+}
+
+function claimByClass(ingress: Ingress, classes: PersistentMap<IngressClass>, settings: ClassSettings): Claim {
   const ref: ObjectRef = { kind: 'Ingress', namespace: ingress.meta.namespace, name: ingress.meta.name };
   const { className } = ingress;
   if (className === undefined) return claimWithoutClass(classes, settings);

@@ -4,6 +4,8 @@ import type { Hostname } from '../../../model/grammar.ts';
 import { EVERY_PATH, NO_CONDITIONS } from '../../../model/http/match.ts';
 import type { HttpRule, NginxPath, RouteSet, RuleTarget, TlsClaim } from '../../../model/http/route-set.ts';
 import type { Ingress, IngressBackend, IngressPolicy, ServicePortRef, WrittenPath } from '../../../model/ingress.ts';
+import { selects } from '../../../model/label-selector.ts';
+import type { Namespace } from '../../../model/namespace.ts';
 import { keyOf, type ObjectRef } from '../../../model/object.ts';
 import type { Service, ServicePort } from '../../../model/service.ts';
 import type { CompileSettings } from '../../settings.ts';
@@ -15,22 +17,36 @@ import type { RouteProducer } from './producer.ts';
 export const ingressProducer: RouteProducer = {
   kind: 'Ingress',
 
-  changed(before, after) {
+  changed(before, after, { namespaceSelector }) {
     const changed = new Set<string>();
     PersistentMap.diff(before.ingresses, after.ingresses, (key) => changed.add(key));
     // A class decides over any number of Ingresses and changes about never: all are looked at again.
-    if (before.ingressClasses !== after.ingressClasses) for (const key of after.ingresses.keys()) changed.add(key);
+    // So are the labels of a namespace, where they decide anything.
+    const isRelabelled = namespaceSelector !== undefined && before.namespaces !== after.namespaces;
+    if (isRelabelled || before.ingressClasses !== after.ingressClasses)
+      for (const key of after.ingresses.keys()) changed.add(key);
     return changed;
   },
 
-  produce(key, { ingresses, ingressClasses, services }, settings) {
+  produce(key, { ingresses, ingressClasses, namespaces, services }, settings) {
     const ingress = ingresses.get(key);
     if (ingress === undefined) return undefined;
+    if (!isSelected(ingress, namespaces, settings)) return { isOurs: false, findings: [] };
     const claim = claimIngress(ingress, ingressClasses, settings);
     if (!claim.isOurs) return { isOurs: false, findings: claim.finding === undefined ? [] : [claim.finding] };
     return { isOurs: true, routeSet: routeSetOf(ingress, services, settings) };
   },
 };
+
+/** A Namespace that is not known has no labels but its name. */
+function isSelected(
+  { meta: { namespace } }: Ingress,
+  namespaces: PersistentMap<Namespace>,
+  { namespaceSelector }: CompileSettings,
+): boolean {
+  const labels = namespaces.get(namespace)?.labels ?? { 'kubernetes.io/metadata.name': namespace };
+  return namespaceSelector === undefined || selects(namespaceSelector, labels);
+}
 
 /**
  * Pure: reads only the Ingress, the Services it names and the settings.
