@@ -1,6 +1,8 @@
 import type { PersistentMap } from '../lib/persistent-map.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Hostname, IpAddress } from '../model/grammar.ts';
+import type { Authorities } from '../model/authorities.ts';
+import type { EndpointTls } from '../model/http/endpoint-connection.ts';
 import type { HttpFilter } from '../model/http/filter.ts';
 import type { Retries } from '../model/http/filter/retries.ts';
 import type { Conditions, PathMatch } from '../model/http/match.ts';
@@ -42,6 +44,10 @@ export interface L7Plan {
   readonly hosts: PersistentMap<HostPlan>;
   /** By BackendId. */
   readonly backends: PersistentMap<BackendPlan>;
+  /** Whoever has signed certificates of endpoints, by fingerprint. */
+  readonly authorities: PersistentMap<Authorities>;
+  /** What is shown to endpoints that ask for a certificate, by fingerprint. */
+  readonly clientCertificates: PersistentMap<Certificate>;
   /** By CertificateId. */
   readonly certificates: PersistentMap<CertificatePlan>;
   /** Served to clients that name no host or one without a certificate; undefined: the engine's self-signed one. */
@@ -60,8 +66,8 @@ export const ANY_HOST = '*';
 declare const brand: unique symbol;
 
 /**
- * Names a backend in every sink: `namespace_service_port`, with `_h2c` or `_https` appended where it is not spoken to in plain HTTP/1.1, and
- * its class where that is not the plain one.
+ * Names a backend in every sink: `namespace_service_port`, with its protocol appended where that is not plain HTTP/1.1, its class where that
+ * is not the plain one, and a digest of how its endpoints are verified where a route says so.
  */
 export type BackendId = string & { readonly [brand]: 'BackendId' };
 
@@ -145,10 +151,10 @@ export type RetryVariant = `r${Retries['attempts']}${'' | 'e'}`;
 /** Rules and, where they are not the usual ones, retries. */
 export type BackendClass = BackendStages | `${BackendStages}-${RetryVariant}`;
 
-/** How requests are spoken to a backend's servers: HTTP/1.1, HTTP/2 without TLS, or HTTP/1.1 in TLS. */
-export type BackendProtocol = 'http' | 'h2c' | 'https';
+/** How requests are spoken to a backend's servers: HTTP/1.1, HTTP/2 without TLS, HTTP/1.1 in TLS, or HTTP/2 in TLS. */
+export type BackendProtocol = 'http' | 'h2c' | 'https' | 'h2s';
 
-/** One Service port with the endpoints that take its traffic, for routes of one class. */
+/** One Service port with the endpoints that take its traffic, for routes of one class that speak to them alike. */
 export interface BackendPlan {
   readonly id: BackendId;
   readonly class: BackendClass;
@@ -156,6 +162,8 @@ export interface BackendPlan {
   readonly service: string;
   readonly port: number;
   readonly protocol: BackendProtocol;
+  /** What a route says of TLS; undefined where that is for the protocol alone to say, and nobody is verified. */
+  readonly tls: EndpointTls | undefined;
   /** Sorted by address and port. */
   readonly servers: readonly ServerPlan[];
 }

@@ -1,3 +1,4 @@
+import type { AuthorityMaterial } from './authorities.ts';
 import type { FindingReason } from './codes.ts';
 import type { ObjectMeta } from './object.ts';
 import type { SecretText } from './secret-text.ts';
@@ -35,6 +36,8 @@ export interface Secret {
   readonly tls: TlsMaterial;
   /** What stands under `password`, as in a Secret of type kubernetes.io/basic-auth. */
   readonly password?: SecretText | undefined;
+  /** What stands under `ca.crt`; undefined where there is none. */
+  readonly authorities?: AuthorityMaterial | undefined;
 }
 
 /** The certificate that is served from a Secret: its own, or the one that it held before it broke. */

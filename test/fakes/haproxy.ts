@@ -27,6 +27,9 @@ interface FakeBackend {
   isPublished: boolean;
 }
 
+const AUTHORITIES = 'certs/authorities-';
+const CLIENT_CERTIFICATE = 'certs/client-';
+
 /** The only one that the grammar of the reader knows. */
 const REGEXES_VERSION = '1';
 
@@ -44,6 +47,8 @@ export class FakeHaproxy {
   readonly data = new Map<string, string>();
   regexes: readonly (readonly [string, string])[] = [];
   #nextRegexes: (readonly [string, string])[] = [];
+  /** Of those who sign certificates of endpoints: PEM by file name. */
+  readonly authorities = new Map<string, string>();
   /** PEM by file name. */
   readonly certificates = new Map<string, string>();
   readonly #uncommitted = new Map<string, string>();
@@ -66,7 +71,10 @@ export class FakeHaproxy {
     for (const file of Object.values(DATA_MAPS))
       for (const [key, value] of readData(text(file))) this.#addData(file, key, value);
     for (const [file = '', ...names] of readCrtList(text('crt-list.txt'))) this.crtList.set(file, names);
-    for (const name of files.keys()) if (name.startsWith('certs/')) this.certificates.set(name, text(name));
+    for (const name of files.keys()) {
+      if (name.startsWith(AUTHORITIES)) this.authorities.set(name, text(name));
+      else if (name.startsWith('certs/')) this.certificates.set(name, text(name));
+    }
     this.#expectWhole();
   }
 
@@ -92,7 +100,7 @@ export class FakeHaproxy {
       ),
       routes: Object.entries(this.routes).map(([file, entries]) => [file, sorted([...entries])]),
       regexes: this.regexes,
-      certificates: sorted([...this.certificates]),
+      certificates: sorted([...this.certificates].filter(([file]) => !file.startsWith(CLIENT_CERTIFICATE))),
       crtList: sorted([...this.crtList]),
     };
   }
@@ -103,7 +111,19 @@ export class FakeHaproxy {
       [...backend.servers].flatMap(([server, { isEnabled }]) => (isEnabled ? [] : [`${name}/${server}`])),
     );
     const backends = [...this.backends].flatMap(([name, { isPublished }]) => (isPublished ? [] : [name]));
-    return { servers: new Set(servers), backends: new Set(backends), data: new Map() };
+    return { servers: new Set(servers), backends: new Set(backends), data: new Map(), files: this.#retiredFiles() };
+  }
+
+  #retiredFiles(): Leftovers['files'] {
+    const servers = [...this.backends.values()].flatMap((backend) => [...backend.servers.values()]);
+    const named = new Set(servers.flatMap(({ isEnabled, protocol }) => (isEnabled ? protocol.split(' ') : [])));
+    const own = [...this.authorities.keys(), ...this.certificates.keys()].filter(
+      (file) => file.startsWith(AUTHORITIES) || file.startsWith(CLIENT_CERTIFICATE),
+    );
+    const retired = own.filter((file) => !named.has(file));
+    return new Map(
+      retired.map((file) => [file, { kind: file.startsWith(AUTHORITIES) ? 'authorities' : 'certificate', file }]),
+    );
   }
 
   #obey(words: readonly string[], payload: readonly string[]): string {
@@ -131,6 +151,7 @@ export class FakeHaproxy {
     if (verb === 'add') {
       if (known !== undefined) throw new Error(`server ${target} exists`);
       const [address = '', , weight = '', ...rest] = args;
+      for (const word of rest) this.#expectFile(word);
       servers.set(server, { address, weight, isEnabled: false, protocol: rest.join(' ') });
       return 'New server registered.';
     }
@@ -193,6 +214,7 @@ export class FakeHaproxy {
       this.crtList.set(added, names);
       return `Inserting certificate '${added}' in crt-list 'crt-list.txt'.\nSuccess!`;
     }
+    if (kind === 'ca-file') return this.#obeyAuthorities(verb, file, payload);
     if (verb === 'new') {
       if (this.certificates.has(file)) throw new Error(`${file} exists`);
       this.certificates.set(file, '');
@@ -213,10 +235,42 @@ export class FakeHaproxy {
     return `Certificate '${file}' deleted!`;
   }
 
+  #obeyAuthorities(verb: string, file: string, payload: readonly string[]): string {
+    const known = this.authorities.get(file);
+    if ((known === undefined) !== (verb === 'new')) throw new Error(`${file}: ${verb}`);
+    switch (verb) {
+      case 'new':
+        this.authorities.set(file, '');
+        return `New CA file created '${file}'!`;
+      case 'set':
+        // The real one goes on verifying servers that were added at run time by the authorities before these.
+        if (known !== '') throw new Error(`${file} is changed`);
+        this.#uncommitted.set(file, textOf(payload));
+        return `transaction created for CA ${file}!`;
+      case 'commit':
+        this.authorities.set(file, this.#uncommitted.get(file) ?? '');
+        this.#uncommitted.delete(file);
+        return `Committing ${file}\nSuccess!`;
+      default:
+        this.authorities.delete(file);
+        return `CA file '${file}' deleted!`;
+    }
+  }
+
   #backend(name: string): FakeBackend {
     const backend = this.backends.get(name);
     if (backend === undefined) throw new Error(`no backend ${name}`);
     return backend;
+  }
+
+  /** A server is refused that names a file which is not there, or empty. */
+  #expectFile(word: string): void {
+    const files = word.startsWith(AUTHORITIES)
+      ? this.authorities
+      : word.startsWith(CLIENT_CERTIFICATE)
+        ? this.certificates
+        : undefined;
+    if (files !== undefined && (files.get(word) ?? '') === '') throw new Error(`${word} is not there`);
   }
 
   /** At no moment does anything that a request finds point at what is not there: one that comes right now would fail. */

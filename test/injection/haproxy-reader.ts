@@ -60,6 +60,7 @@ const NAME = /^[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$/;
 const SERVER = /^(?:[0-9.]+|[0-9a-f:.]+)[_:]\d{1,5}$/;
 const ADDRESS = /^(?:[0-9.]+|ipv6@[0-9a-f:.]+):\d{1,5}$/;
 const CERTIFICATE = /^certs\/[a-z0-9][a-z0-9._-]*\.pem$/;
+const AUTHORITIES = /^certs\/authorities-[0-9a-f]{32}\.pem$/;
 const SNI = /^(?:\*\.)?[a-z0-9][a-z0-9.-]*$/;
 /** A listener for any number of labels begins with `**`; a route of one entrance alone begins with its name. */
 const ROUTE_KEY = /^(?:https?\|)?(?:\*|\*{1,2}\.[a-z0-9.-]+|[a-z0-9][a-z0-9.-]*)\/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*#?$/;
@@ -76,15 +77,16 @@ const DATA_VALUE = /^[A-Za-z0-9\-._~!$&'()*+,:@%/=?|<>]+$/;
 
 const TARGET = new RegExp(`${NAME.source.slice(0, -1)}/${SERVER.source.slice(1)}`);
 
-/** How servers are spoken to: `proto h2`, `ssl verify none`, or nothing. */
-const SPOKEN = [/^(?:proto|ssl)$/, /^(?:h2|verify)$/, /^none$/];
+/** How servers are spoken to, whole: which words there are follows from what TLS is to do. */
+const SPOKEN =
+  /^(?:proto h2|(?:ssl(?: alpn h2 proto h2)? (?:verify none|verify required ca-file (?:@system-ca|certs\/authorities-[0-9a-f]{32}\.pem))(?: sni str\([a-z0-9][a-z0-9.-]*\) no-sni-auto)?(?: verifyhost [a-z0-9][a-z0-9.-]*)?(?: crt certs\/client-[0-9a-f]{64}\.pem)?))?$/;
 
 /** The arguments of the only commands that we have any business sending. */
 const GRAMMAR: Readonly<Record<string, readonly RegExp[]>> = {
   'add backend': [NAME, /^from$/, CLASS],
   'publish backend': [NAME],
   'unpublish backend': [NAME],
-  'add server': [TARGET, ADDRESS, /^weight$/, /^[01]$/, ...SPOKEN],
+  'add server': [TARGET, ADDRESS, /^weight$/, /^[01]$/],
   'enable server': [TARGET],
   'disable server': [TARGET],
   'set server': [TARGET, /^weight$/, /^[01]$/],
@@ -96,6 +98,10 @@ const GRAMMAR: Readonly<Record<string, readonly RegExp[]>> = {
   'commit map': [/^@1$/, /^regexes\.map$/],
   'set map': [ROUTE_MAP, ROUTE_KEY, ROUTE_VALUE],
   'del map': [ROUTE_MAP, new RegExp(`${ROUTE_KEY.source}|${PARENT_KEY.source}`)],
+  'new ssl ca-file': [AUTHORITIES],
+  'set ssl ca-file': [AUTHORITIES],
+  'commit ssl ca-file': [AUTHORITIES],
+  'del ssl ca-file': [AUTHORITIES],
   'new ssl cert': [CERTIFICATE],
   'set ssl cert': [CERTIFICATE],
   'commit ssl cert': [CERTIFICATE],
@@ -103,9 +109,6 @@ const GRAMMAR: Readonly<Record<string, readonly RegExp[]>> = {
   'add ssl crt-list': [/^crt-list\.txt$/],
   'del ssl crt-list': [/^crt-list\.txt$/, CERTIFICATE],
 };
-
-/** How many arguments may be left out at the end: "ssl verify none" is three, "proto h2" two. */
-const OPTIONAL: Readonly<Record<string, readonly number[]>> = { 'add server': [SPOKEN.length, SPOKEN.length - 2] };
 
 /** Checks one command against the grammar, its payload included. */
 export function checkCommand({ words, payload }: ReadCommand): void {
@@ -115,10 +118,11 @@ export function checkCommand({ words, payload }: ReadCommand): void {
   const isData = words[1] === 'map' && DATA_MAP.test(words[2] ?? '');
   const key = isVersioned ? 'add map version' : isData ? `${name} data` : name;
   const grammar = GRAMMAR[key] ?? refuse('a command that is not ours', words.join(' '));
-  const args = words.slice(length);
-  const missing = grammar.length - args.length;
-  if (missing !== 0 && OPTIONAL[key]?.includes(missing) !== true)
-    refuse('another number of arguments', words.join(' '));
+  const isServer = key === 'add server';
+  const args = words.slice(length, isServer ? length + grammar.length : undefined);
+  if (args.length !== grammar.length) refuse('another number of arguments', words.join(' '));
+  const spoken = words.slice(length + grammar.length).join(' ');
+  if (isServer && !SPOKEN.test(spoken)) refuse('how a server is spoken to', spoken);
   args.forEach((arg, index) => grammar[index]?.test(arg) === true || refuse(`argument of ${key}`, arg));
   switch (key) {
     case 'add map data':
@@ -132,6 +136,9 @@ export function checkCommand({ words, payload }: ReadCommand): void {
       return;
     case 'add ssl crt-list':
       readCrtList(textOf(payload));
+      return;
+    case 'set ssl ca-file':
+      checkAuthorities(payload);
       return;
     case 'set ssl cert':
       checkPem(payload);
@@ -243,6 +250,15 @@ export function readCrtList(text: string): readonly (readonly string[])[] {
 
 /** A chain and its key, and nothing between them. */
 export function checkPem(pem: readonly string[]): void {
+  checkPemOf(pem, /^(?:CERTIFICATE )+PRIVATE KEY$/);
+}
+
+/** The same for authorities, which bring no keys. */
+function checkAuthorities(pem: readonly string[]): void {
+  checkPemOf(pem, /^CERTIFICATE(?: CERTIFICATE)*$/);
+}
+
+function checkPemOf(pem: readonly string[], expected: RegExp): void {
   const kinds: string[] = [];
   let open: string | undefined;
   for (const line of pem) {
@@ -253,8 +269,7 @@ export function checkPem(pem: readonly string[]): void {
       open = undefined;
     } else if (open === undefined || !/^[A-Za-z0-9+/]+={0,2}$/.test(line)) refuse('not a line of a PEM file', line);
   }
-  if (open !== undefined || !/^(?:CERTIFICATE )+PRIVATE KEY$/.test(kinds.join(' ')))
-    refuse('not a PEM file', kinds.join());
+  if (open !== undefined || !expected.test(kinds.join(' '))) refuse('not a PEM file', kinds.join());
 }
 
 /** A section of backends.cfg: its name and its servers. */
@@ -273,8 +288,8 @@ export function readSections(text: string): readonly ReadSection[] {
       checkArgs(line, words, [/^backend$/, NAME, /^from$/, CLASS]);
       sections.push({ name: words[1] ?? '', servers: [] });
     } else {
-      checkArgs(line, words, [/^server$/, SERVER, ADDRESS, /^weight$/, /^[01]$/, ...SPOKEN].slice(0, words.length));
-      if (!line.startsWith('    server ') || words.length < 5 || words.length === 6) refuse('not a server', line);
+      checkArgs(line, words.slice(0, 5), [/^server$/, SERVER, ADDRESS, /^weight$/, /^[01]$/]);
+      if (!line.startsWith('    server ') || !SPOKEN.test(words.slice(5).join(' '))) refuse('not a server', line);
       (sections.at(-1) ?? refuse('a server outside of a backend', line)).servers.push(words.slice(1).join(' '));
     }
   }

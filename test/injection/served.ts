@@ -89,7 +89,7 @@ export function commandsBetween(before: L7Plan, after: L7Plan): number {
   const { steps } = renderChange(
     before,
     after,
-    { servers: new Set(), backends: new Set(), data: new Map() },
+    { servers: new Set(), backends: new Set(), data: new Map(), files: new Map() },
     SELF_SIGNED,
   );
   const sent = steps.map((step) => printStep(step, '1'));

@@ -1,10 +1,11 @@
 import { invariant } from '../../src/lib/invariant.ts';
 import { PersistentMap } from '../../src/lib/persistent-map.ts';
-import { backendId } from '../../src/compile/l7/backend.ts';
+import { backendId, protocolOf, tlsOf } from '../../src/compile/l7/backend.ts';
 import type { BackendUse } from '../../src/compile/l7/backend-table.ts';
 import { hostPlan } from '../../src/compile/l7/host.ts';
 import type { BackendPlan, L7Plan } from '../../src/compile/plan.ts';
 import { hostnameOf, ipAddressOf, urlPathOf, type Hostname, type UrlPath } from '../../src/model/grammar.ts';
+import type { EndpointConnection } from '../../src/model/http/endpoint-connection.ts';
 import type { HttpFilter } from '../../src/model/http/filter.ts';
 import { headerNameOf, headerValueOf, type HeaderField, type HeaderName } from '../../src/model/http/header.ts';
 import { EVERY_PATH, NO_CONDITIONS, type Conditions, type PathMatch } from '../../src/model/http/match.ts';
@@ -36,8 +37,8 @@ export const exact = (text: string): PathMatch => ({ type: 'Exact', value: path(
 export const prefix = (text: string): PathMatch => ({ type: 'PathPrefix', value: path(text) });
 export const expression = (text: string): PathMatch => ({ type: 'RegularExpression', value: regex(text) });
 
-export function to(service: string): SingleTarget {
-  return { kind: 'forward', backend: { namespace: 'shop', service, port: 80 } };
+export function to(service: string, connection?: EndpointConnection): SingleTarget {
+  return { kind: 'forward', backend: { namespace: 'shop', service, port: 80 }, connection };
 }
 
 /** A rule in which only what matters is said. */
@@ -68,12 +69,23 @@ export function routed(
     { host: host(name), entrance: 'main' },
     complete.map((rule) => ({ owner, entrance: 'main', isDeep: false, rule })),
     tls,
-    ({ namespace, service, port }, backendClass) => backendId(namespace, service, port, 'http', backendClass),
+    ({ namespace, service, port }, backendClass, connection) =>
+      backendId(namespace, service, port, protocolOf(undefined, connection), backendClass, connection),
   );
   const backends = uses.map((use) => backendOf(use, known(ports.get(use.backend.service))));
   return {
     hosts: PersistentMap.from([[name, plan]]),
     backends: PersistentMap.from(backends.map((backend): [string, BackendPlan] => [backend.id, backend])),
+    authorities: PersistentMap.from(
+      backends.flatMap(({ tls: { signedBy } = {} }) =>
+        typeof signedBy === 'object' ? [[signedBy.fingerprint, signedBy]] : [],
+      ),
+    ),
+    clientCertificates: PersistentMap.from(
+      backends.flatMap(({ tls: { clientCertificate } = {} }) =>
+        clientCertificate === undefined ? [] : [[clientCertificate.fingerprint, clientCertificate]],
+      ),
+    ),
     certificates: PersistentMap.empty(),
     defaultCertificate: undefined,
   };
@@ -94,14 +106,19 @@ function ownerOf(name: Hostname, rules: readonly HttpRule[]): RouteSet {
   };
 }
 
-function backendOf({ backend, class: backendClass }: BackendUse, ports: number | readonly number[]): BackendPlan {
+function backendOf(
+  { backend, class: backendClass, connection }: BackendUse,
+  ports: number | readonly number[],
+): BackendPlan {
   const { namespace, service } = backend;
   const address = known(ipAddressOf('127.0.0.1'));
+  const protocol = protocolOf(undefined, connection);
   return {
     ...backend,
-    id: backendId(namespace, service, 80, 'http', backendClass),
+    id: backendId(namespace, service, 80, protocol, backendClass, connection),
     class: backendClass,
-    protocol: 'http',
+    protocol,
+    tls: tlsOf(connection),
     servers: [ports].flat().map((port) => ({ address, port, state: 'ready' })),
   };
 }

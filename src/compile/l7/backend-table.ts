@@ -1,9 +1,12 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { Finding } from '../../model/finding.ts';
+import type { Authorities } from '../../model/authorities.ts';
+import { connectionKey, type EndpointConnection } from '../../model/http/endpoint-connection.ts';
 import type { BackendRef } from '../../model/http/route-set.ts';
 import { ipAddressOf, type IpAddress } from '../../model/grammar.ts';
 import { keyOf } from '../../model/object.ts';
 import type { EndpointSlice, Service } from '../../model/service.ts';
+import type { Certificate } from '../../model/secret.ts';
 import type { ResolvedName } from '../../model/snapshot.ts';
 import { DependencyIndex } from '../dependency-index.ts';
 import { BACKEND_PREFIX, type BackendClass, type BackendId, type BackendPlan, type ServerPlan } from '../plan.ts';
@@ -13,16 +16,18 @@ import { endpointFindings } from './endpoint-findings.ts';
 import { externalTarget } from './external-name.ts';
 import type { L7Input } from './l7-input.ts';
 
-/** A Service port that some host forwards to, and the class that its routes need. */
+/** A Service port that some host forwards to, the class that its routes need, and how they speak to it. */
 export interface BackendUse {
   readonly backend: BackendRef;
   readonly class: BackendClass;
+  readonly connection: EndpointConnection | undefined;
 }
 
 interface UsedPort {
   readonly service: string;
   readonly port: number;
   readonly class: BackendClass;
+  readonly connection: EndpointConnection | undefined;
 }
 
 /** Backends of the Service ports in use, computed again only when their Service, slices or users change. */
@@ -30,12 +35,16 @@ export class BackendTable {
   readonly #portsOfHost = new DependencyIndex();
   readonly #portsOfService = new DependencyIndex();
   readonly #namesOfPort = new DependencyIndex();
+  readonly #materialOfPort = new DependencyIndex();
   readonly #used = new Map<string, UsedPort>();
   readonly #idOfPort = new Map<string, BackendId>();
   readonly #dirty = new Set<string>();
   readonly #settings: Pick<CompileSettings, 'allowsLocalExternalNames' | 'mode'>;
   #node: NodeFacts | undefined;
   plans = PersistentMap.empty<BackendPlan>();
+  /** What the backends in `plans` verify and show; by fingerprint. */
+  authorities = PersistentMap.empty<Authorities>();
+  clientCertificates = PersistentMap.empty<Certificate>();
   wantedNames = PersistentMap.empty<true>();
 
   constructor(settings: Pick<CompileSettings, 'allowsLocalExternalNames' | 'mode'>) {
@@ -48,8 +57,9 @@ export class BackendTable {
     const after = new Set<string>();
     for (const use of uses) {
       const { namespace, service: name, port } = use.backend;
-      const used = { service: keyOf({ namespace, name }), port, class: use.class };
-      const key = [used.service, port, use.class].join(' ');
+      const { connection } = use;
+      const used = { service: keyOf({ namespace, name }), port, class: use.class, connection };
+      const key = [used.service, port, use.class, connectionKey(connection)].join(' ').trimEnd();
       if (!this.#used.has(key)) this.#dirty.add(key);
       this.#used.set(key, used);
       after.add(key);
@@ -106,6 +116,7 @@ export class BackendTable {
     const earlier = this.#idOfPort.get(key);
     if (earlier !== undefined && earlier !== plan.id) this.plans = this.plans.delete(earlier);
     this.#idOfPort.set(key, plan.id);
+    this.#useMaterial(key, plan.tls);
     const known = this.plans.get(plan.id);
     if (known === undefined || !sameServers(known.servers, plan.servers)) this.plans = this.plans.set(plan.id, plan);
     return [...external.findings, ...endpointFindings(service, portOf(service, used.port), slices, this.#settings)];
@@ -115,11 +126,35 @@ export class BackendTable {
     const id = this.#idOfPort.get(key);
     if (id !== undefined) this.plans = this.plans.delete(id);
     this.#idOfPort.delete(key);
+    this.#useMaterial(key, undefined);
     this.#want(key, []);
     // A used port whose Service is gone stays indexed: the Service may come back.
     if (isUsed) return;
     this.#portsOfService.set(key, []);
     this.#used.delete(key);
+  }
+
+  /** Says what a port needs of certificates, in place of what was said before. */
+  #useMaterial(key: string, tls: BackendPlan['tls']): void {
+    const before = this.#materialOfPort.inputsOf(key);
+    const { signedBy, clientCertificate } = tls ?? {};
+    const after: string[] = [];
+    if (typeof signedBy === 'object') {
+      after.push(signedBy.fingerprint);
+      if (!this.authorities.has(signedBy.fingerprint))
+        this.authorities = this.authorities.set(signedBy.fingerprint, signedBy);
+    }
+    if (clientCertificate !== undefined) {
+      after.push(clientCertificate.fingerprint);
+      if (!this.clientCertificates.has(clientCertificate.fingerprint))
+        this.clientCertificates = this.clientCertificates.set(clientCertificate.fingerprint, clientCertificate);
+    }
+    this.#materialOfPort.set(key, after);
+    for (const old of before) {
+      if (this.#materialOfPort.ownersOf(old).size > 0) continue;
+      this.authorities = this.authorities.delete(old);
+      this.clientCertificates = this.clientCertificates.delete(old);
+    }
   }
 
   #want(key: string, names: readonly string[]): void {
@@ -135,12 +170,13 @@ export class BackendTable {
 function backendAs(
   service: Service,
   served: Service,
-  { port, class: backendClass }: UsedPort,
+  { port, class: backendClass, connection }: UsedPort,
   slices: readonly EndpointSlice[],
   external: readonly IpAddress[],
 ): BackendPlan {
-  const plan = backendOf(served, port, backendClass, slices, external);
-  return served === service ? plan : { ...backendOf(service, port, backendClass, slices, []), servers: plan.servers };
+  const plan = backendOf(served, port, backendClass, connection, slices, external);
+  if (served === service) return plan;
+  return { ...backendOf(service, port, backendClass, connection, slices, []), servers: plan.servers };
 }
 
 /** The name under which a Service is looked up. */

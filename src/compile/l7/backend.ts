@@ -1,4 +1,6 @@
+import { digestOf } from '../../lib/digest.ts';
 import type { IpAddress } from '../../model/grammar.ts';
+import { connectionKey, type EndpointConnection } from '../../model/http/endpoint-connection.ts';
 import type { EndpointSlice, Service, ServicePort } from '../../model/service.ts';
 import { endpointsOf } from '../endpoints.ts';
 import type { BackendClass, BackendId, BackendPlan, BackendProtocol, ServerPlan } from '../plan.ts';
@@ -21,16 +23,22 @@ export function portOf(service: Service | undefined, number: number): ServicePor
   return service?.ports.find((item) => item.port === number && item.protocol === 'TCP');
 }
 
-/** How the servers behind a Service port are spoken to. */
-export function protocolOf(port: ServicePort | undefined): BackendProtocol {
+/** How the servers behind a Service port are spoken to, where a route may say otherwise. */
+export function protocolOf(port: ServicePort | undefined, connection: EndpointConnection | undefined): BackendProtocol {
   const appProtocol = port?.appProtocol ?? '';
-  return Object.hasOwn(PROTOCOLS, appProtocol) ? (PROTOCOLS[appProtocol] ?? 'http') : 'http';
+  const declared = Object.hasOwn(PROTOCOLS, appProtocol) ? (PROTOCOLS[appProtocol] ?? 'http') : 'http';
+  const { version, tls } = connection ?? {};
+  const isHttp2 = version === undefined ? declared === 'h2c' : version === 'h2';
+  const isTls = tls === undefined ? declared === 'https' : tls !== 'none';
+  if (isTls) return isHttp2 ? 'h2s' : 'https';
+  return isHttp2 ? 'h2c' : 'http';
 }
 
 /**
  * The id of a backend. Underscores cannot stand in names of Kubernetes objects, so that the parts
  * never run into each other. The protocol is part of it because an engine cannot change it on a live server, the class because it cannot
- * change that of a backend.
+ * change that of a backend. So is what is verified of endpoints and shown to them: other authorities are another backend, to which its
+ * routes change over.
  */
 export function backendId(
   namespace: string,
@@ -38,25 +46,33 @@ export function backendId(
   port: number,
   protocol: BackendProtocol,
   backendClass: BackendClass,
+  connection: EndpointConnection | undefined,
 ): BackendId {
   const parts = [namespace, service, String(port)];
   if (protocol !== 'http') parts.push(protocol);
   if (backendClass !== 'plain') parts.push(backendClass);
+  if (tlsOf(connection) !== undefined) parts.push(`t${digestOf(connectionKey(connection))}`);
   // The brand is given here, where the parts are known to be names of admitted objects, a number, and words of ours.
   return parts.join('_') as BackendId;
 }
 
-/** What a Service port looks like from routes of a class; `external` is where an ExternalName Service leads. Pure. */
+/** What a route says of TLS to the servers. */
+export function tlsOf(connection: EndpointConnection | undefined): BackendPlan['tls'] {
+  return connection?.tls === 'none' ? undefined : connection?.tls;
+}
+
+/** What a Service port looks like from routes of a class that speak to it alike; `external` is where an ExternalName Service leads. Pure. */
 export function backendOf(
   service: Service,
   portNumber: number,
   backendClass: BackendClass,
+  connection: EndpointConnection | undefined,
   slices: readonly EndpointSlice[],
   external: readonly IpAddress[],
 ): BackendPlan {
   const { namespace, name } = service.meta;
   const port = portOf(service, portNumber);
-  const protocol = protocolOf(port);
+  const protocol = protocolOf(port, connection);
   const servers =
     service.type === 'ExternalName'
       ? externalServers(portNumber, port, external)
@@ -64,12 +80,13 @@ export function backendOf(
         ? []
         : sliceServers(port, slices);
   return {
-    id: backendId(namespace, name, portNumber, protocol, backendClass),
+    id: backendId(namespace, name, portNumber, protocol, backendClass, connection),
     class: backendClass,
     namespace,
     service: name,
     port: portNumber,
     protocol,
+    tls: tlsOf(connection),
     servers,
   };
 }

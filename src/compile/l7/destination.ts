@@ -1,3 +1,4 @@
+import type { EndpointConnection } from '../../model/http/endpoint-connection.ts';
 import type { HttpFilter } from '../../model/http/filter.ts';
 import type { BackendRef, HttpRule, RouteSet, RuleTarget, Share, SingleTarget } from '../../model/http/route-set.ts';
 import { keyOf } from '../../model/object.ts';
@@ -5,8 +6,12 @@ import type { BackendClass, BackendId, Destination, RouteAction, SharePlan, Sing
 import type { BackendUse } from './backend-table.ts';
 import { classFor, effectiveFilters, type FilterContext } from './filters.ts';
 
-/** Looks up the id under which the plan holds a backend for routes of a class. */
-export type BackendLookup = (backend: BackendRef, backendClass: BackendClass) => BackendId;
+/** Looks up the id under which the plan holds a backend for routes of a class that speak to it alike. */
+export type BackendLookup = (
+  backend: BackendRef,
+  backendClass: BackendClass,
+  connection: EndpointConnection | undefined,
+) => BackendId;
 
 /** What becomes of requests that a rule wants, and which backends that takes. Pure. */
 export function destinationOf(
@@ -20,9 +25,9 @@ export function destinationOf(
   const uses: BackendUse[] = [];
   const single = (target: SingleTarget, needed: readonly HttpFilter[]): SingleAction => {
     if (target.kind === 'unavailable') return refusal(target);
-    const use = { backend: target.backend, class: classFor(needed) };
+    const use = { backend: target.backend, class: classFor(needed), connection: target.connection };
     uses.push(use);
-    return { kind: 'forward', backend: backends(use.backend, use.class) };
+    return { kind: 'forward', backend: backends(use.backend, use.class, use.connection) };
   };
   const action = actionOf(rule.target, filters, (share) => shareOf(rule.filters, share, context, single), single);
   const isRefused = action.kind === 'refuse';

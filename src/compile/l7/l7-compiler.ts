@@ -66,6 +66,8 @@ export class L7Compiler {
       plan: {
         hosts: this.#hosts,
         backends: this.#backends.plans,
+        authorities: this.#backends.authorities,
+        clientCertificates: this.#backends.clientCertificates,
         certificates: this.#certificates.compile(input, defaultCertificate),
         defaultCertificate,
       },
@@ -131,9 +133,10 @@ export class L7Compiler {
       plans,
       uses,
       findings: conflicts,
-    } = hostPlans(host, all, above, tls, ({ namespace, service, port }, backendClass) => {
+    } = hostPlans(host, all, above, tls, ({ namespace, service, port }, backendClass, connection) => {
       const object = input.snapshot.services.get(`${namespace}/${service}`);
-      return backendId(namespace, service, port, protocolOf(portOf(object, port)), backendClass);
+      const protocol = protocolOf(portOf(object, port), connection);
+      return backendId(namespace, service, port, protocol, backendClass, connection);
     });
     this.#setPlans(host, plans);
     this.#hostsBelow.set(host, isBelow ? hostsAbove(host) : []);

@@ -1,6 +1,7 @@
 import type { Finding } from '../finding.ts';
 import type { Hostname } from '../grammar.ts';
 import type { ObjectMeta, ObjectRef } from '../object.ts';
+import type { EndpointConnection } from './endpoint-connection.ts';
 import type { HttpFilter } from './filter.ts';
 import type { Conditions, PathMatch } from './match.ts';
 
@@ -90,7 +91,12 @@ export interface Share {
 }
 
 export type SingleTarget =
-  | { readonly kind: 'forward'; readonly backend: BackendRef }
+  | {
+      readonly kind: 'forward';
+      readonly backend: BackendRef;
+      /** Undefined: as the Service port says. */
+      readonly connection?: EndpointConnection | undefined;
+    }
   | {
       readonly kind: 'unavailable';
       /** What Gateway API asks for where a backend cannot be had; 503 unless it is given. */

@@ -1,6 +1,7 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { BackendPlan, ServerPlan } from '../../compile/plan.ts';
-import { backendName, serverAddress, serverName } from './encode.ts';
+import { backendName, serverAddress, serverName, serverWords } from './encode.ts';
+import type { RetiredFile } from './endpoint-certificates.ts';
 import type { RetiredData } from './routes.ts';
 import type { Rendered, Step } from './step.ts';
 
@@ -14,6 +15,8 @@ export interface Leftovers {
   readonly backends: ReadonlySet<string>;
   /** By `dataTarget`. */
   readonly data: ReadonlyMap<string, RetiredData>;
+  /** By name. */
+  readonly files: ReadonlyMap<string, RetiredFile>;
 }
 
 /** What a change leaves behind, to be deleted once it is idle. */
@@ -24,6 +27,8 @@ export interface Retired {
   readonly backends: readonly string[];
   /** Nothing leads to it any more. */
   readonly data: readonly RetiredData[];
+  /** Servers that were not deleted yet may still name them. */
+  readonly files: readonly RetiredFile[];
 }
 
 interface Draft {
@@ -38,7 +43,7 @@ export function renderBackends(
   before: PersistentMap<BackendPlan>,
   after: PersistentMap<BackendPlan>,
   leftovers: Leftovers,
-): Rendered & { readonly retired: Omit<Retired, 'data'> } {
+): Rendered & { readonly retired: Pick<Retired, 'servers' | 'backends'> } {
   const draft: Draft = { comes: [], goes: [], servers: [], backends: [] };
   PersistentMap.diff(before, after, (_, left, right) => {
     if (right !== undefined) {
@@ -67,7 +72,7 @@ function renderServers(
   draft: Draft,
 ): void {
   const known = new Map(before.map((server) => [serverName(server), server]));
-  const { protocol } = after;
+  const words = serverWords(after);
   for (const server of after.servers) {
     const name = serverName(server);
     const target = `${backend}/${name}`;
@@ -76,7 +81,7 @@ function renderServers(
     known.delete(name);
     if (old === undefined && !leftovers.servers.has(target)) {
       const address = serverAddress(server);
-      draft.comes.push({ kind: 'add-server', target, address, weight, protocol }, { kind: 'enable-server', target });
+      draft.comes.push({ kind: 'add-server', target, address, weight, words }, { kind: 'enable-server', target });
     } else if (old === undefined) {
       draft.comes.push({ kind: 'weigh-server', target, weight }, { kind: 'enable-server', target });
     } else if (old.state !== server.state) {

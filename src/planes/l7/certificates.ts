@@ -66,7 +66,7 @@ export function crtListLine({ file, serverNames }: CertificatePart): string {
 }
 
 /** Chain and key as one PEM, without the empty lines that would end a payload. */
-export function pemLines({ certificate }: CertificatePlan): readonly string[] {
+export function pemLines({ certificate }: Pick<CertificatePlan, 'certificate'>): readonly string[] {
   return `${certificate.chainPem}\n${certificate.keyPem.reveal()}`.split('\n').filter((line) => line !== '');
 }
 

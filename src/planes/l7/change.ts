@@ -1,6 +1,7 @@
 import type { L7Plan } from '../../compile/plan.ts';
 import { renderBackends, type Leftovers, type Retired } from './backends.ts';
 import { renderCertificates, renderDefaultCertificate } from './certificates.ts';
+import { renderEndpointCertificates } from './endpoint-certificates.ts';
 import { renderRoutes } from './routes.ts';
 import type { Rendered, Step } from './step.ts';
 
@@ -22,7 +23,9 @@ export function renderChange(
 ): RenderedChange {
   const backends = renderBackends(before.backends, after.backends, leftovers);
   const routes = renderRoutes(before.hosts, after.hosts, leftovers.data);
+  const endpointCertificates = renderEndpointCertificates(before, after, leftovers.files);
   const rendered: readonly Rendered[] = [
+    endpointCertificates,
     renderCertificates(before.certificates, after.certificates),
     renderDefaultCertificate(before, after, selfSignedPem),
     backends,
@@ -31,6 +34,6 @@ export function renderChange(
   const part = (name: keyof Rendered): readonly Step[] => rendered.flatMap((one) => one[name]);
   return {
     steps: [...part('comes'), ...part('leads'), ...part('goes')],
-    retired: { ...backends.retired, data: routes.retired },
+    retired: { ...backends.retired, data: routes.retired, files: endpointCertificates.retired },
   };
 }

@@ -2,7 +2,14 @@ import type { BackendPlan, HostPlan, L7Plan } from '../../compile/plan.ts';
 import { weightOf } from './backends.ts';
 import { className } from './classes.ts';
 import { crtListLine, defaultCertificatePem, partsOf, pemLines } from './certificates.ts';
-import { backendName, SERVER_WORDS, serverAddress, serverName } from './encode.ts';
+import {
+  authoritiesFile,
+  backendName,
+  clientCertificateFile,
+  serverAddress,
+  serverName,
+  serverWords,
+} from './encode.ts';
 import { hostEntries, mapOf, regexLines } from './routes.ts';
 import { DATA_MAPS, FILES, type DataMap } from './files.ts';
 
@@ -20,6 +27,9 @@ export function* renderCheckpoint(plan: L7Plan, selfSignedPem: string): Checkpoi
   yield [FILES.entrances, routePieces(plan, FILES.entrances)];
   yield [FILES.regexes, regexLines(plan.hosts).map((line) => `${line}\n`)];
   for (const map of Object.keys(DATA_MAPS)) yield [DATA_MAPS[map as DataMap], dataPieces(plan, map as DataMap)];
+  for (const [fingerprint, { pem }] of plan.authorities.sorted()) yield [authoritiesFile(fingerprint), [pem, '\n']];
+  for (const [fingerprint, certificate] of plan.clientCertificates.sorted())
+    yield [clientCertificateFile(fingerprint), [`${pemLines({ certificate }).join('\n')}\n`]];
   const certificates = plan.certificates.sorted().map(([, certificate]) => certificate);
   yield [FILES.certificates, certificates.flatMap(partsOf).map((part) => `${crtListLine(part)}\n`)];
   yield [FILES.selfSigned, [defaultCertificatePem(plan, selfSignedPem)]];
@@ -35,9 +45,9 @@ function* backendPieces(plan: L7Plan): Iterable<string> {
 }
 
 function backendSection(backend: BackendPlan): string {
-  const protocol = SERVER_WORDS[backend.protocol];
+  const words = serverWords(backend);
   const servers = backend.servers.map(
-    (server) => `    server ${serverName(server)} ${serverAddress(server)} weight ${weightOf(server)}${protocol}\n`,
+    (server) => `    server ${serverName(server)} ${serverAddress(server)} weight ${weightOf(server)}${words}\n`,
   );
   return `\nbackend ${backendName(backend.id)} from ${className(backend.class)}\n${servers.join('')}`;
 }

@@ -20,6 +20,7 @@ function plan(backends: Readonly<Record<string, readonly number[]>>): L7Plan {
         service: name,
         port: 80,
         protocol: 'http',
+        tls: undefined,
         servers: servers.flatMap((last) => {
           const address = ipAddressOf(`192.0.2.${String(last)}`);
           return address === undefined ? [] : [{ address, port: 80, state: 'ready' as const }];
@@ -30,6 +31,8 @@ function plan(backends: Readonly<Record<string, readonly number[]>>): L7Plan {
   return {
     hosts: PersistentMap.empty(),
     backends: PersistentMap.from(entries),
+    authorities: PersistentMap.empty(),
+    clientCertificates: PersistentMap.empty(),
     certificates: PersistentMap.empty(),
     defaultCertificate: undefined,
   };
@@ -65,6 +68,7 @@ const left = (servers: readonly string[], backends: readonly string[] = []): Ret
   servers,
   backends,
   data: [],
+  files: [],
 });
 
 describe('Collector', () => {
@@ -91,7 +95,7 @@ describe('Collector', () => {
       [`del server ${server(1)}`, `del server ${server(2)}`],
       ['del backend a', 'del backend b'],
     ]);
-    expect(collector.leftovers).toEqual({ servers: new Set(), backends: new Set(), data: new Map() });
+    expect(collector.leftovers).toEqual({ servers: new Set(), backends: new Set(), data: new Map(), files: new Map() });
     await vi.advanceTimersByTimeAsync(600_000);
     expect(engine.sent).toHaveLength(2);
   });
@@ -170,7 +174,7 @@ describe('Collector', () => {
       map: 'stages',
       key,
     });
-    collector.add(plan({}), { servers: [], backends: [], data: [item('0a'), item('0b')] });
+    collector.add(plan({}), { servers: [], backends: [], data: [item('0a'), item('0b')], files: [] });
     collector.schedule(engine.send, turns);
     await vi.advanceTimersByTimeAsync(50_000);
     expect(engine.sent).toEqual([]);

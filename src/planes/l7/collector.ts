@@ -3,6 +3,7 @@ import type { Turns } from '../../lib/turns.ts';
 import type { L7Plan } from '../../compile/plan.ts';
 import { backendName, serverName } from './encode.ts';
 import type { Leftovers, Retired } from './backends.ts';
+import { endpointFiles, type RetiredFile } from './endpoint-certificates.ts';
 import { outcomesOf, type Send } from './execute.ts';
 import { DATA_MAPS } from './files.ts';
 import type { Outcome } from './reply.ts';
@@ -15,7 +16,8 @@ const LONGEST_WAIT_MS = 30_000;
 const DATA_OUTLAST_MS = 60_000;
 
 /**
- * Deletes servers and backends that the plan has dropped once their last request has ended, and data of routes a while after.
+ * Deletes servers and backends that the plan has dropped once their last request has ended, then the files that these named, and data of
+ * routes a while after.
  * HAProxy refuses to delete them before (management guide, `del server`), so it is tried again, ever
  * more slowly, for as long as a download or WebSocket holds on to them.
  */
@@ -23,11 +25,12 @@ export class Collector {
   readonly #servers = new Set<string>();
   readonly #backends = new Set<string>();
   readonly #data = new Map<string, RetiredData & { readonly dueMs: number }>();
+  readonly #files = new Map<string, RetiredFile>();
   #timer: NodeJS.Timeout | undefined;
   #waitMs = FIRST_TRY_MS;
 
   get leftovers(): Leftovers {
-    return { servers: this.#servers, backends: this.#backends, data: this.#data };
+    return { servers: this.#servers, backends: this.#backends, data: this.#data, files: this.#files };
   }
 
   /** Takes up what a change left behind, and lets go of what the plan has revived. */
@@ -39,12 +42,14 @@ export class Collector {
     const dueMs = performance.now() + DATA_OUTLAST_MS;
     for (const item of retired.data) this.#data.set(item.target, { ...item, dueMs });
     for (const [target, { host }] of this.#data) if (isDataWanted(plan, host, target)) this.#data.delete(target);
+    for (const item of retired.files) this.#files.set(item.file, item);
+    for (const file of this.#files.size === 0 ? [] : endpointFiles(plan)) this.#files.delete(file);
     this.#waitMs = FIRST_TRY_MS;
   }
 
   /** Tries to delete all leftovers after a while, through `send`, one turn at a time, and again while some remain. */
   schedule(send: Send, turns: Turns): void {
-    if (this.#timer !== undefined || this.#servers.size + this.#backends.size + this.#data.size === 0) return;
+    if (this.#timer !== undefined || !this.#hasLeftovers) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#waitMs = Math.min(LONGEST_WAIT_MS, this.#waitMs * 2);
@@ -52,11 +57,16 @@ export class Collector {
     }, this.#waitMs).unref();
   }
 
+  get #hasLeftovers(): boolean {
+    return this.#servers.size + this.#backends.size + this.#data.size + this.#files.size > 0;
+  }
+
   /** A new process holds no leftovers. */
   reset(): void {
     this.#servers.clear();
     this.#backends.clear();
     this.#data.clear();
+    this.#files.clear();
   }
 
   stop(): void {
@@ -80,6 +90,7 @@ export class Collector {
     // gone it then says so; without the question a change that revives it would add servers to what is not there.
     const unclear = await this.#deleteBackends(idle, send);
     await this.#deleteBackends(unclear, send);
+    await this.#deleteFiles(send);
   }
 
   async #deleteServers(send: Send): Promise<void> {
@@ -104,6 +115,19 @@ export class Collector {
       send,
     );
     for (const { target } of due) this.#data.delete(target);
+  }
+
+  /** HAProxy refuses to delete a certificate that a server names. */
+  async #deleteFiles(send: Send): Promise<void> {
+    const files = [...this.#files.values()];
+    const outcomes = await outcomesOf(
+      files.map(({ kind, file }) => ({ kind: `delete-${kind}`, file })),
+      '',
+      send,
+    );
+    files.forEach(({ file }, index) => {
+      if (isGone(outcomes[index])) this.#files.delete(file);
+    });
   }
 
   /** Returns those of which HAProxy does not say that they are gone. */

@@ -1,11 +1,13 @@
 import { hash } from 'node:crypto';
 import { invariant } from '../../lib/invariant.ts';
 import { isIpv6Address, type Hostname } from '../../model/grammar.ts';
+import type { EndpointTls } from '../../model/http/endpoint-connection.ts';
 import type { PathMatch } from '../../model/http/match.ts';
 import { pathRegexOf, type PathRegex } from '../../model/path-regex.ts';
 import {
   ANY_HOST,
   type BackendId,
+  type BackendPlan,
   type BackendProtocol,
   type CertificateId,
   type HostIdentity,
@@ -49,15 +51,52 @@ export function serverName(server: ServerPlan): string {
   return checked(WORD, `${server.address}:${String(server.port)}`, 'server name');
 }
 
-/**
- * The words of a `server` line and of `add server` by which its servers are spoken to. What stands behind a Service is known by its address
- * alone, so that there is no name that a certificate could be held to: TLS keeps others from reading along, and proves nothing, as with other controllers by default.
- */
-export const SERVER_WORDS: Readonly<Record<BackendProtocol, string>> = {
-  http: '',
-  h2c: ' proto h2',
-  https: ' ssl verify none',
+const PROTOCOL_WORDS: Readonly<Record<BackendProtocol, readonly string[]>> = {
+  http: [],
+  h2c: ['proto h2'],
+  https: ['ssl'],
+  // HTTP/2 is spoken also where the endpoint does not say in ALPN that it does: nobody writes so of one that cannot.
+  h2s: ['ssl', 'alpn h2', 'proto h2'],
 };
+
+/**
+ * The words of a `server` line and of `add server` by which its servers are spoken to, with a blank before them. What stands behind a Service
+ * is known by its address alone. Where no route says what its certificate is to be held to, TLS keeps others from reading along, and proves
+ * nothing, as with other controllers by default.
+ */
+export function serverWords({ protocol, tls }: Pick<BackendPlan, 'protocol' | 'tls'>): string {
+  const isTls = protocol === 'https' || protocol === 'h2s';
+  return [...PROTOCOL_WORDS[protocol], ...(isTls ? tlsWords(tls) : [])].map((word) => ` ${word}`).join('');
+}
+
+/** The name is given twice: what HAProxy verifies is the SNI, and `verifyhost` where there should be none. */
+function tlsWords(tls: EndpointTls | undefined): readonly string[] {
+  if (tls === undefined) return ['verify none'];
+  const { signedBy, clientCertificate } = tls;
+  const name = tls.serverName === undefined ? undefined : checked(WORD, tls.serverName, 'server name');
+  const authorities = typeof signedBy === 'string' ? SYSTEM_AUTHORITIES : authoritiesFile(signedBy.fingerprint);
+  return [
+    ...(signedBy === 'anybody' ? ['verify none'] : [`verify required ca-file ${authorities}`]),
+    ...(name === undefined ? [] : [`sni str(${name}) no-sni-auto`]),
+    ...(name === undefined || signedBy === 'anybody' ? [] : [`verifyhost ${name}`]),
+    ...(clientCertificate === undefined ? [] : [`crt ${clientCertificateFile(clientCertificate.fingerprint)}`]),
+  ];
+}
+
+/** HAProxy's word for what the machine trusts; it has read them before it shuts itself off from the disk. */
+const SYSTEM_AUTHORITIES = '@system-ca';
+
+const FINGERPRINT = /^[0-9a-f]{32,64}$/;
+
+/** The name of the file with authorities, relative to the checkpoint; on the runtime CLI it is only a name. What is in it never changes. */
+export function authoritiesFile(fingerprint: string): string {
+  return `certs/authorities-${checked(FINGERPRINT, fingerprint, 'fingerprint')}.pem`;
+}
+
+/** The same for a certificate that is shown to endpoints. */
+export function clientCertificateFile(fingerprint: string): string {
+  return `certs/client-${checked(FINGERPRINT, fingerprint, 'fingerprint')}.pem`;
+}
 
 /** A server's address in `server` lines and `add server`. */
 export function serverAddress(server: ServerPlan): string {

@@ -7,7 +7,7 @@ const target = 'a/192.0.2.1:80';
 const map = 'regexes.map';
 
 const DONE: readonly (readonly [Step, string])[] = [
-  [{ kind: 'add-server', target, address: '192.0.2.1:80', weight: '1', protocol: 'http' }, 'New server registered.'],
+  [{ kind: 'add-server', target, address: '192.0.2.1:80', weight: '1', words: '' }, 'New server registered.'],
   [{ kind: 'enable-server', target }, ''],
   [{ kind: 'disable-server', target }, ''],
   [{ kind: 'weigh-server', target, weight: '0' }, ''],

@@ -41,6 +41,8 @@ async function keep(certificates: readonly CertificatePlan[], defaultSecret?: st
   const plan: L7Plan = {
     hosts: PersistentMap.empty(),
     backends: PersistentMap.empty(),
+    authorities: PersistentMap.empty(),
+    clientCertificates: PersistentMap.empty(),
     certificates: PersistentMap.from(certificates.map((item) => [item.id, item])),
     defaultCertificate: defaultSecret === undefined ? undefined : certificateId(defaultSecret),
   };

@@ -1,6 +1,6 @@
-import type { BackendClass, BackendProtocol } from '../../compile/plan.ts';
+import type { BackendClass } from '../../compile/plan.ts';
 import { className } from './classes.ts';
-import { keyArgument, SERVER_WORDS } from './encode.ts';
+import { keyArgument } from './encode.ts';
 import { FILES } from './files.ts';
 
 /**
@@ -16,7 +16,8 @@ export type Step =
       readonly target: string;
       readonly address: string;
       readonly weight: string;
-      readonly protocol: BackendProtocol;
+      /** Of `serverWords`. */
+      readonly words: string;
     }
   | { readonly kind: 'enable-server' | 'disable-server' | 'delete-server'; readonly target: string }
   | { readonly kind: 'weigh-server'; readonly target: string; readonly weight: string }
@@ -31,6 +32,8 @@ export type Step =
   | { readonly kind: 'prepare-map'; readonly map: string }
   | { readonly kind: 'fill-map'; readonly map: string; readonly lines: readonly string[] }
   | { readonly kind: 'commit-map'; readonly map: string }
+  | { readonly kind: 'new-authorities' | 'commit-authorities' | 'delete-authorities'; readonly file: string }
+  | { readonly kind: 'set-authorities'; readonly file: string; readonly pem: readonly string[] }
   | { readonly kind: 'new-certificate' | 'commit-certificate' | 'delete-certificate'; readonly file: string }
   | { readonly kind: 'set-certificate'; readonly file: string; readonly pem: readonly string[] }
   | { readonly kind: 'list-certificate'; readonly file: string; readonly line: string }
@@ -57,7 +60,7 @@ export function printStep(step: Step, mapVersion: string): string {
     case 'delete-backend':
       return `del backend ${step.name}`;
     case 'add-server':
-      return `add server ${step.target} ${step.address} weight ${step.weight}${SERVER_WORDS[step.protocol]}`;
+      return `add server ${step.target} ${step.address} weight ${step.weight}${step.words}`;
     case 'enable-server':
       return `enable server ${step.target}`;
     case 'disable-server':
@@ -82,6 +85,14 @@ export function printStep(step: Step, mapVersion: string): string {
       return withPayload(`add map @${mapVersion} ${step.map}`, step.lines);
     case 'commit-map':
       return `commit map @${mapVersion} ${step.map}`;
+    case 'new-authorities':
+      return `new ssl ca-file ${step.file}`;
+    case 'set-authorities':
+      return withPayload(`set ssl ca-file ${step.file}`, step.pem);
+    case 'commit-authorities':
+      return `commit ssl ca-file ${step.file}`;
+    case 'delete-authorities':
+      return `del ssl ca-file ${step.file}`;
     case 'new-certificate':
       return `new ssl cert ${step.file}`;
     case 'set-certificate':
@@ -113,6 +124,9 @@ export function partOf({ kind }: Step): Part {
     case 'add-server':
     case 'enable-server':
     case 'weigh-server':
+    case 'new-authorities':
+    case 'set-authorities':
+    case 'commit-authorities':
     case 'new-certificate':
     case 'set-certificate':
     case 'commit-certificate':
@@ -127,6 +141,7 @@ export function partOf({ kind }: Step): Part {
     case 'list-certificate':
       return 'leads';
     case 'unlist-certificate':
+    case 'delete-authorities':
     case 'delete-certificate':
     case 'unpublish-backend':
     case 'disable-server':

@@ -5,15 +5,20 @@ import { keyOf, type ObjectMeta } from '../../model/object.ts';
 import type { Certificate, TlsMaterial } from '../../model/secret.ts';
 import { SecretText } from '../../model/secret-text.ts';
 import type { Change } from '../change.ts';
+import { admitAuthorities, AUTHORITIES_KEY } from './authorities.ts';
 import type { Field } from './field.ts';
 
 /**
- * Admits a Secret for TLS, of any type that has `tls.crt` and `tls.key`, or with a `password`. What is wrong with it is
+ * Admits a Secret for TLS, of any type that has `tls.crt` and `tls.key`, with authorities under `ca.crt`, or with a `password`. What is wrong with it is
  * reported of the object that uses it, not here: an unused Secret harms nobody.
  */
 export function admitSecret(raw: Field, meta: ObjectMeta): Change {
   const password = dataOf(raw, 'password');
-  const rest = password === undefined ? {} : { password: new SecretText(password) };
+  const authorities = dataOf(raw, AUTHORITIES_KEY);
+  const rest = {
+    ...(password === undefined ? {} : { password: new SecretText(password) }),
+    ...(authorities === undefined ? {} : { authorities: admitAuthorities(authorities) }),
+  };
   return { table: 'secrets', key: keyOf(meta), value: { meta, tls: admitTls(raw), ...rest } };
 }
 
