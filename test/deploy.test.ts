@@ -4,13 +4,15 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { interestsOf, ROLES, type RoleName } from '../src/app/role.ts';
-import { resourceOf } from '../src/model/kinds.ts';
+import { ALL_KINDS, apiVersionOfKind, KINDS, resourceOf } from '../src/model/kinds.ts';
+import { KNOWN_FIELDS } from '../src/sources/admit/known-fields.ts';
 
 const FOLDER = join(import.meta.dirname, '..', 'deploy');
 
 interface Rule {
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
+  readonly resourceNames?: readonly string[];
   readonly verbs: readonly string[];
 }
 
@@ -21,7 +23,14 @@ interface Manifest {
   readonly rules?: readonly Rule[];
   readonly roleRef?: { readonly kind: string; readonly name: string };
   readonly subjects?: readonly { readonly name: string }[];
-  readonly spec?: { readonly template?: { readonly spec: PodSpec } };
+  readonly spec?: { readonly template?: { readonly spec: PodSpec }; readonly versions?: readonly CrdVersion[] };
+}
+
+interface CrdVersion {
+  readonly name: string;
+  readonly schema: {
+    readonly openAPIV3Schema: { readonly properties: Readonly<Record<string, { readonly properties?: object }>> };
+  };
 }
 
 interface PodSpec {
@@ -65,10 +74,14 @@ function read(roles: readonly string[], isNamespaced = false): readonly string[]
     // Addresses of pools are for the whole cluster, or not given.
     givesAddresses: roles.includes('controller') && !isNamespaced,
     announces: roles.includes('node'),
+    speaksBgp: roles.includes('node'),
     selectsNamespaces: false,
     hasGatewayApi: roles.includes('gateway') && !isNamespaced,
   }).map(({ kind }) => kind);
+  // Secrets that only BGP needs are read in one namespace, by name.
+  const isByName = roles.join() === 'node';
   return [...new Set(kinds)]
+    .filter((kind) => !(isByName && kind === 'Secret'))
     .map(resourceOf)
     .filter((resource) => resource.isNamespaced || !isNamespaced)
     .flatMap(({ group, plural }) => ['list', 'watch'].map((verb) => `${group}/${plural} ${verb}`))
@@ -90,6 +103,36 @@ describe('deploy/', () => {
 
   it.each(workloads)('lets $name read what $roles read, and nothing else', ({ serviceAccount, roles }) => {
     expect(readable(serviceAccount)).toEqual(read(roles));
+  });
+
+  it('lets nodes read the Secrets with passwords of BGPPeers by name alone, in their own namespace', () => {
+    const granted = manifests
+      .filter(({ kind, metadata }) => kind.endsWith('Role') && metadata.name.startsWith('sluice-'))
+      .flatMap(({ kind, metadata, rules = [] }) =>
+        rules.flatMap(({ resources, resourceNames, verbs }) =>
+          resources.includes('secrets') ? [{ kind, name: metadata.name, resourceNames, verbs }] : [],
+        ),
+      )
+      .filter(({ name }) => name !== 'sluice-certificates');
+    expect(granted).toEqual([
+      { kind: 'Role', name: 'sluice-bgp', resourceNames: ['bgp-password'], verbs: ['list', 'watch'] },
+    ]);
+  });
+
+  it('has a CRD for every kind of MetalLB that is read, with the fields that are known', () => {
+    const crds = manifests.filter(({ kind }) => kind === 'CustomResourceDefinition');
+    const own = ALL_KINDS.filter((kind) => apiVersionOfKind(kind).startsWith('metallb.io/'));
+    for (const kind of own) {
+      const { spec } = crds.find(({ metadata }) => metadata.name === `${KINDS[kind].plural}.metallb.io`) ?? {};
+      const [version] = spec?.versions ?? [];
+      const fields = version?.schema.openAPIV3Schema.properties['spec']?.properties ?? {};
+      const known = KNOWN_FIELDS[kind]['spec'];
+      expect([kind, version?.name, Object.keys(fields).toSorted()]).toEqual([
+        kind,
+        apiVersionOfKind(kind).slice('metallb.io/'.length),
+        Object.keys(known ?? {}).toSorted(),
+      ]);
+    }
   });
 
   it('has a Role for a namespace that lets a gateway read and write what the ClusterRole does', () => {

@@ -145,7 +145,10 @@ const PEER = 'myASN: 64512, peerASN: 64513, peerAddress: 192.0.2.254';
 /** What is said of objects of BGP, on a node. */
 function spoken(...texts: readonly string[]): Case {
   const { files, settings } = balanced(POOL, ...texts);
-  return { files, settings: { ...settings, bgp: { nodeName: 'a', isOnlyWay: true } } };
+  return {
+    files,
+    settings: { ...settings, bgp: { nodeName: 'a', isOnlyWay: true, published: { pool: [], className: undefined } } },
+  };
 }
 
 /** What an engine refuses is known to its plane alone: `test/traffic/refusals.test.ts` and `src/planes/l4/plane.test.ts` have these. */

@@ -13,7 +13,7 @@ import { keyOf, objectAt } from '../model/object.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { KeyedRunner } from '../planes/keyed-runner.ts';
 import { EventPlane, type EventWish, type EventWriter } from '../planes/status/events.ts';
-import { L2StatusPlane, type L2StatusWriter } from '../planes/status/l2-status.ts';
+import { NodeStatusPlane, type NodeStatusWriter } from '../planes/status/node-status.ts';
 import type { ForeignRouter } from '../planes/announce/foreign-routers.ts';
 import { EVENT_RATE } from './event-writer.ts';
 
@@ -28,7 +28,7 @@ const STATUS_RATE = { perSecond: 20, burst: 50 };
 
 /** How what a node announces reaches a cluster, and what the others say there. */
 export interface ReportChannel {
-  readonly writer: L2StatusWriter;
+  readonly writer: NodeStatusWriter<L2Status>;
   /** Undefined where no Events are written. */
   readonly events: EventWriter | undefined;
   /** Follows what all nodes say, until `signal` is aborted. */
@@ -73,8 +73,14 @@ export class AnnounceReport {
     this.#options = options;
     const { channel, nodeName, logger, metrics } = options;
     if (channel === undefined) return;
-    const isAbandoned = (status: L2Status): boolean => this.#isAbandoned(status);
-    const plane = new L2StatusPlane(channel.writer, nodeName, isAbandoned, (status) => this.#tell(status));
+    const plane = new NodeStatusPlane<L2Status>({
+      name: 'l2-status',
+      writer: channel.writer,
+      nodeName,
+      isSame: areSame,
+      isAbandoned: (status) => this.#isAbandoned(status),
+      onCreated: (status) => this.#tell(status),
+    });
     const shared = { logger, events: metrics, mayWrite: () => true };
     this.#status = new KeyedRunner(plane, { ...shared, rate: STATUS_RATE });
     if (channel.events === undefined) return;
@@ -157,6 +163,7 @@ export class AnnounceReport {
     this.#own = own;
     this.#forgetGone();
     this.#options.metrics.announced(
+      'layer2',
       this.#options.nodeName,
       [...own.values()].flatMap(({ service, addresses }) => addresses.map((address) => ({ service, address }))),
     );
@@ -253,4 +260,15 @@ export class AnnounceReport {
     }
     this.#options.metrics.contested(count);
   }
+}
+
+function areSame(a: L2Status, b: L2Status): boolean {
+  return (
+    a.node === b.node &&
+    a.service === b.service &&
+    a.since === b.since &&
+    a.why === b.why &&
+    a.interfaces.join() === b.interfaces.join() &&
+    a.addresses.join() === b.addresses.join()
+  );
 }

@@ -9,6 +9,7 @@ import type { Metrics } from '../observe/metrics.ts';
 import { BgpPlane } from '../planes/bgp/plane.ts';
 import { findProgram } from '../planes/l4/kernel/run-program.ts';
 import { Runner } from '../planes/runner.ts';
+import { BgpReport, type BgpReportChannel } from './bgp-report.ts';
 import type { BgpOptions } from './options.ts';
 import { notApplied, type Role } from './role.ts';
 
@@ -17,36 +18,51 @@ export const BGP_FOLDER = 'bgp';
 
 export interface BgpSpeakerParts {
   readonly options: BgpOptions;
+  readonly nodeName: string;
   readonly stateDirectory: string;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Undefined without a cluster. */
+  readonly channel: BgpReportChannel | undefined;
 }
 
 /** Announces the addresses of Services to routers. */
 export class BgpSpeaker implements Role {
   readonly name = 'node';
   readonly #plane: BgpPlane;
+  readonly #report: BgpReport | undefined;
   readonly #runner: Runner<BgpPlan>;
   readonly #drainMs: number;
   readonly #logger: Logger;
+  readonly #metrics: Metrics;
+  readonly #nodeName: string;
   #withdrawing: Promise<void> | undefined;
+  #isWanted = false;
 
-  private constructor(plane: BgpPlane, { options, logger, metrics }: BgpSpeakerParts) {
+  private constructor(
+    plane: BgpPlane,
+    report: BgpReport | undefined,
+    { options, nodeName, logger, metrics }: BgpSpeakerParts,
+  ) {
     this.#plane = plane;
+    this.#report = report;
     this.#runner = new Runner(plane, logger, metrics);
     this.#drainMs = options.drainMs;
     this.#logger = logger;
+    this.#metrics = metrics;
+    this.#nodeName = nodeName;
   }
 
   /** @throws Fault `bird-missing` */
   static async create(parts: BgpSpeakerParts): Promise<BgpSpeaker> {
-    const { options, stateDirectory, logger, metrics } = parts;
+    const { options, nodeName, stateDirectory, logger, metrics, channel } = parts;
     const bird = options.birdPath ?? (await findProgram('bird'));
     if (bird === undefined) {
       const message =
         'BIRD is not installed, without which nothing can be announced by BGP: install the package bird2, or name it with --bird-path';
       throw new Fault('bird-missing', message, { retryable: false });
     }
+    const report = channel && new BgpReport({ nodeName, logger, metrics, channel });
     let before: readonly BgpPeerState[] = [];
     const plane = new BgpPlane({
       paths: { bird, folder: join(stateDirectory, BGP_FOLDER), enter: [] },
@@ -55,11 +71,14 @@ export class BgpSpeaker implements Role {
       keepsAnnouncing: options.drainMs === 0,
       onPeers: (peers) => {
         metrics.bgp.peers(peers);
-        logChanges(before, peers, logger);
+        for (const state of changed(before, peers)) {
+          logChange(state, logger);
+          report?.session(state);
+        }
         before = peers;
       },
     });
-    return new BgpSpeaker(plane, parts);
+    return new BgpSpeaker(plane, report, parts);
   }
 
   /** The sessions of this node. */
@@ -68,15 +87,23 @@ export class BgpSpeaker implements Role {
   }
 
   want({ bgp }: Plan): void {
-    if (bgp !== undefined) this.#runner.want(bgp);
+    if (bgp === undefined) return;
+    this.#isWanted = true;
+    this.#runner.want(bgp);
+    this.#report?.want(bgp);
+    const announced = bgp.services.flatMap(({ service, addresses }) =>
+      addresses.map((address) => ({ service, address })),
+    );
+    this.#metrics.announced('bgp', this.#nodeName, announced);
   }
 
+  /** While it is not known which addresses are ours, as before there is a pool, nothing is missing. */
   notReady(): readonly string[] {
-    return notApplied(this.#runner);
+    return this.#isWanted ? notApplied(this.#runner) : [];
   }
 
-  run(signal: AbortSignal): Promise<void> {
-    return this.#runner.run(signal);
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#runner.run(signal), this.#report?.run(signal)]);
   }
 
   /** Peers send nothing new here once they have heard of it; what is under way is served as long as `--bgp-drain` says. */
@@ -101,11 +128,12 @@ export class BgpSpeaker implements Role {
   }
 }
 
-/** A line for each session that came or went. */
-function logChanges(before: readonly BgpPeerState[], now: readonly BgpPeerState[], logger: Logger): void {
-  for (const { peer, neighbor, state, isUp, lastError } of now) {
-    const wasUp = before.find((item) => item.peer === peer)?.isUp ?? false;
-    if (isUp && !wasUp) logger.info('a BGP session is up', { peer, neighbor });
-    if (!isUp && wasUp) logger.warn('a BGP session is down', { peer, neighbor, state, reason: lastError });
-  }
+/** The sessions that came or went. */
+function changed(before: readonly BgpPeerState[], now: readonly BgpPeerState[]): readonly BgpPeerState[] {
+  return now.filter(({ peer, isUp }) => isUp !== (before.find((item) => item.peer === peer)?.isUp ?? false));
+}
+
+function logChange({ peer, neighbor, state, isUp, lastError }: BgpPeerState, logger: Logger): void {
+  if (isUp) logger.info('a BGP session is up', { peer, neighbor });
+  else logger.warn('a BGP session is down', { peer, neighbor, state, reason: lastError });
 }

@@ -121,6 +121,7 @@ export async function checkCluster(
         nodeName: undefined,
         givesAddresses: false,
         announces: false,
+        speaksBgp: false,
         selectsNamespaces: options.settings.namespaceSelector !== undefined,
         hasGatewayApi,
       }),

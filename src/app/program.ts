@@ -215,7 +215,16 @@ function lackOf({ name, state }: Source): string {
 /** Whether two snapshots agree in all that decides which Secrets and names a plan wants. */
 function hasSameWants(left: Snapshot, right: Snapshot | undefined): boolean {
   return (
-    ['ingresses', 'ingressClasses', 'services', 'gatewayClasses', 'gateways', 'httpRoutes', 'referenceGrants'] as const
+    [
+      'ingresses',
+      'ingressClasses',
+      'services',
+      'gatewayClasses',
+      'gateways',
+      'httpRoutes',
+      'referenceGrants',
+      'bgpPeers',
+    ] as const
   ).every((table) => left[table] === right?.[table]);
 }
 

@@ -59,22 +59,38 @@ const ANNOUNCE_INTERESTS: readonly Interest[] = [
   { kind: 'Node', objects: 'all' },
 ];
 
+/**
+ * What whoever announces these addresses by BGP reads besides (`--bgp`); `deploy/bgp.yaml` grants it, Secrets in one namespace and by name.
+ */
+const BGP_INTERESTS: readonly Interest[] = [
+  { kind: 'IPAddressPool', objects: 'all' },
+  { kind: 'BGPPeer', objects: 'all' },
+  { kind: 'BGPAdvertisement', objects: 'all' },
+  { kind: 'BFDProfile', objects: 'all' },
+  { kind: 'Community', objects: 'all' },
+  { kind: 'Node', objects: 'all' },
+  { kind: 'Secret', objects: 'wanted' },
+];
+
 /** What a process reads of a cluster. */
 export function interestsOf(process: {
   readonly roles: ReadonlySet<RoleName>;
   readonly nodeName: string | undefined;
   readonly givesAddresses: boolean;
   readonly announces: boolean;
+  readonly speaksBgp: boolean;
   /** Whether Ingresses are told apart by the labels of their namespaces (`--watch-namespace-selector`). */
   readonly selectsNamespaces: boolean;
   readonly hasGatewayApi: boolean;
 }): readonly Interest[] {
-  const { roles, nodeName, givesAddresses, announces, selectsNamespaces, hasGatewayApi } = process;
+  const { roles, nodeName, givesAddresses, announces, speaksBgp, selectsNamespaces, hasGatewayApi } = process;
+  const hasAllNodes = announces || speaksBgp;
   return [
     // Its own Node is among all of them then.
-    ...[...roles].flatMap((role) => ROLE_INTERESTS[role](announces ? undefined : nodeName)),
+    ...[...roles].flatMap((role) => ROLE_INTERESTS[role](hasAllNodes ? undefined : nodeName)),
     ...(givesAddresses ? ADDRESS_INTERESTS : []),
     ...(announces ? ANNOUNCE_INTERESTS : []),
+    ...(speaksBgp ? BGP_INTERESTS : []),
     ...(selectsNamespaces ? NAMESPACES : []),
     ...(hasGatewayApi ? GATEWAY_INTERESTS : []),
   ];

@@ -161,14 +161,15 @@ export function l4SettingsOf(flags: Pick<RunFlags, 'l4' | 'detection' | 'allocat
 
 /** In a cluster another load balancer may be at work: Services are given addresses only where that is said. */
 function addressSettingsOf(
-  { addresses, announce }: Pick<RunFlags, 'addresses' | 'announce'>,
+  { addresses, announce, bgp }: Pick<RunFlags, 'addresses' | 'announce' | 'bgp'>,
   source: SourceChoice['kind'],
 ): AddressSettings | undefined {
   const { isOn, ...settings } = addresses;
   const isAlone = source === 'manifests';
-  if (!isAlone && !isOn && !announce.isOn && (settings.pool.length > 0 || settings.className !== undefined))
+  const isAnnounced = announce.isOn || bgp.isOn;
+  if (!isAlone && !isOn && !isAnnounced && (settings.pool.length > 0 || settings.className !== undefined))
     throw usageFault(
-      'with an API server, --pool and --load-balancer-class are for --load-balancer and --announce: give one of these as well',
+      'with an API server, --pool and --load-balancer-class are for --load-balancer, --announce and --bgp: give one of these as well',
     );
   return isAlone || isOn ? { ...settings, reportsMissingPools: isAlone } : undefined;
 }
@@ -178,8 +179,9 @@ function announceSettingsOf(flags: Pick<RunFlags, 'l4' | 'announce' | 'addresses
   return { nodeName: nodeNameOf(flags.l4), routers: flags.announce.routers, published: { pool, className } };
 }
 
-function bgpSettingsOf(flags: Pick<RunFlags, 'l4' | 'announce'>): BgpSettings {
-  return { nodeName: nodeNameOf(flags.l4), isOnlyWay: !flags.announce.isOn };
+function bgpSettingsOf(flags: Pick<RunFlags, 'l4' | 'announce' | 'addresses'>): BgpSettings {
+  const { pool, className } = flags.addresses;
+  return { nodeName: nodeNameOf(flags.l4), isOnlyWay: !flags.announce.isOn, published: { pool, className } };
 }
 
 function nodeNameOf({ nodeName }: RunFlags['l4']): string {

@@ -7,7 +7,9 @@ import { LogOutput } from '../observe/log-output.ts';
 import { createLogger } from '../observe/logger.ts';
 import { Metrics } from '../observe/metrics.ts';
 import { ClusterSource } from '../sources/cluster/cluster-source.ts';
-import { L2Statuses } from '../sources/cluster/l2-statuses.ts';
+import { BGP_STATUS_FORM } from '../sources/cluster/bgp-status-form.ts';
+import { L2_STATUS_FORM } from '../sources/cluster/l2-status-form.ts';
+import { NodeStatuses, type NodeStatusForm } from '../sources/cluster/node-statuses.ts';
 import { NameSource } from '../sources/dns/name-source.ts';
 import type { Source } from '../sources/source.ts';
 import { ManifestSource } from '../sources/manifests/manifest-source.ts';
@@ -16,7 +18,8 @@ import { readServedCertificates } from '../planes/l7/served-certificates.ts';
 import { ServedBefore } from '../sources/served-before.ts';
 import { Store } from '../sources/store.ts';
 import type { Logger } from '../lib/logger.ts';
-import type { ReportChannel } from './announce-report.ts';
+import type { PersistentMap } from '../lib/persistent-map.ts';
+import type { NodeStatus, ObservedNodeStatus } from '../model/node-status.ts';
 import { Announcer } from './announcer.ts';
 import { BgpSpeaker } from './bgp-speaker.ts';
 import { Controller } from './controller.ts';
@@ -25,7 +28,7 @@ import { KubeEventWriter } from './event-writer.ts';
 import { GatewayReport } from './gateway-report.ts';
 import { Gateway } from './gateway.ts';
 import { installationOf } from './installation.ts';
-import { KubeL2StatusWriter } from './l2-status-writer.ts';
+import { KubeNodeStatusWriter } from './node-status-writer.ts';
 import { KubeNodeEvents } from './node-events.ts';
 import { whyNoNode } from './node-possible.ts';
 import { NodeRole } from './node.ts';
@@ -138,6 +141,7 @@ async function createSources(options: RunOptions, store: Store, logger: Logger):
     nodeName: compile.l4?.nodeName,
     givesAddresses: compile.addresses !== undefined,
     announces: compile.announce !== undefined,
+    speaksBgp: compile.bgp !== undefined,
     selectsNamespaces: compile.namespaceSelector !== undefined,
     hasGatewayApi: source.hasGatewayApi,
   });
@@ -148,15 +152,17 @@ async function createSources(options: RunOptions, store: Store, logger: Logger):
   };
 }
 
-/** What nodes say of the addresses that they answer for: in the namespace that this process lives in. */
-function reportChannel(
+/** What nodes say of the addresses that they announce: in the namespace that this process lives in. */
+function statusChannel<S extends NodeStatus>(
   { client, namespace }: Cluster,
+  form: NodeStatusForm<S>,
   { store, logger, hasEvents }: { readonly store: Store; readonly logger: Logger; readonly hasEvents: boolean },
-): ReportChannel {
+) {
   return {
-    writer: new KubeL2StatusWriter(client, namespace, store),
+    writer: new KubeNodeStatusWriter(client, namespace, store, form),
     events: hasEvents ? new KubeEventWriter(client, hostname(), store, logger) : undefined,
-    follow: (onChange, signal) => new L2Statuses({ client, namespace, logger, onChange }).run(signal),
+    follow: (onChange: (statuses: PersistentMap<ObservedNodeStatus<S>>) => void, signal: AbortSignal) =>
+      new NodeStatuses({ client, namespace, logger, form, onChange }).run(signal),
     nodes: () => store.snapshot.nodes,
   };
 }
@@ -226,12 +232,17 @@ function roleFactories(
   }
   if (compile.announce !== undefined) {
     const { nodeName } = compile.announce;
-    const channel = cluster === undefined ? undefined : reportChannel(cluster, { store, logger, hasEvents });
+    const channel =
+      cluster === undefined ? undefined : statusChannel(cluster, L2_STATUS_FORM, { store, logger, hasEvents });
     const announcer = { options: options.announce, nodeName, stateDirectory, logger, metrics, channel };
     factories.push(() => Announcer.create(announcer));
   }
-  if (compile.bgp !== undefined)
-    factories.push(() => BgpSpeaker.create({ options: options.bgp, stateDirectory, logger, metrics }));
+  if (compile.bgp !== undefined) {
+    const { nodeName } = compile.bgp;
+    const channel = cluster && statusChannel(cluster, BGP_STATUS_FORM, { store, logger, hasEvents });
+    const speaker = { options: options.bgp, nodeName, stateDirectory, logger, metrics, channel };
+    factories.push(() => BgpSpeaker.create(speaker));
+  }
   // Standalone there is nowhere to write status to: `sluice get` shows it.
   if (roles.has('controller') && cluster !== undefined) {
     const { client, namespace, source } = cluster;

@@ -64,7 +64,7 @@ function unclearSource(): Fault {
 
 function optionsOf(flags: RunFlags, kind: 'manifests' | 'cluster'): CheckOptions {
   // Whether addresses are announced at all is decided by flags that this command does not have.
-  const bgp = { nodeName: '', isOnlyWay: false };
+  const bgp = { nodeName: '', isOnlyWay: false, published: { pool: [], className: undefined } };
   return { settings: { ...compileSettingsOf(flags, kind), l4: l4SettingsOf(flags), bgp }, onWait: reportWait };
 }
 

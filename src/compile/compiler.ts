@@ -74,8 +74,8 @@ export class Compiler {
     this.#l4 = l4 === undefined ? undefined : new L4Compiler(l4, allocation);
     this.#allocator = allocation === undefined ? undefined : new Allocator(allocation, held);
     this.#announce = announce === undefined ? undefined : new AnnounceTable(announce, settings.mode);
-    this.#published =
-      announce === undefined || settings.mode === 'standalone' ? undefined : new PublishedAddresses(announce.published);
+    const published = settings.mode === 'standalone' ? undefined : (announce ?? bgp)?.published;
+    this.#published = published === undefined ? undefined : new PublishedAddresses(published);
     this.#records = recordedRouters === undefined ? undefined : new RouterRecords(recordedRouters);
     this.#bgp = bgp === undefined ? undefined : new BgpTable(bgp);
     this.#addresses = addresses === undefined ? undefined : new AddressAllocator(addresses, addressesOf(held));

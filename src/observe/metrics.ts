@@ -64,10 +64,11 @@ export class Metrics {
   });
   readonly #announced = new Gauge({
     name: 'metallb_speaker_announced',
-    help: 'Addresses that this node answers for, under the name that MetalLB gives them: 1 for each.',
+    help: 'Addresses that this node announces, under the name that MetalLB gives them: 1 for each.',
     labelNames: ['protocol', 'service', 'node', 'ip'],
     registers: [this.#registry],
   });
+  readonly #announcedBy = new Map<string, readonly Record<'protocol' | 'service' | 'node' | 'ip', string>[]>();
   readonly #contested = new Gauge({
     name: 'sluice_addresses_contested',
     help: 'Addresses that another node has said for a minute to answer for as well. The goal is 0.',
@@ -188,10 +189,16 @@ export class Metrics {
     this.#addressMoves.inc({ direction: 'lost' }, lost);
   }
 
-  /** What this node answers for now; what it answered for before and does not any more is gone. */
-  announced(node: string, list: readonly { readonly service: string; readonly address: string }[]): void {
-    this.#announced.reset();
-    for (const { service, address } of list) this.#announced.set({ protocol: 'layer2', service, node, ip: address }, 1);
+  /** What this node announces by a protocol now; what it announced before and does not any more is gone. */
+  announced(
+    protocol: 'layer2' | 'bgp',
+    node: string,
+    list: readonly { readonly service: string; readonly address: string }[],
+  ): void {
+    for (const labels of this.#announcedBy.get(protocol) ?? []) this.#announced.remove(labels);
+    const all = list.map(({ service, address }) => ({ protocol, service, node, ip: address }));
+    for (const labels of all) this.#announced.set(labels, 1);
+    this.#announcedBy.set(protocol, all);
   }
 
   foreignRouters(count: number): void {

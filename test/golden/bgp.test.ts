@@ -7,12 +7,13 @@ import type { BgpPlan } from '../../src/compile/bgp/bgp-plan.ts';
 import { Compiler } from '../../src/compile/compiler.ts';
 import type { Plan } from '../../src/compile/plan.ts';
 import { NO_NODE_FACTS } from '../../src/compile/settings.ts';
-import { renderConfiguration } from '../../src/planes/bgp/configuration.ts';
+import { renderConfiguration, withKeptPasswords } from '../../src/planes/bgp/configuration.ts';
 import { Store } from '../../src/sources/store.ts';
 import { changesOf } from './compile-manifest.ts';
 
 const FOLDER = join(import.meta.dirname, '..', 'golden-bgp');
 const RACK = readFileSync(join(FOLDER, 'rack.yaml'), 'utf8');
+const PUBLISHED = { pool: [], className: undefined };
 const SETTINGS = { routeTable: 179, listenPort: 179 };
 
 function planOf(text: string, nodeName = 'a'): Plan {
@@ -21,7 +22,7 @@ function planOf(text: string, nodeName = 'a'): Plan {
   const settings = {
     ...STANDALONE_SETTINGS,
     addresses: { className: undefined, pool: [], reportsMissingPools: true },
-    bgp: { nodeName, isOnlyWay: true },
+    bgp: { nodeName, isOnlyWay: true, published: PUBLISHED },
   };
   return new Compiler(settings).compile(store.snapshot, { nowMs: 0, node: NO_NODE_FACTS });
 }
@@ -33,7 +34,7 @@ function bgpOf(text: string, nodeName?: string): BgpPlan {
 }
 
 function configurationOf(plan: BgpPlan): string {
-  return renderConfiguration(plan, SETTINGS, '/var/lib/sluice/bgp').text;
+  return renderConfiguration(withKeptPasswords(plan, ''), SETTINGS, '/var/lib/sluice/bgp').text;
 }
 
 function metallb(kind: string, spec: string, name = 'x', created = ''): string {
@@ -199,10 +200,44 @@ describe('what peers are given', () => {
     expect(bgpOf(elsewhere).sessions).toEqual([]);
   });
 
+  it.each([
+    ['has not been read yet', undefined, 0],
+    ['is refused', { kind: 'unreadable', message: 'forbidden' } as const, 1],
+  ])('is by a session that keeps its password while the Secret %s', (_, unread, findings) => {
+    const withSecret = metallb(
+      'BGPPeer',
+      'myASN: 64512, peerASN: 64513, peerAddress: 10.0.0.1, passwordSecret: { name: s }',
+      'peer',
+    );
+    const secret =
+      '---\n{ apiVersion: v1, kind: Secret, metadata: { name: s, namespace: m }, stringData: { password: "it is" } }\n';
+    const before = configurationOf(bgpOf(POOL + ALL + withSecret + secret));
+    const store = new Store();
+    store.commit(changesOf(POOL + ALL + withSecret));
+    store.commit([
+      { table: 'complete', key: 'Secret', value: undefined },
+      { table: 'unread', key: 'Secret/m/s', value: unread },
+    ]);
+    const settings = { ...STANDALONE_SETTINGS, mode: 'cluster' as const };
+    const bgp = { nodeName: 'a', isOnlyWay: true, published: PUBLISHED };
+    const plan = new Compiler({ ...settings, bgp }).compile(store.snapshot, { nowMs: 0, node: NO_NODE_FACTS });
+    expect(plan.wants.objects.get('Secret/m/s')?.purposes).toContain('bgp-password');
+    expect([...plan.findings.values()].flat().filter(({ reason }) => reason === 'BgpPasswordUnusable')).toHaveLength(
+      findings,
+    );
+    const after = plan.bgp;
+    if (after === undefined) throw new Error('nothing is announced');
+    const rendered = (installed: string): string =>
+      renderConfiguration(withKeptPasswords(after, installed), SETTINGS, '/var/lib/sluice/bgp').text;
+    expect(rendered(before)).toContain('password "it is";');
+    // Nobody would answer without one.
+    expect(rendered('')).not.toContain('protocol bgp');
+  });
+
   it('is not answered for on the local network too, unless an L2Advertisement asks for it', () => {
     const published = { pool: [], className: undefined };
     const announce = { nodeName: 'a', routers: { first: 101, count: 150 }, published };
-    const bgp = { nodeName: 'a', isOnlyWay: false };
+    const bgp = { nodeName: 'a', isOnlyWay: false, published: PUBLISHED };
     const address = '192.0.2.1';
     const routersOf = (text: string, withBgp: boolean): number => {
       const store = new Store();

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { STANDALONE_SETTINGS } from '../../src/app/check.ts';
 import { Compiler } from '../../src/compile/compiler.ts';
 import { NO_NODE_FACTS } from '../../src/compile/settings.ts';
-import { renderConfiguration } from '../../src/planes/bgp/configuration.ts';
+import { renderConfiguration, withKeptPasswords } from '../../src/planes/bgp/configuration.ts';
 import { admitObject } from '../../src/sources/admit/admit.ts';
 import { Store } from '../../src/sources/store.ts';
 import { attack, attacked } from './hostile.ts';
@@ -63,12 +63,12 @@ function configurationOf(objects: readonly Json[]): string {
   const settings = {
     ...STANDALONE_SETTINGS,
     addresses: { className: undefined, pool: [], reportsMissingPools: true },
-    bgp: { nodeName: 'a', isOnlyWay: true },
+    bgp: { nodeName: 'a', isOnlyWay: true, published: { pool: [], className: undefined } },
   };
   store.commit([{ table: 'complete', key: 'Secret', value: true }]);
   const { bgp } = new Compiler(settings).compile(store.snapshot, { nowMs: 0, node: NO_NODE_FACTS });
   if (bgp === undefined) throw new Error('nothing is announced');
-  return renderConfiguration(bgp, { routeTable: 179, listenPort: 179 }, '/state/bgp').text;
+  return renderConfiguration(withKeptPasswords(bgp, ''), { routeTable: 179, listenPort: 179 }, '/state/bgp').text;
 }
 
 const NAME = String.raw`'[A-Za-z0-9_.-]{1,63}'`;

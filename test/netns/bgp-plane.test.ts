@@ -133,6 +133,18 @@ describe('a session', () => {
     await waitFor(() => expect(lab.plane.peers[0]?.isUp).toBe(true));
   });
 
+  it('stays while its password cannot be read, also with the next program, and waits where there was none', async () => {
+    const lines = ['password "word";'];
+    await lab.apply(one({ password: 'kept' }));
+    expect(await readdir(lab.folder)).not.toContain('bird.conf');
+    await begin(one({ password: new SecretText('word') }), lines);
+    const ups = await lab.router.timesUp(PEER);
+    lab.successor();
+    await lab.apply(one({ password: 'kept' }, [VIP6]));
+    await waitFor(async () => expect(await learned()).toBeUndefined());
+    expect([await lab.router.timesUp(PEER), await lab.router.isUp(PEER)]).toEqual([ups, true]);
+  });
+
   it('has the times that it is given', async () => {
     await begin(one({ holdTimeS: 12, keepaliveTimeS: 4 }));
     const shown = (await bird('show protocols all')).join('\n');

@@ -132,6 +132,9 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
 test('the API shows the sessions, and the metrics are there under both names', async () => {
   await lab.until('the sessions', async () => (await get('/api/v1/peers')).includes('"isUp":true'));
   const metrics = await get('/metrics');
+  expect(metrics).toMatch(
+    new RegExp(`metallb_speaker_announced\\{protocol="bgp",service="[^"]+",node="node-a",ip="${VIP}"\\} 1`),
+  );
   expect(metrics).toContain('sluice_bgp_session_up{peer="metallb-system/rack"} 1');
   expect(metrics).toContain(`metallb_bgp_session_up{peer="${GATEWAY.IPv4}"} 1`);
 });

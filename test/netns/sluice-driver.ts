@@ -27,6 +27,8 @@ export interface SluiceOptions extends DriverOptions {
   readonly apiServer?: 'new' | LabApiServer;
   /** Files that are applied to a new API server before anything reads from it. */
   readonly manifests?: readonly string[];
+  /** As whom the nodes speak to a new API server, in the namespace sluice-system; by default they may do anything. */
+  readonly serviceAccount?: string;
   /** Besides those that every Sluice of the lab has. */
   readonly flags?: readonly string[];
 }
@@ -53,11 +55,19 @@ export class SluiceDriver implements Driver {
   static async create(
     network: Network,
     agents: ReadonlyMap<NodeName, Agent>,
-    { apiServer, flags = [], manifests: files = [], detection = { mode: 'ClusterCIDR' } }: SluiceOptions = {},
+    {
+      apiServer,
+      flags = [],
+      manifests: files = [],
+      serviceAccount,
+      detection = { mode: 'ClusterCIDR' },
+    }: SluiceOptions = {},
   ): Promise<SluiceDriver> {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-lab-'));
     const delivery =
-      apiServer === undefined ? await manifests(join(folder, 'manifests')) : await cluster(agents, apiServer, files);
+      apiServer === undefined
+        ? await manifests(join(folder, 'manifests'))
+        : await cluster(agents, apiServer, files, serviceAccount);
     const programOn = (node: NodeName, leftOut: readonly string[]): Component => {
       const readyz = { kind: 'http', url: `${API_URL}/readyz` } as const;
       const own = [`--node-name=${node}`, `--state-dir=${join(folder, node)}`];
@@ -162,12 +172,18 @@ async function cluster(
   agents: ReadonlyMap<NodeName, Agent>,
   chosen: 'new' | LabApiServer,
   files: readonly string[],
+  serviceAccount: string | undefined,
 ): Promise<Delivery> {
   const server = chosen === 'new' ? await LabApiServer.start([...agents.values()]) : chosen;
   for (const file of files) await server.controlPlane.kubectl(['apply', '--server-side', '-f', file]);
+  const { controlPlane } = server;
+  const kubeconfig =
+    serviceAccount === undefined
+      ? server.kubeconfig
+      : await controlPlane.serviceAccountKubeconfig('sluice-system', serviceAccount, 3_600);
   return {
     server,
-    flags: ['--kubeconfig', server.kubeconfig],
+    flags: ['--kubeconfig', kubeconfig],
     write: (change) => server.write(change),
     stop: () => (chosen === 'new' ? server.stop() : Promise.resolve()),
   };

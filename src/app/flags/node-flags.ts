@@ -197,19 +197,12 @@ export const ANNOUNCE_FLAGS = {
   }),
 };
 
-/** Objects of BGP are read from manifests alone. */
-const NOT_YET_IN_CLUSTER = {
-  kind: 'manifests',
-  otherwise: 'leave it out with an API server, from which Sluice does not read BGPPeers yet',
-} as const;
-
 /** How addresses of Services are announced to routers. */
 export const BGP_FLAGS = {
   isOn: switchOn({
     flag: '--bgp',
     help: 'announce the addresses of Services of type LoadBalancer to routers, as BGPPeers and BGPAdvertisements say (BIRD)',
     role: 'node',
-    source: NOT_YET_IN_CLUSTER,
   }),
   listenPort: option({
     flag: '--bgp-port <port>',

@@ -37,7 +37,8 @@ export interface BgpSession {
   readonly keepaliveTimeS: number | undefined;
   readonly connectTimeS: number | undefined;
   readonly routerId: IpAddress | undefined;
-  readonly password: SecretText | undefined;
+  /** `kept`: it cannot be read now, and is the one that the session was given last. */
+  readonly password: SecretText | 'kept' | undefined;
   readonly bfd: BfdTimes | undefined;
   readonly hasGracefulRestart: boolean;
   readonly isMultihop: boolean;

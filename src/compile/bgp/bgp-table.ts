@@ -1,4 +1,5 @@
 import type { Finding } from '../../model/finding.ts';
+import { SecretText } from '../../model/secret-text.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { Want } from '../../model/want.ts';
 import { compileBgp, type BgpInput, type BgpOutput } from './bgp-compiler.ts';
@@ -60,6 +61,6 @@ function isSame(last: BgpInput, input: BgpInput, before: Snapshot, changed: Read
 /** Passwords print all alike, and are compared by themselves. */
 function samePlan(a: BgpPlan, b: BgpPlan): boolean {
   const passwords = ({ sessions }: BgpPlan): string =>
-    JSON.stringify(sessions.map(({ password }) => password?.reveal() ?? ''));
+    JSON.stringify(sessions.map(({ password }) => (password instanceof SecretText ? password.reveal() : '')));
   return JSON.stringify(a) === JSON.stringify(b) && passwords(a) === passwords(b);
 }

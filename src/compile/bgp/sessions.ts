@@ -5,7 +5,7 @@ import { finding, type Finding } from '../../model/finding.ts';
 import { isIpv6Address } from '../../model/grammar.ts';
 import type { Labels } from '../../model/label-selector.ts';
 import { byAge, keyOf, type ObjectRef } from '../../model/object.ts';
-import { isBgpPassword, type SecretText } from '../../model/secret-text.ts';
+import { isBgpPassword } from '../../model/secret-text.ts';
 import { answerAbout, type Snapshot } from '../../model/snapshot.ts';
 import { anySelects } from '../announce/profile.ts';
 import type { BfdTimes, BgpSession, SessionId } from './bgp-plan.ts';
@@ -19,7 +19,7 @@ export interface Sessions {
   readonly secrets: readonly string[];
 }
 
-/** The sessions of the node with these labels. A peer whose password is not known has none: without it, nobody would answer. */
+/** The sessions of the node with these labels. A peer whose password there is not has none: without it, nobody would answer. */
 export function sessionsOf(snapshot: Snapshot, labels: Labels): Sessions {
   const findings: Finding[] = [];
   const secrets: string[] = [];
@@ -35,14 +35,14 @@ export function sessionsOf(snapshot: Snapshot, labels: Labels): Sessions {
     }
     if (peer.password?.kind === 'secret') secrets.push(secretOf(peer, peer.password.name));
     const password = passwordOf(peer, snapshot, findings);
-    if (password === 'unknown') continue;
+    if (password === 'none') continue;
     sessions.set(place, sessionOf(peer, password, bfdOf(peer, snapshot, findings)));
   }
   const sorted = [...sessions.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   return { sessions: sorted, findings, secrets: [...new Set(secrets)].sort() };
 }
 
-function sessionOf(peer: BgpPeer, password: SecretText | undefined, bfd: BfdTimes | undefined): BgpSession {
+function sessionOf(peer: BgpPeer, password: BgpSession['password'], bfd: BfdTimes | undefined): BgpSession {
   const { neighbor, localAs, peerAs, sourceAddress, routerId, hasGracefulRestart, isMultihop, vrf } = peer;
   const { holdTimeS, keepaliveTimeS, connectTimeS } = peer;
   const own = neighbor.kind === 'address' && isIpv6Address(neighbor.address) ? 6 : 4;
@@ -79,23 +79,25 @@ function neighborKey({ neighbor, vrf = '' }: BgpPeer): string {
     : `${neighbor.address} ${String(neighbor.port)} ${vrf}`;
 }
 
-function passwordOf(peer: BgpPeer, snapshot: Snapshot, findings: Finding[]): SecretText | undefined | 'unknown' {
+/** `none`: there is to be one, and there is not. While nobody knows, a session that there is stays as it is. */
+function passwordOf(peer: BgpPeer, snapshot: Snapshot, findings: Finding[]): BgpSession['password'] | 'none' {
   const { password } = peer;
   if (password === undefined) return undefined;
   if (password.kind === 'text') return password.text;
   const key = secretOf(peer, password.name);
   const answer = answerAbout(snapshot, key);
-  const report = (message: string): 'unknown' => {
+  const report = (message: string): 'none' => {
     findings.push(finding('BgpPasswordUnusable', refOf(peer), 'spec.passwordSecret.name', message));
-    return 'unknown';
+    return 'none';
   };
   switch (answer.kind) {
     case 'pending':
-      return 'unknown';
+      return 'kept';
     case 'absent':
       return report(`there is no Secret ${key}`);
     case 'unreadable':
-      return report(`the Secret ${key} cannot be read: ${answer.message}`);
+      report(`the Secret ${key} cannot be read; a session that there is keeps its password: ${answer.message}`);
+      return 'kept';
     case 'found': {
       const text = answer.value.password;
       if (text === undefined) return report(`the Secret ${key} has no password`);

@@ -63,6 +63,11 @@ export class Bird {
     await rename(temporary, this.#file(CONFIGURATION));
   }
 
+  /** The configuration that is in its place; empty where there is none. */
+  installed(): Promise<string> {
+    return readFile(this.#file(CONFIGURATION), 'utf8').catch(() => '');
+  }
+
   /** Whether this is the configuration that it has, as it says itself. @throws Fault as {@link ask} does */
   async hasRead({ digest }: BirdConfiguration): Promise<boolean> {
     const lines = await this.ask(`eval ${DIGEST_SYMBOL}`);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { BgpPlan, BgpSession, RouteExport, RouteProfile, SessionId } from '../../compile/bgp/bgp-plan.ts';
 import type { IpFamily } from '../../lib/ip-number.ts';
+import { SecretText } from '../../model/secret-text.ts';
 import { address, integer, quoted, symbol } from './encode.ts';
 
 /** What the configuration says besides the plan. */
@@ -11,8 +12,32 @@ export interface BirdSettings {
   readonly listenPort: number;
 }
 
+/** A session with the password that it has, if any. */
+export interface BirdSession extends BgpSession {
+  readonly password: SecretText | undefined;
+}
+
+/** A plan of which every password is known. */
+export interface KnownPlan extends BgpPlan {
+  readonly sessions: readonly BirdSession[];
+}
+
 /** What of a plan the configuration depends on; routes come and go without it. */
-export type BirdPlan = Pick<BgpPlan, 'routerId' | 'sessions' | 'profiles'>;
+export type BirdPlan = Pick<KnownPlan, 'routerId' | 'sessions' | 'profiles'>;
+
+/**
+ * The plan with the passwords that `installed`, the configuration before, gives sessions whose own cannot be read now. One that has none there
+ * waits: without a password, its peer would not answer.
+ */
+export function withKeptPasswords(plan: BgpPlan, installed: string): KnownPlan {
+  const isKnown = (session: BgpSession): session is BirdSession => session.password !== 'kept';
+  const sessions = plan.sessions.flatMap((session): readonly BirdSession[] => {
+    if (isKnown(session)) return [session];
+    const password = passwordIn(installed, session.id);
+    return password === undefined ? [] : [{ ...session, password }];
+  });
+  return { ...plan, sessions };
+}
 
 /** A configuration and what BIRD says when it is asked which one it has. */
 export interface BirdConfiguration {
@@ -117,7 +142,7 @@ function attributes({ localPref, communities }: RouteExport): string {
   return [localPref === undefined ? '' : `bgp_local_pref = ${integer(localPref)}; `, ...set].join('');
 }
 
-function sessionSection(session: BgpSession, index: number, settings: BirdSettings): string {
+function sessionSection(session: BirdSession, index: number, settings: BirdSettings): string {
   const { routerId, vrf, localAs, sourceAddress, connectTimeS = CONNECT_TIME_S, password } = session;
   const lines = [
     ...(vrf === undefined ? [] : [`vrf ${quoted(vrf)};`]),
@@ -140,6 +165,13 @@ function sessionSection(session: BgpSession, index: number, settings: BirdSettin
 ${lines.map((line) => `  ${line}`).join('\n')}
 }
 `;
+}
+
+/** The password that a configuration of ours gives a session; undefined where it has none, or there is no such session. */
+function passwordIn(text: string, id: SessionId): SecretText | undefined {
+  const [, section = ''] = text.split(`\nprotocol bgp ${symbol(id)} {\n`);
+  const [, password] = /^ {2}password "([^"]*)";$/m.exec(section.split('\n}\n', 1)[0] ?? '') ?? [];
+  return password === undefined ? undefined : new SecretText(password);
 }
 
 function neighborLines({ neighbor, peerAs, isMultihop }: BgpSession, index: number): readonly string[] {

@@ -9,7 +9,13 @@ import { Turns } from '../../lib/turns.ts';
 import type { BgpPeerState } from '../../model/bgp-peer-state.ts';
 import type { Applied, Plane } from '../plane.ts';
 import { Bird, type BirdPaths } from './bird.ts';
-import { renderConfiguration, type BirdPlan, type BirdSettings } from './configuration.ts';
+import {
+  renderConfiguration,
+  withKeptPasswords,
+  type BirdPlan,
+  type BirdSettings,
+  type KnownPlan,
+} from './configuration.ts';
 import { KernelRoutes, type KernelRoute } from './kernel-routes.ts';
 import { peerStates } from './peer-states.ts';
 
@@ -44,7 +50,7 @@ export class BgpPlane implements Plane<BgpPlan> {
   readonly #routes: KernelRoutes;
   /** What changes routes goes one after the other: an apply that is under way would bring back what is withdrawn meanwhile. */
   readonly #turns = new Turns();
-  #wanted: BgpPlan | undefined;
+  #wanted: KnownPlan | undefined;
   #isPrepared = false;
   /** False while an apply is under way, and after one that failed: the runner tries again anyway. */
   #isApplied = false;
@@ -76,10 +82,11 @@ export class BgpPlane implements Plane<BgpPlan> {
     return this.#turns.take(() => this.#apply(want, signal));
   }
 
-  async #apply(want: BgpPlan, signal: AbortSignal): Promise<Applied> {
+  async #apply(given: BgpPlan, signal: AbortSignal): Promise<Applied> {
     this.#isApplied = false;
     try {
       await this.#prepare();
+      const want = withKeptPasswords(given, await this.#bird.installed());
       const changes = want.sessions.length === 0 ? await this.#removeAll() : await this.#bringAbout(want, signal);
       this.#wanted = want;
       this.#isApplied = true;
@@ -109,7 +116,7 @@ export class BgpPlane implements Plane<BgpPlan> {
     this.#isPrepared = true;
   }
 
-  async #bringAbout(want: BgpPlan, signal: AbortSignal): Promise<number> {
+  async #bringAbout(want: KnownPlan, signal: AbortSignal): Promise<number> {
     const pid = await this.#runningPid();
     const wanted = this.#routesOf(want);
     const present = await this.#routes.list();
@@ -131,7 +138,7 @@ export class BgpPlane implements Plane<BgpPlan> {
   }
 
   /** Profiles that the plan has no more, and routes of the kernel still have. */
-  #profilesInUse(want: BgpPlan, present: readonly KernelRoute[]): BgpPlan['profiles'] {
+  #profilesInUse(want: KnownPlan, present: readonly KernelRoute[]): BgpPlan['profiles'] {
     const numbers = new Set(want.profiles.map(({ number }) => number));
     const used = new Set(present.map(({ metric }) => metric));
     return (this.#wanted?.profiles ?? []).filter(({ number }) => used.has(number) && !numbers.has(number));
@@ -234,7 +241,7 @@ export class BgpPlane implements Plane<BgpPlan> {
     }
   }
 
-  async #whatIsWrong(wanted: BgpPlan): Promise<string | undefined> {
+  async #whatIsWrong(wanted: KnownPlan): Promise<string | undefined> {
     this.#looks += 1;
     const pid = await this.#bird.pid();
     if (pid === undefined) return 'BIRD has ended';

@@ -38,7 +38,7 @@ const ENDPOINT_ADDRESS: FieldShape = { ip: 'any', hostname: 'any', nodeName: 'an
 const ENDPOINT_PORT: FieldShape = { name: 'any', port: 'any', protocol: 'any', appProtocol: 'any' };
 
 /** What each kind has besides apiVersion, kind and metadata, in all versions that are read (k8s.io/api 0.36 and before, Gateway API 1.6). */
-const KNOWN_FIELDS: Readonly<Record<Kind, ObjectShape>> = {
+export const KNOWN_FIELDS: Readonly<Record<Kind, ObjectShape>> = {
   Ingress: {
     spec: {
       ingressClassName: 'any',
