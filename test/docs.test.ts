@@ -117,6 +117,7 @@ describe('documentation', () => {
       httpPort: 80,
       httpsPort: 443,
       publicHttpsPort: 443,
+      innerPorts: undefined,
       isHttp3: false,
       trustedProxies: [],
       proxyProtocolSources: [],

@@ -46,6 +46,7 @@ export const STANDALONE_SETTINGS: CompileSettings = {
   allowsLocalExternalNames: true,
   publishAddresses: [],
   listenerPorts: listenerPortsOf(defaultsOf(RUN_FLAGS.engine.flags)),
+  innerPorts: undefined,
   l4: undefined,
   allocation: undefined,
   addresses: undefined,

@@ -8,7 +8,6 @@ import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import type { ObservedIngress, ObservedService } from '../model/observed.ts';
 import { sortedAddresses } from '../model/published-address.ts';
-import type { PublishedAddress } from '../model/service.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { KeyedRunner } from '../planes/keyed-runner.ts';
 import { EventPlane, type EventWish } from '../planes/status/events.ts';
@@ -17,7 +16,7 @@ import { IngressWishes, ingressStatusPlane, type IngressAddresses } from '../pla
 import type { LoadBalancerStatusPlane } from '../planes/status/load-balancer.ts';
 import { serviceStatusPlane } from '../planes/status/service.ts';
 import { observeBalancing } from '../sources/admit/observe.ts';
-import { GatewayLeases } from '../sources/cluster/gateway-leases.ts';
+import { GatewayLeases, type ServingGateways } from '../sources/cluster/gateway-leases.ts';
 import type { Store } from '../sources/store.ts';
 import { GatewayApiStatus } from './gateway-api-status.ts';
 import { EVENT_RATE, KubeEventWriter } from './event-writer.ts';
@@ -79,7 +78,7 @@ export class Controller implements Role {
   readonly #wishes = new IngressWishes();
   #plan: Plan | undefined;
   /** Of the gateways that serve; undefined while that is not known. */
-  #gateways: readonly PublishedAddress[] | undefined;
+  #gateways: ServingGateways | undefined;
   /** Ends what only a leader does. */
   #term = new AbortController();
   #following: Promise<void> = Promise.resolve();
@@ -141,12 +140,16 @@ export class Controller implements Role {
       this.#services?.observe(store.observed.services);
       this.#gatewayApi?.observe(store.observed);
     };
+    const observeSlices = (): void => this.#gatewayApi?.observeSlices(store.snapshot.endpointSlices);
     const unsubscribe = store.subscribeObserved(observe);
+    const unsubscribeSlices = store.subscribe(observeSlices);
     observe();
+    observeSlices();
     try {
       await Promise.all([...this.#runners(), this.#elector].map((runner) => runner.run(signal)));
     } finally {
       unsubscribe();
+      unsubscribeSlices();
       // Also when a part has failed while this process leads: a bug must end the program, not wait for the end of the term.
       this.#term.abort();
       await this.#following;
@@ -173,9 +176,9 @@ export class Controller implements Role {
       namespace: leaseNamespace,
       gatewaysOf: installation.label,
       logger,
-      onAddresses: (addresses) => {
+      onChange: (serving) => {
         const isFirst = this.#gateways === undefined;
-        this.#gateways = addresses;
+        this.#gateways = serving;
         this.#updateStatus();
         // Not earlier: what is published must not shrink to what is known at first.
         if (!isFirst) return;
@@ -211,8 +214,8 @@ export class Controller implements Role {
     const { ingresses, addresses } = this.#plan.status;
     // A process that is a gateway itself reports its addresses as any other gateway does.
     const own = this.#options.isGateway ? [] : addresses;
-    const all = sortedAddresses([...own, ...this.#gateways]);
+    const all = sortedAddresses([...own, ...this.#gateways.addresses]);
     this.#status?.want(this.#wishes.of(ingresses, all));
-    this.#gatewayApi?.reachedUnder(all);
+    this.#gatewayApi?.reachedUnder(all, this.#gateways.endpoints);
   }
 }

@@ -1,13 +1,23 @@
 import type { RouteStatus, ClassStatus } from '../compile/gateway/status-plan.ts';
 import type { Plan } from '../compile/plan.ts';
 import type { KubeClient } from '../kube/client.ts';
-import type { Observed, ObservedStatus } from '../model/observed.ts';
-import type { PublishedAddress } from '../model/service.ts';
+import type { GatewayServiceWish } from '../compile/gateway/gateway-service-wish.ts';
+import type { PersistentMap } from '../lib/persistent-map.ts';
+import type { Observed, ObservedService, ObservedStatus } from '../model/observed.ts';
+import type { EndpointSlice, PublishedAddress } from '../model/service.ts';
+import {
+  GatewayEndpointPlane,
+  GatewaySliceWishes,
+  type GatewayEndpoint,
+  type GatewaySliceWish,
+} from '../planes/gateway-services/endpoint-plane.ts';
+import { GatewayServicePlane } from '../planes/gateway-services/service-plane.ts';
 import { KeyedRunner, type KeyedRunnerOptions } from '../planes/keyed-runner.ts';
 import { gatewayClassStatusPlane } from '../planes/status/gateway-class.ts';
 import { gatewayStatusPlane, GatewayWishes, type GatewayWish } from '../planes/status/gateway.ts';
 import { httpRouteStatusPlane } from '../planes/status/http-route.ts';
 import { observeStatus } from '../sources/admit/observe.ts';
+import { KubeGatewayServiceWriter, KubeGatewaySliceWriter } from './gateway-service-writer.ts';
 import { KubeStatusWriter } from './status-writer.ts';
 
 /** Writes what the objects of Gateway API show, for as long as this process leads. */
@@ -15,6 +25,11 @@ export class GatewayApiStatus {
   readonly #classes: KeyedRunner<ClassStatus, ObservedStatus>;
   readonly #gateways: KeyedRunner<GatewayWish, ObservedStatus>;
   readonly #httpRoutes: KeyedRunner<RouteStatus, ObservedStatus>;
+  readonly #servicePlane: GatewayServicePlane;
+  readonly #services: KeyedRunner<GatewayServiceWish, ObservedService>;
+  readonly #slices: KeyedRunner<GatewaySliceWish, EndpointSlice>;
+  readonly #sliceWishes = new GatewaySliceWishes();
+  readonly #hasReadAll: () => boolean;
   readonly #wishes = new GatewayWishes();
   #plan: Plan | undefined;
 
@@ -27,6 +42,11 @@ export class GatewayApiStatus {
     this.#gateways = new KeyedRunner(gatewayStatusPlane(gateways, now), options);
     const routes = new KubeStatusWriter(client, fieldManager, 'HTTPRoute', observeStatus, 'shared');
     this.#httpRoutes = new KeyedRunner(httpRouteStatusPlane(routes, now, mayTakeBack), options);
+    this.#hasReadAll = mayTakeBack;
+    this.#servicePlane = new GatewayServicePlane(new KubeGatewayServiceWriter(client, `${fieldManager}-gateways`));
+    this.#services = new KeyedRunner(this.#servicePlane, options);
+    const slices = new KubeGatewaySliceWriter(client, `${fieldManager}-gateways`);
+    this.#slices = new KeyedRunner(new GatewayEndpointPlane(slices), options);
   }
 
   get runners(): readonly {
@@ -34,31 +54,52 @@ export class GatewayApiStatus {
     readonly backlog: number;
     run(signal: AbortSignal): Promise<void>;
   }[] {
-    return [this.#classes, this.#gateways, this.#httpRoutes];
+    return this.#all;
+  }
+
+  get #all(): readonly Pick<KeyedRunner<unknown, unknown>, 'start' | 'stop' | 'name' | 'backlog' | 'run'>[] {
+    return [this.#classes, this.#gateways, this.#httpRoutes, this.#services, this.#slices];
   }
 
   want(plan: Plan): void {
     this.#plan = plan;
+    this.#services.want(plan.status.gateway.services);
+    const mayRemove = this.#hasReadAll();
+    if (mayRemove !== this.#servicePlane.mayRemove) {
+      this.#servicePlane.mayRemove = mayRemove;
+      this.#services.compareAll();
+    }
     this.#classes.want(plan.status.gateway.classes);
     this.#httpRoutes.want(plan.status.gateway.httpRoutes);
   }
 
-  /** The addresses under which all gateways are reached; not before they are known, since a Gateway without any is not programmed. */
-  reachedUnder(addresses: readonly PublishedAddress[]): void {
-    if (this.#plan !== undefined) this.#gateways.want(this.#wishes.of(this.#plan.status.gateway.gateways, addresses));
+  /**
+   * Where the gateways are: for clients, and for the cluster. Not before that is known, since a Gateway without any address is not programmed,
+   * and one without endpoints not served.
+   */
+  reachedUnder(addresses: readonly PublishedAddress[], endpoints: readonly GatewayEndpoint[]): void {
+    if (this.#plan === undefined) return;
+    const { gateways, services } = this.#plan.status.gateway;
+    this.#gateways.want(this.#wishes.of(gateways, addresses));
+    this.#slices.want(this.#sliceWishes.of(services, endpoints));
+  }
+
+  observeSlices(slices: PersistentMap<EndpointSlice>): void {
+    this.#slices.observe(slices);
   }
 
   observe(observed: Observed): void {
     this.#classes.observe(observed.gatewayClasses);
     this.#gateways.observe(observed.gateways);
+    this.#services.observe(observed.services);
     this.#httpRoutes.observe(observed.httpRoutes);
   }
 
   start(): void {
-    for (const runner of [this.#classes, this.#gateways, this.#httpRoutes]) runner.start();
+    for (const runner of this.#all) runner.start();
   }
 
   stop(): void {
-    for (const runner of [this.#classes, this.#gateways, this.#httpRoutes]) runner.stop();
+    for (const runner of this.#all) runner.stop();
   }
 }

@@ -74,7 +74,7 @@ export class Gateway implements Role {
     const accessLog = await startAccessLog(accessLogName, options, logger, metrics);
     const plane = new L7Plane({
       paths,
-      skeleton: renderSkeleton(engine, { admin: paths.adminSocket, accessLog: accessLogName }),
+      skeleton: (reserve) => renderSkeleton(engine, { admin: paths.adminSocket, accessLog: accessLogName }, reserve),
       selfSignedPem: await selfSignedPem(stateDirectory),
       logger,
       onStart: (reason) => metrics.engineStarted(reason),

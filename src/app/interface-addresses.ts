@@ -13,6 +13,27 @@ const LOOK_EVERY_MS = 2_000;
 /** An address that the default route leads to, of each family; nothing is ever sent there (RFC 5737, RFC 3849). */
 const ELSEWHERE = { udp4: '192.0.2.1', udp6: '2001:db8::1' } as const;
 
+/**
+ * Where what listens on these addresses is reached by others, one address of each family: the one that the default route leads from, of a
+ * machine without one the first that it has, or the one that is listened on alone.
+ */
+export async function listeningAddresses(bound: readonly string[]): Promise<readonly IpAddress[]> {
+  const all = interfaceAddresses();
+  const primary = await Promise.all([sourceTowards('udp4'), sourceTowards('udp6')]);
+  const reachable = [...all.filter((address) => primary.includes(address)), ...all];
+  const families = [
+    { any: '0.0.0.0', isOf: (address: string) => !address.includes(':') },
+    { any: '::', isOf: (address: string) => address.includes(':') },
+  ];
+  return families.flatMap(({ any, isOf }) => {
+    const own = bound.filter(isOf);
+    if (own.length === 0) return [];
+    const [only] = own;
+    const address = own.includes(any) || only === undefined ? reachable.find(isOf) : ipAddressOf(only);
+    return address === undefined ? [] : [address];
+  });
+}
+
 /** The addresses of this machine's interfaces, followed as they change. */
 export class InterfaceAddresses {
   #facts: NodeFacts = { addresses: interfaceAddresses() };

@@ -32,6 +32,8 @@ export interface RunOptions extends Omit<ProgramFlags, 'roles' | 'stateDirectory
   readonly roles: ReadonlySet<RoleName>;
   /** Whether the operator named the roles; otherwise one that this machine does not allow is left out. */
   readonly areRolesExplicit: boolean;
+  /** The Node that this machine is. */
+  readonly nodeName: string;
   readonly node: NodeOptions;
   readonly announce: AnnounceOptions;
   readonly bgp: BgpOptions;

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { AddressSettings } from '../compile/addresses/address-plan.ts';
 import type { AnnounceSettings } from '../compile/announce/announce-settings.ts';
 import type { ListenerPorts } from '../compile/gateway/gateway-settings.ts';
+import type { InnerPorts } from '../compile/gateway/inner-ports.ts';
 import type { BgpSettings } from '../compile/bgp/bgp-settings.ts';
 import type { L4Settings, LocalDetection } from '../compile/l4/l4-settings.ts';
 import { DEFAULT_CLASSES, NGINX_CLASS, type CompileSettings } from '../compile/settings.ts';
@@ -38,6 +39,7 @@ export function runOptionsOf(flags: RunFlags, replacedArguments: readonly ReadAr
     source,
     roles,
     areRolesExplicit: program.roles !== undefined,
+    nodeName: nodeNameOf(flags.l4),
     node: { ...flags.node, podBridge: flags.detection.podBridge, conntrack: flags.conntrack },
     announce: flags.announce,
     bgp: flags.bgp,
@@ -47,7 +49,7 @@ export function runOptionsOf(flags: RunFlags, replacedArguments: readonly ReadAr
       announce: roles.has('node') && flags.announce.isOn ? announceSettingsOf(flags) : undefined,
       bgp: roles.has('node') && flags.bgp.isOn ? bgpSettingsOf(flags) : undefined,
     },
-    engine: engineSettingsOf(engine, source.kind),
+    engine: { ...engineSettingsOf(engine, source.kind), innerPorts: flags.gateways.innerPorts },
     stateDirectory: stateDirectoryOf(program.stateDirectory),
     replacedArguments,
   };
@@ -120,6 +122,7 @@ export function compileSettingsOf(flags: RunFlags, source: SourceChoice['kind'])
     allowsLocalExternalNames: allowsLocalExternalNames ?? source === 'manifests',
     // Of a process that is no gateway the address leads nowhere.
     listenerPorts: listenerPortsOf(flags.engine),
+    innerPorts: innerPortsOf(flags, source),
     publishAddresses: publishAddresses ?? (source === 'cluster' && isGateway ? machineAddresses() : []),
     l4: undefined,
     allocation: source === 'manifests' ? flags.allocation : undefined,
@@ -138,7 +141,16 @@ export function listenerPortsOf({ httpPort, httpsPort, publicHttpsPort }: RunFla
   };
 }
 
-function engineSettingsOf(flags: RunFlags['engine'], source: SourceChoice['kind']): EngineSettings {
+/** Without an API server it is the rules of this machine's kernel that lead to them. */
+function innerPortsOf(
+  { gateways, program }: Pick<RunFlags, 'gateways' | 'program'>,
+  source: SourceChoice['kind'],
+): InnerPorts | undefined {
+  const canLead = source === 'cluster' || (program.roles?.has('node') ?? true);
+  return canLead && !gateways.shareAddresses ? gateways.innerPorts : undefined;
+}
+
+function engineSettingsOf(flags: RunFlags['engine'], source: SourceChoice['kind']): Omit<EngineSettings, 'innerPorts'> {
   return {
     ...flags,
     publicHttpsPort: flags.publicHttpsPort ?? (source === 'cluster' ? 443 : flags.httpsPort),

@@ -27,6 +27,7 @@ import { crashOnceWritten } from './ending.ts';
 import { KubeEventWriter } from './event-writer.ts';
 import { GatewayReport } from './gateway-report.ts';
 import { Gateway } from './gateway.ts';
+import { listeningAddresses } from './interface-addresses.ts';
 import { installationOf } from './installation.ts';
 import { KubeNodeStatusWriter } from './node-status-writer.ts';
 import { KubeNodeEvents } from './node-events.ts';
@@ -201,8 +202,9 @@ function roleFactories(
   let serves = Promise.resolve();
   if (roles.has('gateway')) {
     factories.push(async () => {
+      const place = { endpoints: await listeningAddresses(options.engine.bindAddresses), nodeName: options.nodeName };
       const report =
-        cluster === undefined ? undefined : new GatewayReport(cluster.client, cluster.namespace, installation);
+        cluster === undefined ? undefined : new GatewayReport(cluster.client, cluster.namespace, installation, place);
       store.remember(await servedBefore(options, logger));
       const gateway = await Gateway.create(options, logger, metrics, report);
       ({ serves } = gateway);

@@ -26,6 +26,7 @@ const SETTINGS: CompileSettings = {
   sslRedirect: true,
   publishService: 'ns/b',
   listenerPorts: { http: [80], https: [443] },
+  innerPorts: { first: 20_000, last: 20_999 },
   publishAddresses: [],
   l4: undefined,
   allocation: undefined,

@@ -17,6 +17,7 @@ import { explainAddress, type AddressAnswer, type Announcers } from './announce/
 import { AnnounceTable } from './announce/announce-table.ts';
 import { RouterRecords } from './announce/router-records.ts';
 import { GatewayTable } from './gateway/gateway-table.ts';
+import { StandaloneServices } from './gateway/standalone-services.ts';
 import { NO_GATEWAY_STATUS } from './gateway/status-plan.ts';
 import type { BgpPlan } from './bgp/bgp-plan.ts';
 import { BgpTable } from './bgp/bgp-table.ts';
@@ -57,6 +58,7 @@ export class Compiler {
   readonly #slicesOfService = new DependencyIndex();
   #findings = PersistentMap.empty<readonly Finding[]>();
   readonly #gateway: GatewayTable;
+  readonly #standaloneServices: StandaloneServices;
   #status: StatusPlan = {
     ingresses: PersistentMap.empty(),
     addresses: [],
@@ -69,6 +71,7 @@ export class Compiler {
     this.#settings = settings;
     this.#routeSets = new RouteSetTable(settings);
     this.#gateway = new GatewayTable(settings);
+    this.#standaloneServices = new StandaloneServices(settings);
     this.#l7 = new L7Compiler(settings);
     const { l4, allocation, addresses, announce, bgp, recordedRouters } = settings;
     this.#l4 = l4 === undefined ? undefined : new L4Compiler(l4, allocation);
@@ -81,8 +84,9 @@ export class Compiler {
     this.#addresses = addresses === undefined ? undefined : new AddressAllocator(addresses, addressesOf(held));
   }
 
-  compile(snapshot: Snapshot, facts: Facts): Plan {
+  compile(written: Snapshot, facts: Facts): Plan {
     const before = this.#snapshot;
+    const snapshot = this.#standaloneServices.joined(written, facts);
     const dirtyServices = this.#changedServices(before, snapshot);
     const routeSets = this.#routeSets.update(before, snapshot);
     const l7 = this.#l7.compile({
@@ -107,7 +111,7 @@ export class Compiler {
     const own = withoutAnnounced(facts.node, announced);
     const bgp = this.#compileBgp(inForce, dirtyServices, before, snapshot, own);
     const l4 = this.#compileL4(new Set([...dirtyServices, ...moved]), snapshot, facts, announced);
-    this.#compileStatus(routeSets.changed, dirtyServices, before, snapshot);
+    this.#compileStatus(routeSets.changed, dirtyServices, before, snapshot, moved);
     this.#snapshot = snapshot;
     return {
       l7: l7.plan,
@@ -233,9 +237,13 @@ export class Compiler {
     changedServices: ReadonlySet<string>,
     earlier: Snapshot,
     snapshot: Snapshot,
+    moved: ReadonlySet<string>,
   ): void {
     const before = this.#status;
-    const gateway = this.#gateway.update(changed, earlier, snapshot);
+    const isStandalone = this.#settings.mode === 'standalone';
+    const gateway = this.#gateway.update(changed, earlier, snapshot, moved, (service) =>
+      isStandalone ? this.#addresses?.assignments.get(service)?.addresses : undefined,
+    );
     let { ingresses } = before;
     for (const id of changed) {
       if (!id.startsWith(INGRESS_PREFIX)) continue;

@@ -52,6 +52,21 @@ export interface L7Plan {
   readonly certificates: PersistentMap<CertificatePlan>;
   /** Served to clients that name no host or one without a certificate; undefined: the engine's self-signed one. */
   readonly defaultCertificate: CertificateId | undefined;
+  /** How many ports of each kind have to stand ready for listeners of Gateways that have addresses of their own. */
+  readonly reserve: number;
+  /** Listeners for TLS on such ports, by {@link listenerKey}. */
+  readonly tlsListeners: PersistentMap<TlsListener>;
+}
+
+/** A listener for TLS on a port of the engine. Of those that share a connection (HTTP/2) each answers for its own host alone. */
+export interface TlsListener {
+  readonly port: number;
+  readonly host: Hostname | typeof ANY_HOST;
+}
+
+/** The key of a listener among those of a plan. */
+export function listenerKey({ port, host }: TlsListener): string {
+  return `${String(port)}|${host}`;
 }
 
 /** Begins the producers that are hosts in `Plan.findings`. */
@@ -118,7 +133,7 @@ export interface Alternative extends Destination {
 }
 
 /** Why a request is answered by Sluice itself. Stands in the access log. */
-export type RefusalReason = 'no-route' | UnavailableReason;
+export type RefusalReason = UnavailableReason;
 
 export type RouteAction =
   | SingleAction

@@ -6,6 +6,7 @@ import type { LabelSelector } from '../model/label-selector.ts';
 import type { PublishedAddress } from '../model/service.ts';
 import type { AddressSettings } from './addresses/address-plan.ts';
 import type { ListenerPorts } from './gateway/gateway-settings.ts';
+import type { InnerPorts } from './gateway/inner-ports.ts';
 import type { AllocationSettings, L4Settings } from './l4/l4-settings.ts';
 
 /** `spec.controller` of the IngressClasses that are ours, unless `--controller-class` names another. */
@@ -44,8 +45,10 @@ export interface CompileSettings {
   readonly compat: 'strict-nginx' | undefined;
   /** Whether hosts with TLS redirect HTTP to HTTPS where the Ingress does not say. */
   readonly sslRedirect: boolean;
-  /** Ports on which listeners of Gateways are served. */
+  /** Ports on which listeners of Gateways are served that have no address of their own. */
   readonly listenerPorts: ListenerPorts;
+  /** Ports of the engine that those of Gateways' own addresses lead to; undefined where no Gateway has an address of its own. */
+  readonly innerPorts: InnerPorts | undefined;
   /** `namespace/name` of the Service whose addresses are published on Ingresses; before `publishAddresses`. */
   readonly publishService: string | undefined;
   readonly publishAddresses: readonly PublishedAddress[];

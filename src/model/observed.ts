@@ -1,4 +1,5 @@
 import { PersistentMap } from '../lib/persistent-map.ts';
+import type { MadeService } from './gateway/made-for-gateway.ts';
 import type { PublishedAddress } from './service.ts';
 
 /** What an API server shows of an object with `status.loadBalancer` beyond what its author wrote. */
@@ -11,6 +12,8 @@ export interface ObservedBalancing {
   readonly managers: readonly string[];
   /** Of its annotations those that are written beside the addresses. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** Of a Service that was made for a Gateway. */
+  readonly made?: MadeService | undefined;
 }
 
 export type ObservedIngress = ObservedBalancing;

@@ -145,7 +145,7 @@ async function measure(size: Size): Promise<Row> {
   const engine = engineSettings({ http: await freePort(), https: await freePort() });
   const plane = new L7Plane({
     paths: { haproxy, stateDirectory: folder, adminSocket },
-    skeleton: renderSkeleton(engine, { admin: adminSocket, accessLog: 'sluice-bench' }),
+    skeleton: () => renderSkeleton(engine, { admin: adminSocket, accessLog: 'sluice-bench' }),
     selfSignedPem: await selfSignedPem(folder),
     logger: silentLogger,
     onStart: (reason) => {

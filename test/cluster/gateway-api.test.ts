@@ -1,13 +1,17 @@
 /** Gateway API by `sluice run --gateway-api` on a real API server, as its ServiceAccount: what is served, and what objects show. */
+import { request } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePorts } from '../traffic/free-ports.ts';
 import { Backend, Lab } from '../traffic/lab.ts';
 import { startControlPlane, type ControlPlane } from './control-plane.ts';
 import { gatewayCrds } from './gateway-crds.ts';
 import { DEPLOY, externalService } from './shop.ts';
 
 const GATEWAY_API = fileURLToPath(new URL('../../deploy/gateway-api.yaml', import.meta.url));
+const LOAD_BALANCER = fileURLToPath(new URL('../../deploy/load-balancer.yaml', import.meta.url));
 const ADDRESS = '192.0.2.80';
+const FLAGS = ['--lease-namespace=sluice-system', '--gateway-api', '--local-external-names=allow'];
 
 /** Entries of `status.parents` and of `status.conditions`, as far as they are looked at. */
 interface Shown {
@@ -62,8 +66,8 @@ describe('sluice run --gateway-api', () => {
     await cluster.kubectl(['create', 'namespace', 'shop']);
     await apply(externalService('web', backend.port), GATEWAY, route('web'));
     const kubeconfig = await cluster.serviceAccountKubeconfig('sluice-system', 'sluice', 3600);
-    const flags = ['--lease-namespace=sluice-system', '--gateway-api', '--local-external-names=allow'];
-    lab = await Lab.forCluster(kubeconfig, [...flags, `--publish-status-address=${ADDRESS}`]);
+    const shared = ['--shared-gateway-addresses', `--publish-status-address=${ADDRESS}`];
+    lab = await Lab.forCluster(kubeconfig, [...FLAGS, ...shared]);
     await lab.start();
   });
 
@@ -163,5 +167,95 @@ describe('sluice run --gateway-api', () => {
     );
     expect(brief(gateway.status.conditions)).toContain('Programmed=True Programmed');
     await lab.until('http://web.test/ to be unknown', async () => (await lab.get('http://web.test/')).status === 404);
+  });
+
+  describe('with an address for each Gateway', () => {
+    let ports: number;
+
+    beforeAll(async () => {
+      await lab.stop();
+      ports = await freePorts(64);
+      const kubeconfig = await cluster.serviceAccountKubeconfig('sluice-system', 'sluice', 3600);
+      const own = ['--load-balancer', '--pool=192.0.2.96/28', `--gateway-ports=${String(ports)}-${String(ports + 63)}`];
+      // The Services of pools are for the controller to write, as deploy/load-balancer.yaml lets it.
+      await cluster.kubectl(['apply', '--server-side', '-f', LOAD_BALANCER]);
+      await apply(route('web'));
+      lab = await Lab.forCluster(kubeconfig, [...FLAGS, ...own, '--node-name=node-1']);
+      await lab.start();
+    });
+
+    async function json(...args: readonly string[]): Promise<unknown> {
+      return JSON.parse(await cluster.kubectl(['get', '-n', 'shop', '-o', 'json', ...args]));
+    }
+
+    /** What is answered on a port of HAProxy that the kernel would lead a port of the address to. */
+    async function statusAt(port: number): Promise<number> {
+      return new Promise((resolve) => {
+        const asked = request({ host: '127.0.0.1', port, headers: { host: 'web.test' } }, (response) => {
+          response.resume();
+          resolve(response.statusCode ?? 0);
+        });
+        asked.on('error', () => resolve(0));
+        asked.end();
+      });
+    }
+
+    it('has a Service made for it, with the gateways behind it, and shows the address of that', async () => {
+      const shown = await until('gateway', 'edge', 'to have an address', ({ status }) =>
+        brief(status.conditions).includes('Programmed=True Programmed'),
+      );
+      expect(shown.status.addresses).toMatchObject([{ value: expect.stringMatching(/^192\.0\.2\.\d+$/) }]);
+      expect(await json('service', 'sluice-edge')).toMatchObject({
+        metadata: {
+          labels: { 'gateway.networking.k8s.io/gateway-name': 'edge', 'app.kubernetes.io/managed-by': 'sluice' },
+          ownerReferences: [{ kind: 'Gateway', name: 'edge' }],
+        },
+        spec: { type: 'LoadBalancer', externalTrafficPolicy: 'Local', ports: [{ port: 80, targetPort: ports }] },
+      });
+      let slice: unknown;
+      await lab.until('the gateway to stand behind it', async () => {
+        slice = await json('endpointslice', 'sluice-edge-ipv4');
+        return (slice as { endpoints: readonly unknown[] | null }).endpoints?.length === 1;
+      });
+      expect(slice).toMatchObject({ endpoints: [{ nodeName: 'node-1' }], ports: [{ port: ports }] });
+      await lab.until('its port to answer', async () => (await statusAt(ports)) === 200);
+      expect((await lab.get('http://web.test/')).status).toBe(404);
+    });
+
+    it('sets right what others change of the Service, and leaves what they add', async () => {
+      await cluster.kubectl(['annotate', 'service', '-n', 'shop', 'sluice-edge', 'note=theirs']);
+      const ports80 = [{ op: 'replace', path: '/spec/ports/0/targetPort', value: 1 }];
+      const patch = ['patch', 'service', '-n', 'shop', 'sluice-edge', '--type=json', '-p', JSON.stringify(ports80)];
+      await cluster.kubectl(patch);
+      await lab.until('the port to be set right', async () => {
+        const service = (await json('service', 'sluice-edge')) as {
+          readonly spec: { readonly ports: readonly { readonly targetPort: number }[] };
+        };
+        return service.spec.ports[0]?.targetPort === ports;
+      });
+      expect(await json('service', 'sluice-edge')).toMatchObject({ metadata: { annotations: { note: 'theirs' } } });
+    });
+
+    it('has the address that it asks for, and says so where that cannot be had', async () => {
+      const asking = (value: string): string =>
+        GATEWAY.replace('listeners:', `addresses: [{ value: ${value} }], listeners:`);
+      await apply(asking('198.51.100.9'));
+      await until('gateway', 'edge', 'to want what cannot be had', ({ status }) =>
+        brief(status.conditions).includes('Programmed=False AddressNotUsable'),
+      );
+      await apply(asking('192.0.2.100'));
+      const shown = await until('gateway', 'edge', 'to have what it wants', ({ status }) =>
+        brief(status.conditions).includes('Programmed=True Programmed'),
+      );
+      expect(shown.status.addresses?.map(({ value }) => value)).toEqual(['192.0.2.100']);
+    });
+
+    it('loses its Service with its class', async () => {
+      await apply(GATEWAY.replace('gatewayClassName: sluice', 'gatewayClassName: another'));
+      await lab.until('the Service to go', async () => {
+        const all = (await json('services')) as { readonly items: readonly { metadata: { readonly name: string } }[] };
+        return all.items.every(({ metadata }) => metadata.name !== 'sluice-edge');
+      });
+    });
   });
 });

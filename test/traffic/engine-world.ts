@@ -50,7 +50,7 @@ export class EngineWorld {
     this.#selfSignedPem = pem;
     this.plane = new L7Plane({
       paths: { haproxy: this.#link, confinement, stateDirectory: root, adminSocket: this.#adminSocket },
-      skeleton,
+      skeleton: () => skeleton,
       selfSignedPem: pem,
       logger: silentLogger,
       onStart: (reason) => this.starts.push(reason),
@@ -71,6 +71,7 @@ export class EngineWorld {
         httpPort: ports.http,
         httpsPort: ports.https,
         publicHttpsPort: ports.https,
+        innerPorts: undefined,
         isHttp3: false,
         trustedProxies: [],
         proxyProtocolSources: [],

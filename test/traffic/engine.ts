@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { STANDALONE_SETTINGS } from '../../src/app/check.ts';
 import { findHaproxy } from '../../src/app/haproxy.ts';
+import { addressRangesOf } from '../../src/app/flags/readers.ts';
+import type { InnerPorts } from '../../src/compile/gateway/inner-ports.ts';
 import { Compiler } from '../../src/compile/compiler.ts';
 import { NO_NODE_FACTS } from '../../src/compile/settings.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
@@ -20,12 +22,13 @@ interface EnginePorts {
 }
 
 /** For a HAProxy on loopback that nothing but the caller uses. */
-export function engineSettings(ports: EnginePorts): EngineSettings {
+export function engineSettings(ports: EnginePorts, innerPorts?: InnerPorts): EngineSettings {
   return {
     bindAddresses: ['127.0.0.1'],
     httpPort: ports.http,
     httpsPort: ports.https,
     publicHttpsPort: 443,
+    innerPorts,
     isHttp3: false,
     trustedProxies: [],
     proxyProtocolSources: [],
@@ -46,10 +49,21 @@ export class Engine {
   readonly #folder: string;
   readonly #plane: L7Plane;
   readonly #store = new Store();
-  readonly #compiler = new Compiler(STANDALONE_SETTINGS);
+  readonly #compiler: Compiler;
   readonly #stop = new AbortController();
 
-  private constructor(plane: L7Plane, folder: string, ports: EnginePorts, starts: readonly ReloadReason[]) {
+  private constructor(
+    plane: L7Plane,
+    folder: string,
+    ports: EnginePorts,
+    starts: readonly ReloadReason[],
+    innerPorts: InnerPorts | undefined,
+  ) {
+    this.#compiler = new Compiler({
+      ...STANDALONE_SETTINGS,
+      innerPorts,
+      addresses: { pool: addressRangesOf('192.0.2.0/24'), className: undefined, reportsMissingPools: true },
+    });
     this.#plane = plane;
     this.#folder = folder;
     this.httpPort = ports.http;
@@ -57,15 +71,28 @@ export class Engine {
     this.starts = starts;
   }
 
-  /** `edit` is given the fixed part of the configuration; HAProxy starts with the first {@link apply}. */
-  static async create(edit: (skeleton: string) => string = (skeleton) => skeleton): Promise<Engine> {
+  /**
+   * `edit` is given the fixed part of the configuration; HAProxy starts with the first {@link apply}. With `innerPorts`, Gateways have addresses
+   * of their own, which lead nowhere.
+   */
+  static async create(
+    edit: (skeleton: string) => string = (skeleton) => skeleton,
+    innerPorts?: InnerPorts,
+  ): Promise<Engine> {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-engine-'));
     const ports = { http: await freePort(), https: await freePort() };
     const adminSocket = join(folder, 'admin.sock');
     const starts: ReloadReason[] = [];
     const plane = new L7Plane({
       paths: { haproxy: await findHaproxy(undefined, process.env), stateDirectory: folder, adminSocket },
-      skeleton: edit(renderSkeleton(engineSettings(ports), { admin: adminSocket, accessLog: 'sluice-engine' })),
+      skeleton: (reserve) =>
+        edit(
+          renderSkeleton(
+            engineSettings(ports, innerPorts),
+            { admin: adminSocket, accessLog: 'sluice-engine' },
+            reserve,
+          ),
+        ),
       selfSignedPem: await selfSignedPem(folder),
       logger: silentLogger,
       onStart: (reason) => starts.push(reason),
@@ -73,7 +100,7 @@ export class Engine {
       keepsServing: false,
       drainMs: 1000,
     });
-    return new Engine(plane, folder, ports, starts);
+    return new Engine(plane, folder, ports, starts, innerPorts);
   }
 
   /** Puts the objects of a manifest into the plan, or takes them out of it. */

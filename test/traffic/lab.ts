@@ -262,7 +262,7 @@ export class Lab {
 
   /** How many HAProxy processes had to be replaced since Sluice started. */
   async reloads(): Promise<number> {
-    const reasons = ['adopted', 'crashed', 'hung', 'out-of-step'];
+    const reasons = ['adopted', 'crashed', 'hung', 'listeners', 'out-of-step'];
     const counts = await Promise.all(
       reasons.map((reason) => this.metric(`sluice_haproxy_reloads_total{reason="${reason}"}`)),
     );

@@ -88,6 +88,8 @@ export function routed(
     ),
     certificates: PersistentMap.empty(),
     defaultCertificate: undefined,
+    reserve: 0,
+    tlsListeners: PersistentMap.empty(),
   };
 }
 

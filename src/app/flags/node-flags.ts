@@ -12,7 +12,6 @@ export const L4_FLAGS = {
     help: 'the Node object that this machine is',
     read: read.nodeNameOf,
     defaultText: 'its host name',
-    role: 'node',
   }),
   zone: optional({
     flag: '--zone <name>',

@@ -3,7 +3,7 @@ import { COMPILE_FLAGS, ENGINE_FLAGS } from './http-flags.ts';
 import { INGRESS_NGINX_FLAGS } from './ingress-nginx-flags.ts';
 import { ANNOUNCE_FLAGS, BGP_FLAGS, CONNTRACK_FLAGS, DETECTION_FLAGS, L4_FLAGS, NODE_FLAGS } from './node-flags.ts';
 import { PROGRAM_FLAGS } from './program-flags.ts';
-import { ADDRESS_FLAGS, ALLOCATION_FLAGS, SOURCE_FLAGS } from './source-flags.ts';
+import { ADDRESS_FLAGS, ALLOCATION_FLAGS, GATEWAY_FLAGS, SOURCE_FLAGS } from './source-flags.ts';
 
 /**
  * Every flag of `sluice run`, by heading and by the place that its value goes to; each is one row of a group. Help, reference page,
@@ -13,6 +13,7 @@ export const RUN_FLAGS = {
   source: { heading: 'Where the objects come from', flags: SOURCE_FLAGS },
   allocation: { heading: 'Where the objects come from', flags: ALLOCATION_FLAGS },
   addresses: { heading: 'Where the objects come from', flags: ADDRESS_FLAGS },
+  gateways: { heading: 'Gateways', flags: GATEWAY_FLAGS },
   compile: { heading: 'What Ingresses mean', flags: COMPILE_FLAGS },
   ingressNginx: { heading: 'What Ingresses mean', flags: INGRESS_NGINX_FLAGS },
   engine: { heading: 'HTTP and HTTPS', flags: ENGINE_FLAGS },

@@ -40,6 +40,24 @@ export const SOURCE_FLAGS = {
   }),
 };
 
+/** What addresses Gateways have. */
+export const GATEWAY_FLAGS = {
+  shareAddresses: switchOn({
+    flag: '--shared-gateway-addresses',
+    help: 'Gateways have the addresses and ports of the gateways together, instead of an address each',
+    isChecked: true,
+  }),
+  innerPorts: option({
+    flag: '--gateway-ports <first-last>',
+    help: 'ports of HAProxy that those of the addresses of Gateways lead to, half of them for HTTP and half for TLS; the first 64 are opened with the first such Gateway, more when they are needed',
+    read: read.portRangeOf,
+    // Below what is used for connections to others, and below node ports.
+    default: { first: 20_000, last: 20_999 },
+    defaultText: '20000-20999',
+    isChecked: true,
+  }),
+};
+
 /** Of flags for what an API server does by itself. */
 const ONLY_MANIFESTS = {
   kind: 'manifests',

@@ -7,6 +7,7 @@ import type { Snapshot } from '../../model/snapshot.ts';
 import type { CompileSettings } from '../settings.ts';
 import { no, yes, type Verdict } from './condition.ts';
 import { claimGateway } from './gateway-claim.ts';
+import { servedPorts } from './gateway-services.ts';
 import { intersection } from './hostnames.ts';
 import { listenerVerdicts, type ListenerVerdict } from './listener-verdicts.ts';
 
@@ -36,8 +37,8 @@ export interface Attachment {
   readonly bindings: readonly Binding[];
 }
 
-type Surroundings = Pick<Snapshot, 'gateways' | 'gatewayClasses' | 'namespaces'>;
-type Settings = Pick<CompileSettings, 'mode' | 'listenerPorts'>;
+type Surroundings = Pick<Snapshot, 'gateways' | 'gatewayClasses' | 'namespaces' | 'addressPools'>;
+type Settings = Pick<CompileSettings, 'mode' | 'listenerPorts' | 'innerPorts' | 'addresses'>;
 
 /** Attaches a route to the listeners of its parents (Gateway API, "Attaching Routes to Gateways"). Parents that are not ours are left out. */
 export function attachmentsOf(
@@ -73,7 +74,7 @@ function attach(
     bindings: [],
   });
   const { sectionName, port } = parent;
-  const named = listenerVerdicts(gateway, settings.listenerPorts).filter(
+  const named = listenerVerdicts(gateway, servedPorts(surroundings, settings)).filter(
     ({ listener }) =>
       (sectionName === undefined || listener.name === sectionName) && (port === undefined || listener.port === port),
   );

@@ -1,14 +1,19 @@
 import type { Gateway } from '../../model/gateway/gateway.ts';
 import type { GatewayClass } from '../../model/gateway/gateway-class.ts';
 import { GATEWAY_GROUP } from '../../model/gateway/reference.ts';
-import { ipAddressOf } from '../../model/grammar.ts';
+import { ipAddressOf, type IpAddress } from '../../model/grammar.ts';
+import type { PublishedAddress } from '../../model/service.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
+import type { CompileSettings } from '../settings.ts';
 import { condition, no, yes, type Verdict } from './condition.ts';
-import type { ListenerPorts } from './gateway-settings.ts';
+import { entranceOf, gatewayServiceKey, haveOwnAddresses, servedPorts, serviceOf } from './gateway-services.ts';
 import { certificatesOf } from './listener-certificates.ts';
 import { listenerVerdicts, type ListenerVerdict } from './listener-verdicts.ts';
 import { mayRefer } from './reference-grants.ts';
 import type { ClassStatus, GatewayStatus, ListenerStatus } from './status-plan.ts';
+
+/** Addresses that this process gave a Service, by its key; undefined where it gives none. */
+export type GivenAddresses = (service: string) => readonly IpAddress[] | undefined;
 
 /** What a GatewayClass that is ours shows. */
 export function classStatus({ generation, parameters }: GatewayClass): ClassStatus {
@@ -19,18 +24,33 @@ export function classStatus({ generation, parameters }: GatewayClass): ClassStat
   return { generation, conditions: [condition('Accepted', accepted)] };
 }
 
-/** What a Gateway shows. @param attachedRoutes how many routes a listener has, by its name */
+/** Whether a Gateway is accepted: what is not is not served, whatever its listeners are by themselves. */
+export function isAccepted(gateway: Gateway, snapshot: Snapshot, settings: CompileSettings): boolean {
+  return acceptedOf(gateway, listenerVerdicts(gateway, servedPorts(snapshot, settings))).isTrue;
+}
+
+/**
+ * What a Gateway shows.
+ *
+ * @param attachedRoutes how many routes a listener has, by its name
+ */
 export function gatewayStatus(
   gateway: Gateway,
   snapshot: Snapshot,
-  ports: ListenerPorts,
+  settings: CompileSettings,
   attachedRoutes: (listener: string) => number,
+  given: GivenAddresses = () => undefined,
 ): GatewayStatus {
-  const verdicts = listenerVerdicts(gateway, ports);
-  const listeners = verdicts.map((verdict) => listenerStatus(verdict, gateway, snapshot, attachedRoutes));
+  const verdicts = listenerVerdicts(gateway, servedPorts(snapshot, settings));
   const accepted = acceptedOf(gateway, verdicts);
+  const listeners = verdicts.map((verdict) =>
+    listenerStatus(verdict, gateway, snapshot, settings, accepted.isTrue, attachedRoutes),
+  );
   const isServed = listeners.some(({ conditions }) =>
     conditions.some(({ type, isTrue }) => type === 'Programmed' && isTrue),
+  );
+  const isWaiting = listeners.some(({ conditions }) =>
+    conditions.some(({ type, reason }) => type === 'Programmed' && reason === 'Pending'),
   );
   return {
     generation: gateway.generation,
@@ -39,10 +59,23 @@ export function gatewayStatus(
       ? no('Invalid', 'the Gateway is not accepted')
       : isServed
         ? yes('Programmed')
-        : no('Invalid', 'none of its listeners is served; their conditions say why'),
+        : no(isWaiting ? 'Pending' : 'Invalid', 'none of its listeners is served; their conditions say why'),
+    addresses: addressesOf(gateway, snapshot, settings, given),
     wantedAddresses: gateway.addresses.flatMap(({ value }) => (value === '' ? [] : [value])),
     listeners,
   };
+}
+
+/** Of its Service, where it has one for itself. */
+function addressesOf(
+  gateway: Gateway,
+  snapshot: Snapshot,
+  settings: CompileSettings,
+  given: GivenAddresses,
+): readonly PublishedAddress[] | undefined {
+  if (!haveOwnAddresses(snapshot, settings)) return undefined;
+  const own = given(gatewayServiceKey(gateway))?.map((ip) => ({ ip }));
+  return own ?? serviceOf(gateway, snapshot)?.publishedAddresses ?? [];
 }
 
 function acceptedOf(gateway: Gateway, verdicts: readonly ListenerVerdict[]): Verdict {
@@ -94,11 +127,21 @@ function listenerStatus(
   { listener, accepted, conflict, supportedKinds, kindMistake }: ListenerVerdict,
   gateway: Gateway,
   snapshot: Snapshot,
+  settings: CompileSettings,
+  isGatewayAccepted: boolean,
   attachedRoutes: (listener: string) => number,
 ): ListenerStatus {
   const certificates = certificatesOf(listener, gateway, snapshot).verdict;
   const resolved = kindMistake ?? certificates;
   const isServed = accepted.isTrue && certificates.isTrue && supportedKinds.length > 0;
+  const hasEntrance = entranceOf(listener, gateway, snapshot, settings) !== undefined;
+  const programmed = !isServed
+    ? no('Invalid', (accepted.isTrue ? resolved : accepted).message)
+    : !isGatewayAccepted
+      ? no('Invalid', 'the Gateway is not accepted')
+      : hasEntrance
+        ? yes('Programmed')
+        : no('Pending', `nothing leads to port ${String(listener.port)} yet`);
   return {
     name: listener.name,
     supportedKinds,
@@ -107,10 +150,7 @@ function listenerStatus(
       condition('Accepted', accepted),
       condition('Conflicted', conflict === undefined ? no('NoConflicts', '') : { ...conflict, isTrue: true }),
       condition('ResolvedRefs', resolved),
-      condition(
-        'Programmed',
-        isServed ? yes('Programmed') : no('Invalid', (accepted.isTrue ? resolved : accepted).message),
-      ),
+      condition('Programmed', programmed),
     ],
   };
 }

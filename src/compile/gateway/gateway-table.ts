@@ -6,10 +6,12 @@ import type { CompileSettings } from '../settings.ts';
 import { attachmentsOf, type Attachment } from './attachment.ts';
 import { claimGateway } from './gateway-claim.ts';
 import { GATEWAY_CONTROLLER } from './gateway-settings.ts';
-import { classStatus, gatewayStatus } from './gateway-status.ts';
+import { gatewaysOfServices, haveOwnAddresses } from './gateway-services.ts';
+import { classStatus, gatewayStatus, type GivenAddresses } from './gateway-status.ts';
 import { targetsOf } from './http-route-targets.ts';
 import { certificatesOf } from './listener-certificates.ts';
 import { routeStatus } from './route-status.ts';
+import { serviceWishes } from './service-wishes.ts';
 import { NO_GATEWAY_STATUS, type GatewayStatusPlan } from './status-plan.ts';
 
 const GATEWAY_PREFIX = 'Gateway/';
@@ -24,15 +26,26 @@ export class GatewayTable {
   #classes = NO_GATEWAY_STATUS.classes;
   #gateways = NO_GATEWAY_STATUS.gateways;
   #httpRoutes = NO_GATEWAY_STATUS.httpRoutes;
+  #services = NO_GATEWAY_STATUS.services;
   #plan = NO_GATEWAY_STATUS;
 
   constructor(settings: CompileSettings) {
     this.#settings = settings;
   }
 
-  /** @param changed keys of the RouteSets that were made anew, or are gone */
-  update(changed: ReadonlySet<string>, before: Snapshot, after: Snapshot): GatewayStatusPlan {
-    const gateways = new Set<string>();
+  /**
+   * @param changed keys of the RouteSets that were made anew, or are gone
+   * @param moved Services that were given other addresses
+   */
+  update(
+    changed: ReadonlySet<string>,
+    before: Snapshot,
+    after: Snapshot,
+    moved: ReadonlySet<string>,
+    given: GivenAddresses,
+  ): GatewayStatusPlan {
+    const ofServices = haveOwnAddresses(after, this.#settings) ? gatewaysOfServices(before, after, moved) : [];
+    const gateways = new Set<string>(ofServices);
     for (const id of changed) {
       if (id.startsWith(GATEWAY_PREFIX)) gateways.add(id.slice(GATEWAY_PREFIX.length));
       if (id.startsWith(HTTP_ROUTE_PREFIX)) this.#updateRoute(id.slice(HTTP_ROUTE_PREFIX.length), after, gateways);
@@ -44,11 +57,15 @@ export class GatewayTable {
       const isOurs = found?.controller === GATEWAY_CONTROLLER;
       this.#classes = isOurs ? this.#classes.set(name, classStatus(found)) : this.#classes.delete(name);
     });
-    for (const key of gateways) this.#updateGateway(key, after);
-    const [classes, all, httpRoutes] = [this.#classes, this.#gateways, this.#httpRoutes];
+    for (const key of gateways) this.#updateGateway(key, after, given);
+    if (gateways.size > 0 && this.#settings.mode === 'cluster') this.#updateServices(after);
+    const [classes, all, httpRoutes, services] = [this.#classes, this.#gateways, this.#httpRoutes, this.#services];
     const isSame =
-      this.#plan.classes === classes && this.#plan.gateways === all && this.#plan.httpRoutes === httpRoutes;
-    if (!isSame) this.#plan = { classes, gateways: all, httpRoutes };
+      this.#plan.classes === classes &&
+      this.#plan.gateways === all &&
+      this.#plan.httpRoutes === httpRoutes &&
+      this.#plan.services === services;
+    if (!isSame) this.#plan = { classes, gateways: all, httpRoutes, services };
     return this.#plan;
   }
 
@@ -68,7 +85,16 @@ export class GatewayTable {
       );
   }
 
-  #updateGateway(key: string, snapshot: Snapshot): void {
+  /** What is wanted as before stays the same object. */
+  #updateServices(snapshot: Snapshot): void {
+    const wanted = serviceWishes(snapshot, this.#settings);
+    PersistentMap.diff(this.#services, wanted, (key, left, right) => {
+      if (right === undefined) this.#services = this.#services.delete(key);
+      else if (JSON.stringify(left) !== JSON.stringify(right)) this.#services = this.#services.set(key, right);
+    });
+  }
+
+  #updateGateway(key: string, snapshot: Snapshot, given: GivenAddresses): void {
     const gateway = snapshot.gateways.get(key);
     if (gateway === undefined || !claimGateway(gateway, snapshot, this.#settings).isOurs) {
       this.#gateways = this.#gateways.delete(key);
@@ -79,10 +105,7 @@ export class GatewayTable {
     this.#secretsOfGateway.set(key, [...new Set(secrets)]);
     const attachedRoutes = (listener: string): number =>
       this.#listenersOfRoute.ownersOf(listenerKey(key, listener)).size;
-    this.#gateways = this.#gateways.set(
-      key,
-      gatewayStatus(gateway, snapshot, this.#settings.listenerPorts, attachedRoutes),
-    );
+    this.#gateways = this.#gateways.set(key, gatewayStatus(gateway, snapshot, this.#settings, attachedRoutes, given));
   }
 }
 

@@ -22,10 +22,13 @@ const KINDS_OF_PROTOCOL: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Thousands of routes may ask for the listeners of one Gateway. */
-const known = new WeakMap<Gateway, { readonly ports: ListenerPorts; readonly verdicts: readonly ListenerVerdict[] }>();
+const known = new WeakMap<
+  Gateway,
+  { readonly ports: ListenerPorts | 'any'; readonly verdicts: readonly ListenerVerdict[] }
+>();
 
 /** The listeners of a Gateway, in their order. */
-export function listenerVerdicts(gateway: Gateway, ports: ListenerPorts): readonly ListenerVerdict[] {
+export function listenerVerdicts(gateway: Gateway, ports: ListenerPorts | 'any'): readonly ListenerVerdict[] {
   const before = known.get(gateway);
   if (before?.ports === ports) return before.verdicts;
   const conflicts = conflictsAmong(gateway.listeners);
@@ -44,10 +47,10 @@ export function listenerVerdicts(gateway: Gateway, ports: ListenerPorts): readon
   return verdicts;
 }
 
-function acceptedOf({ protocol, port, tls }: Listener, gateway: Gateway, ports: ListenerPorts): Verdict {
+function acceptedOf({ protocol, port, tls }: Listener, gateway: Gateway, ports: ListenerPorts | 'any'): Verdict {
   if (!Object.hasOwn(KINDS_OF_PROTOCOL, protocol))
     return no('UnsupportedProtocol', `protocol ${protocol} is not served; HTTP and HTTPS are`);
-  const open = tls === undefined ? ports.http : ports.https;
+  const open = ports === 'any' ? [port] : tls === undefined ? ports.http : ports.https;
   if (!open.includes(port))
     return no('PortUnavailable', `${protocol} is served on port ${open.join(' or ')}, not on ${String(port)}`);
   // Served without asking, it would be open to whom the certificates were to keep out.

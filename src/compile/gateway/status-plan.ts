@@ -1,13 +1,17 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { RouteKind } from '../../model/gateway/gateway.ts';
 import type { ParentReference } from '../../model/gateway/reference.ts';
+import type { PublishedAddress } from '../../model/service.ts';
 import type { Condition } from './condition.ts';
+import type { GatewayServiceWishes } from './gateway-service-wish.ts';
 
 /** What is to be said of the objects of Gateway API in their status; of those that are ours, by `namespace/name`. */
 export interface GatewayStatusPlan {
   readonly classes: PersistentMap<ClassStatus>;
   readonly gateways: PersistentMap<GatewayStatus>;
   readonly httpRoutes: PersistentMap<RouteStatus>;
+  /** The Services that Gateways are to have in a cluster. */
+  readonly services: GatewayServiceWishes;
 }
 
 /** Nothing is ours. */
@@ -15,6 +19,7 @@ export const NO_GATEWAY_STATUS: GatewayStatusPlan = {
   classes: PersistentMap.empty(),
   gateways: PersistentMap.empty(),
   httpRoutes: PersistentMap.empty(),
+  services: PersistentMap.empty(),
 };
 
 /** The status of a GatewayClass. */
@@ -31,7 +36,9 @@ export interface GatewayStatus {
   readonly conditions: readonly Condition[];
   /** Whether it is served, once it has an address; otherwise why it is not. */
   readonly programmed: Omit<Condition, 'type'>;
-  /** IP addresses of which one has to be its own; empty: any. */
+  /** Its own; undefined where all Gateways share those of the gateways. */
+  readonly addresses: readonly PublishedAddress[] | undefined;
+  /** IP addresses that it asks for; empty: any. */
   readonly wantedAddresses: readonly string[];
   readonly listeners: readonly ListenerStatus[];
 }

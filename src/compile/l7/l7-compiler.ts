@@ -7,7 +7,17 @@ import { byAge, idOf, nameOf, objectAt, type ObjectRef } from '../../model/objec
 import { certificateOf } from '../../model/snapshot.ts';
 import type { Purpose, Want, Wants } from '../../model/want.ts';
 import { DependencyIndex } from '../dependency-index.ts';
-import { ANY_HOST, HOST_PREFIX, hostKey, type CertificateId, type HostPlan, type L7Plan } from '../plan.ts';
+import {
+  ANY_HOST,
+  HOST_PREFIX,
+  hostKey,
+  listenerKey,
+  type CertificateId,
+  type HostPlan,
+  type L7Plan,
+  type TlsListener,
+} from '../plan.ts';
+import { neededReserve } from '../gateway/gateway-services.ts';
 import type { CompileSettings } from '../settings.ts';
 import { BackendTable } from './backend-table.ts';
 import { backendId, portOf, protocolOf } from './backend.ts';
@@ -48,6 +58,8 @@ export class L7Compiler {
   #hosts = PersistentMap.empty<HostPlan>();
   /** Under which keys a host stands in the plan. */
   readonly #keysOfHost = new Map<HostKey, readonly string[]>();
+  readonly #listenersOfRouteSet = new Map<string, readonly TlsListener[]>();
+  #tlsListeners = PersistentMap.empty<TlsListener>();
   #wants = PersistentMap.empty<Want>();
 
   constructor(settings: CompileSettings) {
@@ -70,6 +82,8 @@ export class L7Compiler {
         clientCertificates: this.#backends.clientCertificates,
         certificates: this.#certificates.compile(input, defaultCertificate),
         defaultCertificate,
+        reserve: neededReserve(input.snapshot, this.#settings),
+        tlsListeners: this.#tlsListeners,
       },
       findings,
     };
@@ -83,6 +97,7 @@ export class L7Compiler {
       for (const host of this.#hostsOfRouteSet.inputsOf(key)) addHost(dirty, host, this.#hosts);
       this.#hostsOfRouteSet.set(key, routeSet === undefined ? [] : hostsOf(routeSet));
       this.#setSecrets(key, input.routeSets.secretsOf(key));
+      this.#setListeners(key, routeSet);
       if (routeSet?.defaultSecret === undefined) this.#withDefaultSecret.delete(key);
       else this.#withDefaultSecret.add(key);
       for (const host of this.#hostsOfRouteSet.inputsOf(key)) addHost(dirty, host, this.#hosts);
@@ -97,6 +112,30 @@ export class L7Compiler {
     }
     for (const above of dirty) for (const host of this.#hostsBelow.ownersOf(above)) addHost(dirty, host, this.#hosts);
     return dirty;
+  }
+
+  /** A port is one Gateway's, so that no other RouteSet has the same listener. */
+  #setListeners(key: string, routeSet: RouteSet | undefined): void {
+    const before = this.#listenersOfRouteSet.get(key) ?? [];
+    const after = (routeSet?.tlsListeners ?? []).map(({ port, host }): TlsListener => ({
+      port,
+      host: host ?? ANY_HOST,
+    }));
+    if (before.length + after.length === 0) return;
+    const gone = new Set(before.map(listenerKey));
+    for (const listener of after) {
+      const id = listenerKey(listener);
+      if (!gone.delete(id)) this.#tlsListeners = this.#tlsListeners.set(id, listener);
+    }
+    // A port may be another Gateway's by now.
+    for (const id of gone) if (this.#ownerOf(id, key) === undefined) this.#tlsListeners = this.#tlsListeners.delete(id);
+    this.#listenersOfRouteSet.set(key, after);
+  }
+
+  #ownerOf(listener: string, except: string): string | undefined {
+    for (const [key, listeners] of this.#listenersOfRouteSet)
+      if (key !== except && listeners.some((one) => listenerKey(one) === listener)) return key;
+    return undefined;
   }
 
   #setSecrets(key: string, secrets: readonly string[]): void {

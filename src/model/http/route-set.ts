@@ -16,6 +16,8 @@ export interface RouteSet {
   /** At most one a host, entrance and depth. */
   readonly routes: readonly HttpRoute[];
   readonly tls: readonly TlsClaim[];
+  /** Its listeners for TLS on ports of the engine that they have for themselves. */
+  readonly tlsListeners?: readonly { readonly port: number; readonly host: Hostname | undefined }[] | undefined;
   /** `namespace/name` of the Secret for clients that name a host without a certificate, or none. */
   readonly defaultSecret?: string | undefined;
   /** `namespace/name` of Secrets that are read for it besides those of `tls`. */
@@ -99,14 +101,17 @@ export type SingleTarget =
     }
   | {
       readonly kind: 'unavailable';
-      /** What Gateway API asks for where a backend cannot be had; 503 unless it is given. */
-      readonly status?: 500 | undefined;
+      /** What Gateway API asks for where a backend, or a route, cannot be had; 503 unless it is given. */
+      readonly status?: 404 | 500 | undefined;
       readonly reason: UnavailableReason;
     };
 
-/** Why the target of a rule cannot be had. `backends-missing`: the rule names none, which Gateway API answers by 500. */
+/**
+ * Why the target of a rule cannot be had. `backends-missing`: the rule names none, which Gateway API answers by 500; `no-route`: it is there to
+ * refuse.
+ */
 export type UnavailableReason =
-  'service-missing' | 'port-missing' | 'backend-invalid' | 'restriction-unsupported' | 'backends-missing';
+  'no-route' | 'service-missing' | 'port-missing' | 'backend-invalid' | 'restriction-unsupported' | 'backends-missing';
 
 /** A port of a Service, resolved to the number that the Service declares. */
 export interface BackendRef {

@@ -4,6 +4,7 @@ import { renderCertificates, renderDefaultCertificate } from './certificates.ts'
 import { renderEndpointCertificates } from './endpoint-certificates.ts';
 import { renderRoutes } from './routes.ts';
 import type { Rendered, Step } from './step.ts';
+import { renderListeners } from './tls-listeners.ts';
 
 /** The steps from one plan to the next, in the order in which they are to be carried out (execute.ts), and what they leave behind. */
 export interface RenderedChange {
@@ -29,6 +30,7 @@ export function renderChange(
     renderCertificates(before.certificates, after.certificates),
     renderDefaultCertificate(before, after, selfSignedPem),
     backends,
+    renderListeners(before.tlsListeners, after.tlsListeners),
     routes,
   ];
   const part = (name: keyof Rendered): readonly Step[] => rendered.flatMap((one) => one[name]);

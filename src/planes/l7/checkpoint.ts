@@ -11,6 +11,7 @@ import {
   serverWords,
 } from './encode.ts';
 import { hostEntries, mapOf, regexLines } from './routes.ts';
+import { listenerLine } from './tls-listeners.ts';
 import { DATA_MAPS, FILES, type DataMap } from './files.ts';
 
 /**
@@ -30,6 +31,8 @@ export function* renderCheckpoint(plan: L7Plan, selfSignedPem: string): Checkpoi
   for (const [fingerprint, { pem }] of plan.authorities.sorted()) yield [authoritiesFile(fingerprint), [pem, '\n']];
   for (const [fingerprint, certificate] of plan.clientCertificates.sorted())
     yield [clientCertificateFile(fingerprint), [`${pemLines({ certificate }).join('\n')}\n`]];
+  yield [FILES.listeners, plan.tlsListeners.sorted().map(([, listener]) => `${listenerLine(listener)}\n`)];
+  yield [FILES.reserve, [`${String(plan.reserve)}\n`]];
   const certificates = plan.certificates.sorted().map(([, certificate]) => certificate);
   yield [FILES.certificates, certificates.flatMap(partsOf).map((part) => `${crtListLine(part)}\n`)];
   yield [FILES.selfSigned, [defaultCertificatePem(plan, selfSignedPem)]];
@@ -58,7 +61,7 @@ function* routePieces(plan: L7Plan, map: string): Iterable<string> {
 
 function linesIn(map: string, host: HostPlan): Iterable<readonly [string, string]> {
   const { routes, wildcards } = hostEntries(host);
-  if (mapOf(host) === map) return routes;
+  if (mapOf(host) === map) return map === FILES.entrances ? [...routes, ...wildcards] : routes;
   return map === FILES.entrances ? wildcards : [];
 }
 

@@ -35,6 +35,8 @@ function plan(backends: Readonly<Record<string, readonly number[]>>): L7Plan {
     clientCertificates: PersistentMap.empty(),
     certificates: PersistentMap.empty(),
     defaultCertificate: undefined,
+    reserve: 0,
+    tlsListeners: PersistentMap.empty(),
   };
 }
 

@@ -12,6 +12,7 @@ import {
   type CertificateId,
   type HostIdentity,
   type ServerPlan,
+  type TlsListener,
 } from '../../compile/plan.ts';
 
 /**
@@ -25,7 +26,7 @@ import {
 const WORD = /^[A-Za-z0-9._:*-]+$/;
 
 /** Map keys hold an entrance, a host and a path (RFC 3986 pchar), and end in {@link PATH_END} for an exact match. */
-const MAP_KEY = /^(?:(?:https?|\d{1,5}|\*)\|)?[A-Za-z0-9\-._~!$&'()*+,;:@%/=]+#?$/;
+const MAP_KEY = /^(?:(?:https?|\d{1,5}\*?|\*)\|)?[A-Za-z0-9\-._~!$&'()*+,;:@%/=]+#?$/;
 
 /** Values of routes are some fields of ours, with names of objects in them. */
 const MAP_VALUE = /^[A-Za-z0-9._|/-]+$/;
@@ -188,9 +189,27 @@ export function routeValue({ backend, flags, owner, reason, rid }: RouteFields):
 }
 
 /** The key by which the longest `*.parent` above a host is found, whatever stands between: its labels in reverse order. */
-export function wildcardKey(host: string): string {
-  const labels = host.replace(/^\*\./, '').split('.').reverse();
-  return checked(MAP_KEY, `*|${labels.join('.')}.`, 'wildcard key');
+export function wildcardKey({ host, entrance }: HostIdentity): string {
+  const port = typeof entrance === 'number' ? String(entrance) : '';
+  return checked(MAP_KEY, `${port}*|${reversed(host)}.`, 'wildcard key');
+}
+
+function reversed(host: string): string {
+  return host.replace(/^\*\./, '').split('.').reverse().join('.');
+}
+
+/**
+ * The key of a listener in the map that is searched for the longest beginning of a host read from its end, with {@link PATH_END} behind it: of
+ * several listeners of a port the one with the most specific host is found.
+ */
+export function tlsListenerKey({ port, host }: TlsListener): string {
+  const name = host === ANY_HOST ? '' : host.startsWith('*.') ? `${reversed(host)}.` : `${reversed(host)}${PATH_END}`;
+  return checked(/^\d{1,5}\|[A-Za-z0-9._-]*#?$/, `${String(port)}|${name}`, 'listener key');
+}
+
+/** What {@link tlsListenerKey} maps to: something that is equal for equal listeners alone. */
+export function tlsListenerValue({ host }: TlsListener): string {
+  return checked(WORD, host, 'listener');
 }
 
 /** What {@link wildcardKey} maps to: the parent. */

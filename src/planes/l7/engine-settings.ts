@@ -1,3 +1,5 @@
+import type { InnerPorts } from '../../compile/gateway/inner-ports.ts';
+
 /** What the operator decided about the engine; a change needs a new process, because it is configuration text. */
 export interface EngineSettings {
   /** Addresses to listen on, such as `0.0.0.0` or `::`; both ports on each. */
@@ -6,6 +8,8 @@ export interface EngineSettings {
   readonly httpsPort: number;
   /** The port that clients reach HTTPS on, for redirects; differs from `httpsPort` behind a Service. */
   readonly publicHttpsPort: number;
+  /** Where ports for Gateways with addresses of their own are taken from; undefined where there are no such Gateways. */
+  readonly innerPorts: InnerPorts | undefined;
   readonly isHttp3: boolean;
   /** CIDRs whose X-Forwarded-* headers are believed. */
   readonly trustedProxies: readonly string[];

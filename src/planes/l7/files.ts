@@ -33,6 +33,10 @@ export const FILES = {
   routes: 'routes.map',
   /** Routes of entrances. */
   entrances: 'entrances.map',
+  /** Listeners for TLS, by their hosts. */
+  listeners: 'listeners.map',
+  /** How many ports of each kind stand ready for Gateways; no part of the configuration, which is made from it. */
+  reserve: 'reserve',
   regexes: 'regexes.map',
   certificates: 'crt-list.txt',
   selfSigned: 'certs/self-signed.pem',

@@ -23,15 +23,16 @@ import {
 import { findRefusals, isIn, nameOf, without, type Refusal } from './refusals.ts';
 import { SILENT } from './runtime-cli.ts';
 import { PATIENCE, Silence, type EnginePatience } from './silence.ts';
+import { readReserve } from './reserve.ts';
 import type { Step } from './step.ts';
 
 /** Why a HAProxy process was replaced by another. The count of each is a metric whose goal is 0. */
-export type ReloadReason = 'started' | 'crashed' | 'hung' | 'out-of-step' | 'adopted';
+export type ReloadReason = 'started' | 'crashed' | 'hung' | 'out-of-step' | 'adopted' | 'listeners';
 
 export interface L7PlaneOptions {
   readonly paths: EnginePaths;
-  /** The fixed part of haproxy.cfg, see skeleton.ts. */
-  readonly skeleton: string;
+  /** The fixed part of haproxy.cfg, see skeleton.ts, by how many ports stand ready for Gateways. */
+  readonly skeleton: (reserve: number) => string;
   readonly selfSignedPem: string;
   readonly logger: Logger;
   /** Called whenever a process is started. */
@@ -74,6 +75,10 @@ export class L7Plane implements Plane<L7Plan> {
   #applied: L7Plan | undefined;
   /** What a process had last. */
   #served: L7Plan | undefined;
+  /** How many ports for Gateways the process has of each kind. */
+  #reserve = 0;
+  /** A larger number of them that could not be had. */
+  #unavailableReserve: number | undefined;
   #refusals: readonly Refusal[] = [];
   #nextStart: ReloadReason = 'started';
   #disturbed: (reason: string) => void = () => {};
@@ -127,6 +132,7 @@ export class L7Plane implements Plane<L7Plan> {
 
   async #apply(want: L7Plan, signal: AbortSignal): Promise<Applied> {
     if (this.#engine === undefined || this.#applied === undefined) return this.#startOver(want, signal);
+    if (this.#isOutgrown(want)) return this.#grow(want, signal);
     const taken = this.#lessRefused(want);
     const change = renderChange(this.#applied, taken, this.#collector.leftovers, this.#options.selfSignedPem);
     await this.#run(this.#engine, change.steps);
@@ -136,6 +142,39 @@ export class L7Plane implements Plane<L7Plan> {
     this.#collector.schedule((commands) => this.#ask(commands), this.#turns);
     this.#checkpointer.schedule(() => this.#applied);
     return { changes: change.steps.length };
+  }
+
+  #isOutgrown({ reserve }: L7Plan): boolean {
+    return reserve > this.#reserve && reserve !== this.#unavailableReserve;
+  }
+
+  /**
+   * HAProxy takes no new port while it runs: a process that has more of them takes over. Where it cannot have them, because somebody else on
+   * the machine has one, the plan is served without, and they are not asked for again before still more are needed.
+   */
+  async #grow(want: L7Plan, signal: AbortSignal): Promise<Applied> {
+    this.#nextStart = 'listeners';
+    try {
+      return await this.#startOver(want, signal);
+    } catch (thrown) {
+      if (!(thrown instanceof Fault) || thrown.code !== NOT_STARTED || signal.aborted) throw thrown;
+      this.#unavailableReserve = want.reserve;
+      this.#logger.error('HAProxy cannot have more ports for Gateways; choose others with --gateway-ports', {
+        ports: want.reserve,
+        error: thrown.message,
+      });
+      this.#nextStart = 'out-of-step';
+      return this.#startOver(want, signal);
+    }
+  }
+
+  /** As many ports as a plan needs, or as there are where more cannot be had. */
+  #skeletonFor(reserve: number): string {
+    return this.#options.skeleton(this.#reserveFor(reserve));
+  }
+
+  #reserveFor(reserve: number): number {
+    return reserve === this.#unavailableReserve ? this.#reserve : Math.max(reserve, this.#reserve);
   }
 
   /** Has a fresh process serve a plan, less what it does not start with. */
@@ -167,7 +206,8 @@ export class L7Plane implements Plane<L7Plan> {
   }
 
   #findRefusals(want: L7Plan): Promise<readonly Refusal[] | undefined> {
-    const { paths, skeleton } = this.#options;
+    const { paths } = this.#options;
+    const skeleton = this.#skeletonFor(want.reserve);
     return findRefusals(want, async (plan) =>
       checkConfig(paths.haproxy, await this.#checkpointer.layDown(plan), skeleton),
     );
@@ -251,12 +291,14 @@ export class L7Plane implements Plane<L7Plan> {
     }
     const reason = this.#nextStart;
     const handsOver = predecessor.kind === 'answers' ? predecessor.pid : undefined;
-    const { skeleton } = this.#options;
+    const reserve = this.#reserveFor(await readReserve(folder));
+    const skeleton = this.#options.skeleton(reserve);
     const start = { checkpoint: folder, skeleton, handsOver, patience: this.#patience, signal };
     const engine = await startEngine(paths, start).catch((thrown: unknown) => {
       throw thrown instanceof Fault ? thrown : stateDirectoryFault(paths.stateDirectory, thrown);
     });
     this.#engine = engine;
+    this.#reserve = reserve;
     this.#answers = true;
     this.#hasStarted = true;
     this.#silence.over();

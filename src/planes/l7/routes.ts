@@ -62,9 +62,9 @@ function renderHost(plan: HostPlan): HostEntries {
     if (match.type !== 'RegularExpression')
       routes.set(routeKey(keyHost(plan), match), valueOf(route, hasRegex && match.type !== 'Exact'));
   }
-  // Once for HTTP and HTTPS together, which are told apart by the routes that are found then.
-  const isSaidHere = plan.isDeep === true && mapOf(plan) === FILES.routes;
-  const wildcards = new Map(isSaidHere ? [[wildcardKey(plan.host), wildcardValue(plan.host)]] : []);
+  // Once for HTTP and HTTPS together, which are told apart by the routes that are found then; of a port of a Gateway for itself.
+  const isSaidHere = plan.isDeep === true && (mapOf(plan) === FILES.routes || typeof plan.entrance === 'number');
+  const wildcards = new Map(isSaidHere ? [[wildcardKey(plan), wildcardValue(plan.host)]] : []);
   return { routes, wildcards, regexes, data };
 }
 

@@ -14,12 +14,45 @@ import { STAGE_RULES } from './stages.ts';
  */
 const MAX_PASSES = 10;
 
-const LOOK_UP = `map_beg(${FILES.routes})`;
+/** A frontend. `isInner`: of ports that Gateways have for themselves. */
+export interface Place {
+  readonly isTls: boolean;
+  readonly isInner: boolean;
+}
+
+/** In front of every key of a port that a Gateway has for itself. */
+const INNER = '%[so_name]|';
+
+function lookUp(isInner: boolean): string {
+  return `map_beg(${isInner ? FILES.entrances : FILES.routes})`;
+}
+
+/**
+ * A connection whose TLS is that of one listener serves no other: browsers send requests for several hosts over one connection where the
+ * certificate fits them all, and would pass by what the other listener asks of clients (RFC 9110 §15.5.20; GEP-3567). A host that no listener
+ * has is not one of another listener.
+ */
+function misdirectedRules(): string {
+  const differs = 'if { var(txn.shaken) -m found }';
+  const isOther = '{ var(txn.by_host) -m found } !{ var(txn.by_name),strcmp(txn.by_host) eq 0 }';
+  return `    http-request set-var(txn.asked) req.hdr(host),host_only,lower,rtrim(.) if { ssl_fc_has_sni }
+    http-request set-var(txn.shaken) ssl_fc_sni,lower if { ssl_fc_has_sni } !{ ssl_fc_sni,lower,strcmp(txn.asked) eq 0 }
+    http-request set-var-fmt(txn.name_key) "${INNER}%[var(txn.shaken),reverse_dom]#" ${differs}
+    http-request set-var-fmt(txn.host_key) "${INNER}%[var(txn.asked),reverse_dom]#" ${differs}
+    http-request set-var(txn.by_name) var(txn.name_key),map_beg(${FILES.listeners}) ${differs}
+    http-request set-var(txn.by_host) var(txn.host_key),map_beg(${FILES.listeners}) ${differs}
+${refuse('misdirected', `if { var(txn.shaken) -m found } ${isOther}`)}`;
+}
 
 /** What HAProxy refuses by itself whatever the route, with the reason that the access log gives. */
 const REFUSALS = [
   { status: 400, reason: 'host-missing', text: 'the request names no host, or no path that can be resolved' },
   { status: 400, reason: 'path-invalid', text: 'the request names no host, or no path that can be resolved' },
+  {
+    status: 421,
+    reason: 'misdirected',
+    text: 'this host is for another connection: its TLS is that of another listener',
+  },
   { status: 405, reason: 'method-not-allowed', text: 'CONNECT and TRACE are not for a gateway' },
   { status: 508, reason: 'loop-detected', text: 'the request came back too often' },
 ] as const;
@@ -39,10 +72,16 @@ function refusalName(status: number): string {
  * CONNECT would open a tunnel to an endpoint that answers it, past all other rules. TRACE sends back what proxies have added
  * (nginx refuses both). A loop, such as an ExternalName that leads back here, would use up all connections.
  */
-export function lookUpRules(): string {
+export function lookUpRules({ isTls, isInner }: Place): string {
+  // A port of a Gateway stands in front of its keys: by its name, since its number is that which the client connected to.
+  const found = isInner
+    ? `    http-request set-var-fmt(txn.key) "${INNER}%[base]/#"
+    http-request set-var(txn.route) var(txn.key),${lookUp(isInner)} if !{ var(txn.path) -m found }
+`
+    : `    http-request set-var(txn.route) "base,concat('/#'),${lookUp(isInner)}" if !{ var(txn.path) -m found }
+`;
   return `    http-request set-var(txn.path) path,lua.sluice_path if ${IS_RESOLVED}
-    http-request set-var(txn.route) "base,concat('/#'),${LOOK_UP}" if !{ var(txn.path) -m found }
-${refuse('path-invalid', 'if { var(txn.path) -m found } !{ var(txn.path) -m len gt 0 }')}${refuse('method-not-allowed', 'if { method CONNECT TRACE }')}${refuse('loop-detected', `if { req.hdr_cnt(${LOOP_HEADER.name}) ge ${String(MAX_PASSES)} }`)}`;
+${found}${isTls && isInner ? misdirectedRules() : ''}${refuse('path-invalid', 'if { var(txn.path) -m found } !{ var(txn.path) -m len gt 0 }')}${refuse('method-not-allowed', 'if { method CONNECT TRACE }')}${refuse('loop-detected', `if { req.hdr_cnt(${LOOP_HEADER.name}) ge ${String(MAX_PASSES)} }`)}`;
 }
 
 function refuse(reason: (typeof REFUSALS)[number]['reason'], condition: string): string {
@@ -61,31 +100,38 @@ function refuse(reason: (typeof REFUSALS)[number]['reason'], condition: string):
  *
  * Without a Host, HTTP/1.0 gets the entry for any host; HTTP/1.1 is refused (RFC 9112 §3.2).
  */
-export function routingRules(settings: EngineSettings, isTls: boolean): string {
-  const isSplit = `{ var(txn.route),field(2,|) -m sub ${FLAG.split} }`;
+export function routingRules(settings: EngineSettings, { isTls, isInner }: Place): string {
+  const [inner, wildcards] = isInner ? [INNER, '%[so_name]'] : ['', ''];
+  const LOOK_UP = lookUp(isInner);
   const missed = 'if !{ var(txn.route) -m found }';
   const noHost = '!{ var(txn.host) -m len gt 0 }';
   return `    http-request allow if { var(txn.route) -m sub |${FLAG.none}| }
 ${portOfHostRule(settings, missed)}    http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.) ${missed}
     http-request del-header x-forwarded-host ${missed} ${noHost} !{ req.hdr(x-forwarded-host) -m len gt 0 }
 ${refuse('host-missing', `${missed} ${noHost} !{ req.ver 1.0 }`)}    http-request set-var(txn.path) path ${missed} !{ var(txn.path) -m found }
-    http-request set-var-fmt(txn.key) "%[var(txn.host)]%[var(txn.path)]/#" ${missed}
+    http-request set-var-fmt(txn.key) "${inner}%[var(txn.host)]%[var(txn.path)]/#" ${missed}
     http-request set-var(txn.route) var(txn.key),${LOOK_UP} ${missed}
-    http-request set-var-fmt(txn.key) "*%[var(txn.host),regsub('^[^.]*','')]%[var(txn.path)]/#" ${missed}
+    http-request set-var-fmt(txn.key) "${inner}*%[var(txn.host),regsub('^[^.]*','')]%[var(txn.path)]/#" ${missed}
     http-request set-var(txn.route) var(txn.key),${LOOK_UP} ${missed}
-    http-request set-var-fmt(txn.wildcard) "*|%[var(txn.host),reverse_dom]" ${missed}
+    http-request set-var-fmt(txn.wildcard) "${wildcards}*|%[var(txn.host),reverse_dom]" ${missed}
     http-request set-var(txn.parent) var(txn.wildcard),map_beg(${FILES.entrances}) ${missed} { var(txn.wildcard) -m found }
-    http-request set-var-fmt(txn.key) "**.%[var(txn.parent)]%[var(txn.path)]/#" ${missed} { var(txn.parent) -m found }
+    http-request set-var-fmt(txn.key) "${inner}**.%[var(txn.parent)]%[var(txn.path)]/#" ${missed} { var(txn.parent) -m found }
     http-request set-var(txn.route) var(txn.key),${LOOK_UP} ${missed} { var(txn.parent) -m found }
-    http-request set-var-fmt(txn.key) "*%[var(txn.path)]/#" ${missed}
+    http-request set-var-fmt(txn.key) "${inner}*%[var(txn.path)]/#" ${missed}
     http-request set-var(txn.route) var(txn.key),${LOOK_UP} ${missed}
     http-request set-var(txn.route) str(${REFUSAL_BACKEND[404]}|${FLAG.none}||no-route) ${missed}
-    http-request set-var-fmt(txn.key) "%[req.hdr(host),host_only,lower]%[path]/#" if !{ var(txn.key) -m found } { var(txn.route),field(2,|) -m sub ${FLAG.hostHasRegex} ${FLAG.split} }
+${isInner ? '' : splitRules(isTls)}    http-request set-var(txn.regex) "var(txn.key),regsub('/#',),map_reg(${FILES.regexes})" if { var(txn.route),field(2,|) -m sub ${FLAG.hostHasRegex} }
+    http-request set-var(txn.route) var(txn.regex) if { var(txn.regex) -m found }
+${conditionRules()}${isTls || isInner ? '' : redirectRule(settings)}${shareRules()}`;
+}
+
+/** Where the host has other routes over HTTP than over HTTPS, these stand in a map of their own. */
+function splitRules(isTls: boolean): string {
+  const isSplit = isFlagged(FLAG.split);
+  return `    http-request set-var-fmt(txn.key) "%[req.hdr(host),host_only,lower]%[path]/#" if !{ var(txn.key) -m found } { var(txn.route),field(2,|) -m sub ${FLAG.hostHasRegex} ${FLAG.split} }
     http-request set-var-fmt(txn.key) "${isTls ? 'https' : 'http'}|%[var(txn.key)]" if ${isSplit}
     http-request set-var(txn.route) var(txn.key),map_beg(${FILES.entrances}) if ${isSplit}
-    http-request set-var(txn.regex) "var(txn.key),regsub('/#',),map_reg(${FILES.regexes})" if { var(txn.route),field(2,|) -m sub ${FLAG.hostHasRegex} }
-    http-request set-var(txn.route) var(txn.regex) if { var(txn.regex) -m found }
-${conditionRules()}${isTls ? '' : redirectRule(settings)}${shareRules()}`;
+`;
 }
 
 /** Replaces a route that leads to conditions by the candidate whose conditions the request fulfils, which `sluice.lua` finds. */

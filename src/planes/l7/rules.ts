@@ -12,6 +12,7 @@ export function rulesDigest(): string {
       httpPort: 80,
       httpsPort: 443,
       publicHttpsPort: 443,
+      innerPorts: { first: 20_000, last: 20_001 },
       isHttp3: true,
       trustedProxies: ['::/0'],
       proxyProtocolSources: ['::/0'],
@@ -22,6 +23,7 @@ export function rulesDigest(): string {
       user: undefined,
     },
     { admin: 'admin', accessLog: 'access' },
+    1,
   );
   return createHash('sha256').update(skeleton).digest('hex').slice(0, 16);
 }

@@ -45,6 +45,8 @@ async function keep(certificates: readonly CertificatePlan[], defaultSecret?: st
     clientCertificates: PersistentMap.empty(),
     certificates: PersistentMap.from(certificates.map((item) => [item.id, item])),
     defaultCertificate: defaultSecret === undefined ? undefined : certificateId(defaultSecret),
+    reserve: 0,
+    tlsListeners: PersistentMap.empty(),
   };
   const store = new CheckpointStore(folder, rulesDigest());
   await store.layDown(renderCheckpoint(plan, SELF_SIGNED));

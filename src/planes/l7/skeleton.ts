@@ -1,3 +1,4 @@
+import { innerPortsOf } from '../../compile/gateway/inner-ports.ts';
 import { invariant } from '../../lib/invariant.ts';
 import { accessLogDirectives, accessLogRing } from './access-log/format.ts';
 import { classSections, className } from './classes.ts';
@@ -6,10 +7,10 @@ import { REFUSAL_BACKEND } from './encode.ts';
 import type { EngineSettings } from './engine-settings.ts';
 import { FILES } from './files.ts';
 import { TABLES } from './filter/limits.ts';
-import { lookUpRules, redirectBackend, refusalBackends, routingRules } from './routing-rules.ts';
+import { lookUpRules, redirectBackend, refusalBackends, routingRules, type Place } from './routing-rules.ts';
 
 /**
- * The fixed part of haproxy.cfg: it depends on flags alone, never on objects. Hosts, paths, backends,
+ * The fixed part of haproxy.cfg: it depends on flags alone, and on how many ports stand ready for Gateways (`reserve`), never on objects. Hosts, paths, backends,
  * servers and certificates are data behind it (see README.md beside this file).
  *
  * `sockets.admin` is the absolute path of the runtime CLI; `sockets.accessLog` names the abstract Unix
@@ -18,14 +19,16 @@ import { lookUpRules, redirectBackend, refusalBackends, routingRules } from './r
 export function renderSkeleton(
   settings: EngineSettings,
   sockets: { readonly admin: string; readonly accessLog: string },
+  reserve = 0,
 ): string {
   return [
     globalSection(settings, sockets.admin),
     ...(settings.hasAccessLog ? [accessLogRing(sockets.accessLog)] : []),
     frontDefaults(settings),
     classSections(),
-    frontend('http', settings, false),
-    frontend('https', settings, true),
+    frontend('http', settings, outerBinds('http', settings, false), { isTls: false, isInner: false }),
+    frontend('https', settings, outerBinds('https', settings, true), { isTls: true, isInner: false }),
+    ...innerFrontends(settings, reserve),
     refusalBackends(className('plain')),
     redirectBackend(className('plain')),
     TABLES,
@@ -92,9 +95,26 @@ function frontDefaults(settings: EngineSettings): string {
 ${settings.hasAccessLog ? accessLogDirectives(settings) : ''}`;
 }
 
-function frontend(name: string, settings: EngineSettings, isTls: boolean): string {
+const TLS = ` ssl crt ${FILES.selfSigned} crt-list ${FILES.certificates} alpn h2,http/1.1`;
+
+/** The frontends of ports for Gateways. Each port has its name, by which its routes are found. */
+function innerFrontends(settings: EngineSettings, reserve: number): readonly string[] {
+  const { innerPorts } = settings;
+  if (innerPorts === undefined || reserve === 0) return [];
+  return (['http', 'tls'] as const).map((kind) => {
+    const { first, last } = innerPortsOf(innerPorts, kind);
+    const ports = Array.from({ length: Math.min(reserve, last - first + 1) }, (_, index) => first + index);
+    const tls = kind === 'tls' ? TLS : '';
+    const binds = settings.bindAddresses.flatMap((address) =>
+      ports.map((port) => `    bind ${bindAddress(address, port)} name ${String(port)}${tls}`),
+    );
+    return frontend(`gateway-${kind}`, settings, binds, { isTls: kind === 'tls', isInner: true });
+  });
+}
+
+function outerBinds(name: string, settings: EngineSettings, isTls: boolean): readonly string[] {
   const port = isTls ? settings.httpsPort : settings.httpPort;
-  const tls = isTls ? ` ssl crt ${FILES.selfSigned} crt-list ${FILES.certificates} alpn h2,http/1.1` : '';
+  const tls = isTls ? TLS : '';
   const binds = settings.bindAddresses.map((address) => `    bind ${bindAddress(address, port)} name ${name}${tls}`);
   if (isTls && settings.isHttp3) {
     for (const address of settings.bindAddresses) {
@@ -103,6 +123,11 @@ function frontend(name: string, settings: EngineSettings, isTls: boolean): strin
       binds.push(`    bind ${family}@${bindAddress(address, port)} name http3 ${quic}`);
     }
   }
+  return binds;
+}
+
+function frontend(name: string, settings: EngineSettings, binds: readonly string[], place: Place): string {
+  const { isTls, isInner } = place;
   const captures = settings.hasAccessLog
     ? `    capture request header host len 255\n${
         settings.trustedProxies.length === 0 ? '' : '    http-request capture req.hdr(x-request-id) len 64\n'
@@ -110,7 +135,7 @@ function frontend(name: string, settings: EngineSettings, isTls: boolean): strin
     : '';
   return `frontend ${name} from sluice-front
 ${binds.join('\n')}
-${proxyProtocol(settings)}${lookUpRules()}${clientHeaderRules(settings, isTls)}${captures}${isTls ? altSvc(settings) : ''}${routingRules(settings, isTls)}    use_backend %[var(txn.route),field(1,|)]
+${proxyProtocol(settings)}${lookUpRules(place)}${clientHeaderRules(settings, isTls)}${captures}${isTls && !isInner ? altSvc(settings) : ''}${routingRules(settings, place)}    use_backend %[var(txn.route),field(1,|)]
     # A backend that went away between look-up and use.
     default_backend ${REFUSAL_BACKEND[503]}
 `;

@@ -43,7 +43,7 @@ function gateway(change: Partial<GatewayStatus> = {}): GatewayStatus {
     attachedRoutes: 0,
     conditions: [ACCEPTED],
   };
-  const rest = { programmed: PROGRAMMED, wantedAddresses: [], listeners: [listener] };
+  const rest = { programmed: PROGRAMMED, addresses: undefined, wantedAddresses: [], listeners: [listener] };
   return { generation: 1, conditions: [ACCEPTED], ...rest, ...change };
 }
 

@@ -9,11 +9,11 @@ import { recordsIn, writtenConditions, type Json } from './conditions.ts';
 import type { StatusWriter } from './status-writer.ts';
 
 /** What a Gateway is to show, and the addresses under which it is reached. */
-export interface GatewayWish extends GatewayStatus {
+export interface GatewayWish extends Omit<GatewayStatus, 'addresses'> {
   readonly addresses: readonly PublishedAddress[];
 }
 
-/** The same addresses for every Gateway that is ours. */
+/** Those of its own for every Gateway that has some, and the same for all others that are ours. */
 export class GatewayWishes {
   #gateways = PersistentMap.empty<GatewayStatus>();
   #addresses: readonly PublishedAddress[] = [];
@@ -30,7 +30,7 @@ export class GatewayWishes {
       this.#wishes =
         after === undefined
           ? this.#wishes.delete(key)
-          : this.#wishes.set(key, { ...after, addresses: this.#addresses });
+          : this.#wishes.set(key, { ...after, addresses: after.addresses ?? this.#addresses });
     });
     this.#gateways = gateways;
     return this.#wishes;
@@ -79,7 +79,7 @@ function programmedOf(want: GatewayWish, addresses: readonly PublishedAddress[])
   const missing = want.wantedAddresses.filter((address) => !had.has(address));
   // One that cannot be had is one too many, even where the others can (GatewaySpec.addresses).
   if (missing.length > 0)
-    return { isTrue: false, reason: 'AddressNotUsable', message: `${missing.join(', ')} is no address of a gateway` };
+    return { isTrue: false, reason: 'AddressNotUsable', message: `${missing.join(', ')} cannot be had` };
   if (addresses.length > 0) return want.programmed;
-  return { isTrue: false, reason: 'AddressNotAssigned', message: 'no gateway reports an address' };
+  return { isTrue: false, reason: 'AddressNotAssigned', message: 'it has no address yet' };
 }

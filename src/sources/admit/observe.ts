@@ -1,7 +1,8 @@
 import { isRecord } from '../../lib/is-record.ts';
 import { hostnameOf, ipAddressOf } from '../../model/grammar.ts';
+import { GATEWAY_NAME_LABEL, MANAGED_BY, madeText, type MadeService } from '../../model/gateway/made-for-gateway.ts';
 import type { Kind } from '../../model/kinds.ts';
-import type { ObservedBalancing, ObservedStatus } from '../../model/observed.ts';
+import type { ObservedBalancing, ObservedService, ObservedStatus } from '../../model/observed.ts';
 import { addressText } from '../../model/published-address.ts';
 import { ALLOCATED_FROM, VIRTUAL_ROUTERS, type PublishedAddress } from '../../model/service.ts';
 import type { ObservedChange } from '../change.ts';
@@ -13,7 +14,7 @@ type Json = Readonly<Record<string, unknown>>;
 /** How the status of an object is observed, for the kinds whose status is written. Never throws, and finds nothing wrong: no user wrote it. */
 const OBSERVE: Partial<Readonly<Record<Kind, (raw: Json, key: string) => ObservedChange>>> = {
   Ingress: (raw, key) => ({ table: 'ingresses', key, value: observeBalancing(raw) }),
-  Service: (raw, key) => ({ table: 'services', key, value: isBalanced(raw) ? observeBalancing(raw) : undefined }),
+  Service: (raw, key) => ({ table: 'services', key, value: isBalanced(raw) ? observeService(raw) : undefined }),
   GatewayClass: (raw, key) => ({ table: 'gatewayClasses', key, value: observeStatus(raw) }),
   Gateway: (raw, key) => ({ table: 'gateways', key, value: observeStatus(raw) }),
   HTTPRoute: (raw, key) => ({ table: 'httpRoutes', key, value: observeStatus(raw) }),
@@ -41,6 +42,44 @@ export function observeBalancing(raw: Json): ObservedBalancing {
     managers: managersOf(metadata, 'loadBalancer'),
     annotations: annotationsOf(recordAt(metadata, 'annotations')),
   };
+}
+
+/** As {@link observeBalancing}, and what of it is written where it was made for a Gateway. */
+export function observeService(raw: Json): ObservedService {
+  const made = madeServiceOf(raw);
+  return made === undefined ? observeBalancing(raw) : { ...observeBalancing(raw), made };
+}
+
+function madeServiceOf(raw: Json): MadeService | undefined {
+  const [metadata, spec] = [recordAt(raw, 'metadata'), recordAt(raw, 'spec')];
+  const labels = textsIn(recordAt(metadata, 'labels'));
+  if (labels[MANAGED_BY.label] !== MANAGED_BY.value || labels[GATEWAY_NAME_LABEL] === undefined) return undefined;
+  const ports = listAt(spec, 'ports').map((item) => {
+    const { port, protocol, targetPort } = isRecord(item) ? item : {};
+    return { port: Number(port), protocol: textOf(protocol), targetPort: Number(targetPort) };
+  });
+  const [owner] = listAt(metadata, 'ownerReferences');
+  const className = textOf(spec['loadBalancerClass']);
+  return {
+    labels,
+    annotations: textsIn(recordAt(metadata, 'annotations')),
+    text: madeText({
+      ownerUid: isRecord(owner) ? textOf(owner['uid']) : '',
+      className: className === '' ? undefined : className,
+      trafficPolicy: textOf(spec['externalTrafficPolicy']),
+      ports,
+    }),
+  };
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function textsIn(record: Json): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(record).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
+  );
 }
 
 /** The status of an object of Gateway API, whole. */

@@ -46,7 +46,7 @@ describe('GatewayLeases', { timeout: 60_000 }, () => {
       namespace: 'default',
       gatewaysOf: 'sluice',
       logger: silentLogger,
-      onAddresses: (addresses) => seen.push(addresses.map(addressText).join(' ')),
+      onChange: ({ addresses }) => seen.push(addresses.map(addressText).join(' ')),
       timings: { settleMs: 20, backoff: { minMs: 5, maxMs: 20 } },
     });
     run((signal) => leases.run(signal));
@@ -62,7 +62,7 @@ describe('GatewayLeases', { timeout: 60_000 }, () => {
       fieldManager: 'sluice',
       timings: { leaseDurationMs: LEASE_MS, renewPeriodMs },
     });
-    heartbeat.annotate(gatewayAnnotations(ip === undefined ? [] : [{ ip }]));
+    heartbeat.annotate(gatewayAnnotations(ip === undefined ? [] : [{ ip }], [], 'node-1'));
     return run((signal) => heartbeat.run(signal));
   }
 

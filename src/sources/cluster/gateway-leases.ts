@@ -7,7 +7,7 @@ import { crash } from '../../lib/crash.ts';
 import { Fault } from '../../lib/fault.ts';
 import { isRecord } from '../../lib/is-record.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { hostnameOf, ipAddressOf } from '../../model/grammar.ts';
+import { hostnameOf, ipAddressOf, type IpAddress } from '../../model/grammar.ts';
 import { addressText, sameAddresses, sortedAddresses } from '../../model/published-address.ts';
 import type { PublishedAddress } from '../../model/service.ts';
 
@@ -15,16 +15,42 @@ import type { PublishedAddress } from '../../model/service.ts';
 export const GATEWAY_LABEL = 'sluice.dev/gateway-of';
 
 const ADDRESSES_ANNOTATION = 'sluice.dev/addresses';
+const ENDPOINTS_ANNOTATION = 'sluice.dev/endpoints';
+const NODE_ANNOTATION = 'sluice.dev/node';
+
+/** Where a gateway is reached by others of the cluster. */
+export interface GatewayEndpoint {
+  readonly address: IpAddress;
+  /** The Node that it runs on; undefined where it does not say. */
+  readonly nodeName: string | undefined;
+}
+
+/** What is known of all gateways that serve. */
+export interface ServingGateways {
+  /** Under which clients reach them; sorted. */
+  readonly addresses: readonly PublishedAddress[];
+  /** By address. */
+  readonly endpoints: readonly GatewayEndpoint[];
+}
 
 /** What a gateway says of itself in its Lease. */
-export function gatewayAnnotations(addresses: readonly PublishedAddress[]): Readonly<Record<string, string>> {
-  return { [ADDRESSES_ANNOTATION]: addresses.map(addressText).join(',') };
+export function gatewayAnnotations(
+  addresses: readonly PublishedAddress[],
+  machine: readonly IpAddress[],
+  nodeName: string,
+): Readonly<Record<string, string>> {
+  return {
+    [ADDRESSES_ANNOTATION]: addresses.map(addressText).join(','),
+    [ENDPOINTS_ANNOTATION]: machine.join(','),
+    [NODE_ANNOTATION]: nodeName,
+  };
 }
 
 interface GatewayLease {
   readonly name: string;
   readonly resourceVersion: string;
   readonly addresses: readonly PublishedAddress[];
+  readonly endpoints: readonly GatewayEndpoint[];
   /** Compared for equality alone: clocks of different machines are never compared. */
   readonly renewTime: string;
   readonly durationMs: number;
@@ -50,8 +76,8 @@ export interface GatewayLeasesOptions {
   /** Whose gateways: the value of {@link GATEWAY_LABEL}. */
   readonly gatewaysOf: string;
   readonly logger: Logger;
-  /** Called whenever the addresses are others. */
-  readonly onAddresses: (addresses: readonly PublishedAddress[]) => void;
+  /** Called whenever something else is known of them. */
+  readonly onChange: (gateways: ServingGateways) => void;
   readonly timings?: Partial<ReflectionTimings> | undefined;
 }
 
@@ -70,7 +96,7 @@ export class GatewayLeases implements ReflectionConsumer<GatewayLease> {
   /** Leases that are being removed. */
   readonly #removals = new Set<string>();
   #isHeard = false;
-  #addresses: readonly PublishedAddress[] | undefined;
+  #serving: ServingGateways | undefined;
   #timer: NodeJS.Timeout | undefined;
   #signal: AbortSignal | undefined;
 
@@ -138,9 +164,14 @@ export class GatewayLeases implements ReflectionConsumer<GatewayLease> {
     const nextMs = Math.min(...alive.map(endMs));
     if (Number.isFinite(nextMs)) this.#timer = setTimeout(() => this.#update(), Math.ceil(nextMs - nowMs) + 1);
     const addresses = sortedAddresses(counted.flatMap(({ lease }) => lease.addresses));
-    if (this.#addresses !== undefined && sameAddresses(this.#addresses, addresses)) return;
-    this.#addresses = addresses;
-    this.#options.onAddresses(addresses);
+    const endpoints = counted
+      .flatMap(({ lease }) => lease.endpoints)
+      .sort((a, b) => (a.address < b.address ? -1 : Number(a.address > b.address)));
+    const before = this.#serving;
+    const isSame = before !== undefined && sameAddresses(before.addresses, addresses);
+    if (isSame && JSON.stringify(before.endpoints) === JSON.stringify(endpoints)) return;
+    this.#serving = { addresses: isSame ? before.addresses : addresses, endpoints };
+    this.#options.onChange(this.#serving);
   }
 
   #noteOverdue(nowMs: number): void {
@@ -184,11 +215,21 @@ function decodeLease(raw: RawObject): GatewayLease {
   const { name, resourceVersion = '', annotations } = raw.metadata;
   const spec = isRecord(raw['spec']) ? raw['spec'] : {};
   const { renewTime, leaseDurationSeconds } = spec;
-  const text = isRecord(annotations) ? annotations[ADDRESSES_ANNOTATION] : undefined;
+  const textAt = (annotation: string): string => {
+    const text = isRecord(annotations) ? annotations[annotation] : undefined;
+    return typeof text === 'string' ? text : '';
+  };
+  const nodeName = textAt(NODE_ANNOTATION);
   return {
     name,
     resourceVersion,
-    addresses: typeof text === 'string' ? text.split(',').flatMap(decodeAddress) : [],
+    addresses: textAt(ADDRESSES_ANNOTATION).split(',').flatMap(decodeAddress),
+    endpoints: textAt(ENDPOINTS_ANNOTATION)
+      .split(',')
+      .flatMap((text) => {
+        const address = ipAddressOf(text);
+        return address === undefined ? [] : [{ address, nodeName: nodeName === '' ? undefined : nodeName }];
+      }),
     renewTime: typeof renewTime === 'string' ? renewTime : '',
     durationMs: typeof leaseDurationSeconds === 'number' ? leaseDurationSeconds * 1000 : 0,
   };

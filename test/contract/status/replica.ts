@@ -90,7 +90,7 @@ export class Replica {
       hasReadGateways: undefined,
       hasReadClasses: () => this.#source.hasRead('Ingress') && this.#source.hasRead('IngressClass'),
     });
-    this.#report = new GatewayReport(client, namespace, installation);
+    this.#report = new GatewayReport(client, namespace, installation, { endpoints: [], nodeName: 'node-1' });
     this.#store.subscribe(() => this.#compile());
     const { signal } = this.#stop;
     const source = this.#source.run(signal, () => this.#compile());

@@ -1,5 +1,5 @@
 import { PersistentMap } from '../../../lib/persistent-map.ts';
-import type { Listener } from '../../../model/gateway/gateway.ts';
+import type { Gateway, Listener } from '../../../model/gateway/gateway.ts';
 import type { HTTPRoute, RedirectWish } from '../../../model/gateway/http-route.ts';
 import { finding, type Finding } from '../../../model/finding.ts';
 import type { Hostname } from '../../../model/grammar.ts';
@@ -10,7 +10,11 @@ import type { Snapshot } from '../../../model/snapshot.ts';
 import { attachmentsOf, gatewayKeyOf, type Attachment, type Binding } from '../../gateway/attachment.ts';
 import { serviceKeyOf } from '../../gateway/backend-reference.ts';
 import { backendsOf, targetsOf, type RouteTargets } from '../../gateway/http-route-targets.ts';
+import { entranceOf, movedGateways, servedPorts } from '../../gateway/gateway-services.ts';
+import { isAccepted } from '../../gateway/gateway-status.ts';
+import { covers } from '../../gateway/hostnames.ts';
 import { certificatesOf } from '../../gateway/listener-certificates.ts';
+import { listenerVerdicts } from '../../gateway/listener-verdicts.ts';
 import type { CompileSettings } from '../../settings.ts';
 import type { RouteProducer } from './producer.ts';
 
@@ -18,10 +22,10 @@ import type { RouteProducer } from './producer.ts';
 export const httpRouteProducer: RouteProducer = {
   kind: 'HTTPRoute',
 
-  changed(before, after) {
+  changed(before, after, settings) {
     const changed = new Set<string>();
     PersistentMap.diff(before.httpRoutes, after.httpRoutes, (key) => changed.add(key));
-    const isAffected = affectedBy(before, after);
+    const isAffected = affectedBy(before, after, settings);
     if (isAffected !== undefined)
       for (const [key, route] of after.httpRoutes.entries()) if (isAffected(route)) changed.add(key);
     return changed;
@@ -33,13 +37,17 @@ export const httpRouteProducer: RouteProducer = {
     const attachments = attachmentsOf({ kind: 'HTTPRoute', ...route }, snapshot, settings);
     const ref: ObjectRef = { kind: 'HTTPRoute', namespace: route.meta.namespace, name: route.meta.name };
     if (attachments.length === 0) return { isOurs: false, findings: orphanFindings(ref, route, snapshot, settings) };
-    return { isOurs: true, routeSet: routeSetOf(ref, route, attachments, snapshot) };
+    return { isOurs: true, routeSet: routeSetOf(ref, route, attachments, snapshot, settings) };
   },
 };
 
 /** Which routes a change of something else may concern; undefined where nothing else has changed. */
-function affectedBy(before: Snapshot, after: Snapshot): ((route: HTTPRoute) => boolean) | undefined {
-  const gateways = new Set<string>();
+function affectedBy(
+  before: Snapshot,
+  after: Snapshot,
+  settings: CompileSettings,
+): ((route: HTTPRoute) => boolean) | undefined {
+  const gateways = new Set<string>(movedGateways(before, after, settings));
   const namespaces = new Set<string>();
   const granting = new Set<string>();
   PersistentMap.diff(before.gateways, after.gateways, (key) => gateways.add(key));
@@ -91,15 +99,19 @@ function routeSetOf(
   route: HTTPRoute,
   attachments: readonly Attachment[],
   snapshot: Snapshot,
+  settings: CompileSettings,
 ): RouteSet {
   const bindings = attachments
     .flatMap((attachment) => attachment.bindings)
-    .filter(({ verdict }) => verdict.accepted.isTrue);
+    .filter(({ gateway, verdict }) => verdict.accepted.isTrue && isAccepted(gateway, snapshot, settings))
+    .map((binding) => isolated(binding, snapshot, settings));
   const targets = targetsOf(route, snapshot);
   return {
     ref,
     meta: route.meta,
-    routes: routesOf(bindings, route, targets),
+    routes: routesOf(bindings, route, targets, (listener, gateway) =>
+      entranceOf(listener, gateway, snapshot, settings),
+    ),
     tls: tlsClaims(bindings, snapshot),
     secrets: [],
     waitsForSecrets: false,
@@ -138,12 +150,39 @@ function redirectFrom({ status, scheme, hostname, port, path }: RedirectWish, li
   return { type: 'RequestRedirect', status, to: { kind: 'parts', scheme, hostname, port: written, path } };
 }
 
+/**
+ * A binding less the hosts that another listener on the port has for itself: of those that fit a request the one with the most specific host
+ * has it, with its own routes alone (Gateway API, "listener isolation").
+ */
+function isolated(binding: Binding, snapshot: Snapshot, settings: CompileSettings): Binding {
+  const { listener } = binding.verdict;
+  const rivals = listenerVerdicts(binding.gateway, servedPorts(snapshot, settings)).flatMap((other) => {
+    const { port, hostname } = other.listener;
+    const isNarrower =
+      hostname !== undefined &&
+      hostname !== listener.hostname &&
+      (listener.hostname === undefined || covers(listener.hostname, hostname));
+    return other.accepted.isTrue && port === listener.port && isNarrower ? [hostname] : [];
+  });
+  const hostnames = binding.hostnames.filter(
+    (host) => host === undefined || !rivals.some((rival) => covers(rival, host)),
+  );
+  return { ...binding, hostnames };
+}
+
 /** The hosts of a route by where their requests come in; what is served over HTTP and HTTPS alike stands once. */
-function routesOf(bindings: readonly Binding[], route: HTTPRoute, targets: RouteTargets): readonly HttpRoute[] {
+function routesOf(
+  bindings: readonly Binding[],
+  route: HTTPRoute,
+  targets: RouteTargets,
+  entranceAt: (listener: Listener, gateway: Gateway) => Entrance | undefined,
+): readonly HttpRoute[] {
   const listeners = new Map<Hostname | undefined, Map<Entrance, Listener>>();
-  for (const { verdict, hostnames } of bindings) {
+  for (const { gateway, verdict, hostnames } of bindings) {
     const { listener } = verdict;
-    const entrance = listener.tls === undefined ? 'http' : 'https';
+    const entrance = entranceAt(listener, gateway);
+    // Its Service has yet to be made.
+    if (entrance === undefined) continue;
     for (const host of hostnames) {
       const known = listeners.get(host) ?? new Map<Entrance, Listener>();
       if (!known.has(entrance)) listeners.set(host, known.set(entrance, listener));
@@ -159,7 +198,8 @@ function routesOf(bindings: readonly Binding[], route: HTTPRoute, targets: Route
       rules: rulesOf(route, targets, listener),
     }));
     const [first] = made;
-    return isAlike && made.length > 1 && first !== undefined ? [{ ...first, entrance: 'main' }] : made;
+    const isShared = made.every(({ entrance }) => typeof entrance !== 'number');
+    return isAlike && isShared && made.length > 1 && first !== undefined ? [{ ...first, entrance: 'main' }] : made;
   });
 }
 

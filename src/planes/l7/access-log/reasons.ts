@@ -23,6 +23,8 @@ export const REASONS = {
   'host-missing': 'The request names no host, which HTTP/1.1 and HTTP/2 have to.',
   'method-not-allowed': 'CONNECT or TRACE, which would lead past the gateway, or show what it adds.',
   'loop-detected': 'The request came by for the eleventh time: it goes round.',
+  misdirected:
+    'Over a connection with the TLS of one listener of a Gateway, the request asks for a host of another one.',
   // The client.
   'bad-request': 'The request breaks the rules of HTTP.',
   'uri-too-long': 'The request line is longer than a buffer of 16 KiB.',
