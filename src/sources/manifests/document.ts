@@ -16,7 +16,8 @@ import {
 import { messageOf } from '../../lib/fault.ts';
 import { isRecord } from '../../lib/is-record.ts';
 import { countMembers } from './json-text.ts';
-import { countLines, sectionsOf, type Section } from './sections.ts';
+import { parsePlainYaml } from './plain-yaml.ts';
+import { linesOf, sectionsOf, type Section } from './sections.ts';
 
 /** The largest object that an API server takes (etcd's request limit, 1.5 MiB, less its overhead), in characters. */
 export const MAX_OBJECT_LENGTH = 1024 * 1024;
@@ -80,13 +81,25 @@ export function parseSection(section: Section): ParsedFile {
     const value: unknown = JSON.parse(text);
     // The YAML parser says which name stands twice, and where.
     if (countMembers(value) === json.members) {
-      const lineOfItem = (item: number): number => countLines(text.slice(0, json.items[item] ?? 0)) + 1;
+      const lineAt = linesOf(text);
+      const lineOfItem = (item: number): number => lineAt(json.items[item] ?? 0);
       return { kind: 'documents', documents: objectsOf(value, 0, 1, text.length, lineOfItem), count: 1 };
     }
   }
   if (text.length > MAX_YAML_LENGTH) {
     const message = `a YAML document of ${String(text.length)} characters is too long: write its objects as documents of their own, or as JSON`;
     return { kind: 'broken', message, line: 1 };
+  }
+  const plain = parsePlainYaml(text);
+  // What is too large alone has to have its length as the other parser counts it.
+  if (plain !== undefined && (plain.items.length > 0 || text.length <= MAX_OBJECT_LENGTH)) {
+    const lineAt = linesOf(text);
+    const lineOfItem = (item: number): number => lineAt(plain.items[item] ?? plain.start);
+    return {
+      kind: 'documents',
+      documents: objectsOf(plain.value, 0, lineAt(plain.start), text.length, lineOfItem),
+      count: 1,
+    };
   }
   return parseYaml(text);
 }
