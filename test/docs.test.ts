@@ -9,6 +9,7 @@ import { FINDING_CODES } from '../src/model/codes.ts';
 import { FAULTS } from '../src/model/faults.ts';
 import { REASONS } from '../src/planes/l7/access-log/reasons.ts';
 import { renderSkeleton } from '../src/planes/l7/skeleton.ts';
+import { configKeysPage } from './config-keys-page.ts';
 import { annotationsPage } from './annotations-page.ts';
 import { argumentsPage } from './arguments-page.ts';
 import { httpApiPage } from './http-api-page.ts';
@@ -154,6 +155,11 @@ describe('documentation', () => {
   it('has a reference page of differences from ingress-nginx, generated from their list', async () => {
     const page = await format(differencesPage(), { parser: 'markdown', ...(await resolveConfig(ROOT)) });
     await expect(page).toMatchFileSnapshot(join(ROOT, 'docs/reference/ingress-nginx-differences.md'));
+  });
+
+  it('has a reference page of the ConfigMap of ingress-nginx, generated from its register', async () => {
+    const page = await format(configKeysPage(), { parser: 'markdown', ...(await resolveConfig(ROOT)) });
+    await expect(page).toMatchFileSnapshot(join(ROOT, 'docs/reference/ingress-nginx-configmap.md'));
   });
 
   it('has a reference page of annotations, generated from their register', async () => {

@@ -128,6 +128,12 @@ function announced(text: string, count = 1): Case {
   };
 }
 
+/** Served by what a ConfigMap says. */
+function configured(data: string): Case {
+  const text = `---\n{ apiVersion: v1, kind: ConfigMap, metadata: { name: settings }, data: { ${data} } }\n`;
+  return { files: { 'a.yaml': service() + ingress(use) + text }, settings: { configMap: 'default/settings' } };
+}
+
 /** A Gateway, and a route on it to a Service that is there. */
 function gateway(listener: string, rule = 'backendRefs: [{ name: web, port: 80 }]', rest = ''): string {
   const api = '---\n{ apiVersion: gateway.networking.k8s.io/v1, kind:';
@@ -200,6 +206,19 @@ const cases: Readonly<Record<Exclude<FindingReason, OfEngines>, Case>> = {
     'name: a, annotations: { nginx.ingress.kubernetes.io/auth-url: "http://x.test" }',
   ),
   AnnotationUnsupported: only(use, 'name: a, annotations: { nginx.ingress.kubernetes.io/mirror-target: / }'),
+  ConfigMapNotFound: { files: { 'a.yaml': service() + ingress(use) }, settings: { configMap: 'default/settings' } },
+  ConfigMapUnreadable: {
+    files: { 'a.yaml': service() + ingress(use) },
+    settings: { configMap: 'default/settings' },
+    meanwhile: (store) => {
+      const value = { kind: 'unreadable', message: 'the API server answered 403' } as const;
+      store.commit([{ table: 'unread', key: 'ConfigMap/default/settings', value }]);
+    },
+  },
+  ConfigKeyUnknown: configured('proxy-body-sise: 1m'),
+  ConfigValueInvalid: configured('proxy-body-size: large'),
+  ConfigKeyUnsupported: configured('enable-brotli: "true"'),
+  ConfigRestrictionUnsupported: configured('http-snippet: "deny all;"'),
   SecretNotFound: only(`tls: [{ secretName: tls }], ${use}`),
   SecretNotTls: { files: tls({ password: 'x' }) },
   CertificateUnreadable: { files: tls({ 'tls.crt': 'x', 'tls.key': 'y' }) },

@@ -74,7 +74,8 @@ export class Gateway implements Role {
     const accessLog = await startAccessLog(accessLogName, options, logger, metrics);
     const plane = new L7Plane({
       paths,
-      skeleton: (reserve) => renderSkeleton(engine, { admin: paths.adminSocket, accessLog: accessLogName }, reserve),
+      skeleton: (reserve, config) =>
+        renderSkeleton(engine, { admin: paths.adminSocket, accessLog: accessLogName }, reserve, config),
       selfSignedPem: await selfSignedPem(stateDirectory),
       logger,
       onStart: (reason) => metrics.engineStarted(reason),

@@ -21,6 +21,7 @@ const ROUTING: readonly Interest[] = [
   { kind: 'Ingress', objects: 'all' },
   { kind: 'IngressClass', objects: 'all' },
   { kind: 'Secret', objects: 'wanted' },
+  { kind: 'ConfigMap', objects: 'wanted' },
   ...SERVICES,
 ];
 

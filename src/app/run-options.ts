@@ -68,6 +68,7 @@ export function refuseUnwatched({ source: { namespaces }, compile }: Pick<RunFla
   const named = {
     '--publish-service': compile.publishService,
     '--default-backend-service': compile.defaultBackendService,
+    '--configmap': compile.configMap,
   };
   for (const [flag, name] of Object.entries(named)) {
     const [namespace = ''] = name?.split('/') ?? [];

@@ -14,6 +14,7 @@ import { DEFAULT_CONTROLLER_CLASS, NO_NODE_FACTS, type CompileSettings, type Nod
 const SETTINGS: CompileSettings = {
   mode: 'cluster',
   compat: undefined,
+  configMap: undefined,
   ingressClass: 'sluice',
   isIngressClassExplicit: false,
   controllerClass: DEFAULT_CONTROLLER_CLASS,

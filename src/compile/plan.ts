@@ -1,5 +1,6 @@
 import type { PersistentMap } from '../lib/persistent-map.ts';
 import type { Finding } from '../model/finding.ts';
+import type { EngineConfig } from '../model/http/engine-config.ts';
 import type { Hostname, IpAddress } from '../model/grammar.ts';
 import type { Authorities } from '../model/authorities.ts';
 import type { EndpointTls } from '../model/http/endpoint-connection.ts';
@@ -56,6 +57,8 @@ export interface L7Plan {
   readonly reserve: number;
   /** Listeners for TLS on such ports, by {@link listenerKey}. */
   readonly tlsListeners: PersistentMap<TlsListener>;
+  /** What is said of the engine as a whole in place of flags. */
+  readonly engine: EngineConfig;
 }
 
 /** A listener for TLS on a port of the engine. Of those that share a connection (HTTP/2) each answers for its own host alone. */

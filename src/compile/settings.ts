@@ -43,6 +43,8 @@ export interface CompileSettings {
   readonly allowsLocalExternalNames: boolean;
   /** How paths of Ingresses are read: as the Ingress API says, or as ingress-nginx does. */
   readonly compat: 'strict-nginx' | undefined;
+  /** `namespace/name` of the ConfigMap with the settings of ingress-nginx. */
+  readonly configMap: string | undefined;
   /** Whether hosts with TLS redirect HTTP to HTTPS where the Ingress does not say. */
   readonly sslRedirect: boolean;
   /** Ports on which listeners of Gateways are served that have no address of their own. */

@@ -149,6 +149,45 @@ export const FINDING_CODES = {
     remedy:
       'If everybody may come, or something else restricts access (the application, a proxy before Sluice, a firewall), remove the annotations.',
   },
+  ConfigMapNotFound: {
+    code: 'SLU231',
+    severity: 'error',
+    title: 'The ConfigMap that --configmap names, or one that it names itself, does not exist; the defaults are used.',
+    remedy: 'Create the ConfigMap, or correct the name.',
+  },
+  ConfigMapUnreadable: {
+    code: 'SLU232',
+    severity: 'error',
+    title:
+      'The ConfigMap that --configmap names cannot be read. Who is to be kept out is not known, so that every path of every Ingress answers 503.',
+    remedy: 'Grant list and watch of ConfigMaps (deploy/sluice.yaml).',
+  },
+  ConfigKeyUnknown: {
+    code: 'SLU233',
+    severity: 'warning',
+    title: 'The ConfigMap of --configmap has a key that ingress-nginx does not have; it has no effect.',
+    remedy: 'Correct the name, or remove the key.',
+  },
+  ConfigValueInvalid: {
+    code: 'SLU234',
+    severity: 'error',
+    title: 'A value in the ConfigMap of --configmap cannot be used as it is; the message says what is done instead.',
+    remedy: 'Correct the value.',
+  },
+  ConfigKeyUnsupported: {
+    code: 'SLU235',
+    severity: 'warning',
+    title: 'A key in the ConfigMap of --configmap is one that Sluice does not implement; it has no effect.',
+    remedy:
+      'Remove the key if you can do without; docs/reference/ingress-nginx-configmap.md says of every key what becomes of it.',
+  },
+  ConfigRestrictionUnsupported: {
+    code: 'SLU236',
+    severity: 'error',
+    title:
+      'A key in the ConfigMap of --configmap restricts access, or may do so, and is not implemented. Rather than let everybody in, every path of every Ingress answers 503.',
+    remedy: 'If everybody may come, or something else restricts access, remove the key.',
+  },
   PathWildcard: {
     code: 'SLU217',
     severity: 'warning',

@@ -13,6 +13,9 @@ export interface TrafficPolicy {
   readonly connections: number | undefined;
   /** How many times as many requests may come at once. */
   readonly burstMultiplier: number;
+  /** The statuses of what is beyond a limit. */
+  readonly rateLimitStatus: number;
+  readonly connectionLimitStatus: number;
   /** Clients whom limits do not count. */
   readonly unlimitedSources: readonly Cidr[];
   /** `unlimited`, or the largest body of a request. */
@@ -44,6 +47,8 @@ export const DEFAULT_TRAFFIC: TrafficPolicy = {
   requestsPerMinute: undefined,
   connections: undefined,
   burstMultiplier: 5,
+  rateLimitStatus: 503,
+  connectionLimitStatus: 503,
   unlimitedSources: [],
   bodySizeBytes: undefined,
   connectTimeoutMs: undefined,

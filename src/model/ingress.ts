@@ -55,7 +55,8 @@ export interface Ingress {
   readonly defaultBackend: IngressBackend | undefined;
   readonly rules: readonly IngressRule[];
   readonly tls: readonly IngressTls[];
-  readonly policy: IngressPolicy;
+  /** What annotations say; of the rest, what --configmap and the defaults do. */
+  readonly policy: Partial<IngressPolicy>;
 }
 
 /** What the annotations of an Ingress ask for, for all of its paths. */
@@ -64,6 +65,8 @@ export interface IngressPolicy extends TrafficPolicy {
   readonly sslRedirect: boolean | undefined;
   /** Whether that is so on hosts without TLS, too. */
   readonly isSslRedirectForced: boolean;
+  /** Begins of paths that are not redirected to HTTPS. */
+  readonly plainPaths: readonly string[];
   /** Whether paths of type ImplementationSpecific are regular expressions. */
   readonly usesRegex: boolean;
   /** What paths are replaced by, with what the groups of the path have matched; a URL: where clients are sent instead. */
@@ -95,6 +98,7 @@ export const DEFAULT_POLICY: IngressPolicy = {
   ...DEFAULT_TRAFFIC,
   sslRedirect: undefined,
   isSslRedirectForced: false,
+  plainPaths: ['/.well-known/acme-challenge'],
   usesRegex: false,
   rewriteTarget: undefined,
   forwardedPrefix: undefined,

@@ -84,6 +84,13 @@ export const KINDS = {
     presence: 'required',
     table: 'secrets',
   },
+  ConfigMap: {
+    apiVersions: ['v1'],
+    plural: 'configmaps',
+    scope: 'namespace',
+    presence: 'required',
+    table: 'configMaps',
+  },
   Namespace: {
     apiVersions: ['v1'],
     plural: 'namespaces',

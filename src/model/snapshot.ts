@@ -1,3 +1,4 @@
+import type { ConfigMap } from './config-map.ts';
 import { PersistentMap } from '../lib/persistent-map.ts';
 import type { AddressPool } from './address-pool.ts';
 import type { BfdProfile } from './bfd-profile.ts';
@@ -35,6 +36,7 @@ interface Models {
   readonly Node: Node;
   readonly ServiceCIDR: ServiceCidr;
   readonly Secret: Secret;
+  readonly ConfigMap: ConfigMap;
   readonly Namespace: Namespace;
   readonly IPAddressPool: AddressPool;
   readonly L2Advertisement: L2Advertisement;
@@ -109,10 +111,17 @@ export type Answer<T> =
 
 /** What the Snapshot knows of a Secret. */
 export function answerAbout(snapshot: Snapshot, secretKey: string): Answer<Secret> {
-  const value = snapshot.secrets.get(secretKey);
+  return answerOf(snapshot, 'Secret', secretKey, snapshot.secrets.get(secretKey));
+}
+
+/** What the Snapshot knows of a ConfigMap. */
+export function answerAboutConfigMap(snapshot: Snapshot, key: string): Answer<ConfigMap> {
+  return answerOf(snapshot, 'ConfigMap', key, snapshot.configMaps.get(key));
+}
+
+function answerOf<T>({ unread, complete }: Snapshot, kind: Kind, key: string, value: T | undefined): Answer<T> {
   if (value !== undefined) return { kind: 'found', value };
-  const unread = snapshot.unread.get(`Secret/${secretKey}`);
-  return unread ?? { kind: snapshot.complete.has('Secret') ? 'absent' : 'pending' };
+  return unread.get(`${kind}/${key}`) ?? { kind: complete.has(kind) ? 'absent' : 'pending' };
 }
 
 /** The certificate that is served from a Secret: the one in it, or the one that was served before the Secret could not be read. */

@@ -3,7 +3,7 @@ import type { Kind } from './kinds.ts';
 import type { ObjectRef } from './object.ts';
 
 /** What an object is read for. */
-export type Purpose = 'certificate' | 'default-certificate' | 'bgp-password';
+export type Purpose = 'certificate' | 'default-certificate' | 'bgp-password' | 'settings' | 'headers';
 
 /** An object of a kind that is read one by one, because something refers to it. */
 export interface Want {

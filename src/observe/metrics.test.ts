@@ -8,7 +8,7 @@ describe('Metrics', () => {
 
   it('shows from the start the counters whose goal is 0', async () => {
     const shown = await samples(new Metrics());
-    for (const reason of ['adopted', 'crashed', 'hung', 'out-of-step'])
+    for (const reason of ['adopted', 'crashed', 'hung', 'listeners', 'out-of-step', 'settings'])
       expect(shown).toContain(`sluice_haproxy_reloads_total{reason="${reason}"} 0`);
   });
 

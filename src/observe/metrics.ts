@@ -140,7 +140,8 @@ export class Metrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
-    for (const reason of ['adopted', 'crashed', 'hung', 'listeners', 'out-of-step']) this.#reloads.inc({ reason }, 0);
+    for (const reason of ['adopted', 'crashed', 'hung', 'listeners', 'out-of-step', 'settings'])
+      this.#reloads.inc({ reason }, 0);
   }
 
   logDropped(lines: number): void {

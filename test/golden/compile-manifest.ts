@@ -42,19 +42,28 @@ export function compileChanges(changes: readonly Change[], settings: CompileSett
 }
 
 /** Most plans have nothing in most of them. */
-const DATA_FILES: ReadonlySet<string> = new Set([FILES.entrances, FILES.listeners, ...Object.values(DATA_MAPS)]);
+const DATA_FILES: ReadonlySet<string> = new Set([
+  FILES.entrances,
+  FILES.listeners,
+  FILES.engine,
+  ...Object.values(DATA_MAPS),
+]);
 
 /** A plan as a person reads it: what HAProxy is given, without the fixed skeleton and keys, then status and Findings. */
 export function printPlan(plan: Plan): string {
   const files = checkpointFiles(renderCheckpoint(plan.l7, 'self-signed\n'));
   const parts = [...files]
-    .filter(([name, text]) => !name.startsWith('certs/') && (text !== '' || !DATA_FILES.has(name)))
+    .filter(([name, text]) => !name.startsWith('certs/') && (!isEmpty(text) || !DATA_FILES.has(name)))
     .filter(([name, text]) => name !== FILES.reserve || text !== '0\n')
     .map(([name, text]) => `## ${name}\n${text.trim()}\n`);
   const addresses = plan.status.addresses.map(addressText).join(', ');
   const status = plan.status.ingresses.sorted().map(([key]) => `${key}: ${addresses}\n`);
   const gateways = printGatewayStatus(plan.status.gateway);
   return [...parts, `## status\n${status.join('')}${gateways}`, `## findings\n${printFindings(plan)}`].join('\n');
+}
+
+function isEmpty(text: string): boolean {
+  return text === '' || text === '{}\n';
 }
 
 export function printFindings(plan: Plan): string {

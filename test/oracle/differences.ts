@@ -14,6 +14,11 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
     why: 'A backend that believes them lets everybody in who knows their names.',
   },
   {
+    cases: ['configmap-15'],
+    what: 'A `global-auth-url` that is no URL closes every Ingress. ingress-nginx passes over it, and lets everybody in.',
+    why: 'Whoever wrote it meant to keep somebody out.',
+  },
+  {
     cases: ['r096'],
     what: 'Of a request with both Content-Length and Transfer-Encoding, with folded headers or with a header of 10 KB, HAProxy makes one that is not ambiguous, and forwards that. nginx answers 400.',
     why: 'Both are safe: what the backend reads is what was decided upon (RFC 9112, section 6.3).',

@@ -17,6 +17,7 @@ const SETTINGS: CompileSettings = {
   isIngressClassExplicit: true,
   controllerClass: 'k8s.io/ingress-nginx',
   compat: 'strict-nginx',
+  configMap: 'ingress-nginx/ingress-nginx-controller',
 };
 
 /**

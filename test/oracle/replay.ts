@@ -42,7 +42,7 @@ export class Replay {
 
   /** What was observed of each request of a case. */
   async observe(item: Case): Promise<readonly Observation[]> {
-    const objects = [...fixtures(), ...item.objects];
+    const objects = [...fixtures(), ...item.objects, configMap(item.configmap)];
     await this.gateway.serve(this.prepared(objects, item.ordered === true ? SECOND_MS : 0));
     const jars = new Map<string, Jar>();
     const observations: Observation[] = [];
@@ -69,7 +69,8 @@ export class Replay {
 
   async #prepare({ before }: Request): Promise<void> {
     if (before === undefined) return;
-    await this.gateway.change(this.prepared(before.apply ?? []), before.delete ?? []);
+    const settings = before.configmap === undefined ? [] : [configMap(before.configmap)];
+    await this.gateway.change(this.prepared([...(before.apply ?? []), ...settings]), before.delete ?? []);
     if (before.sleep !== undefined) await seconds(before.sleep);
   }
 
@@ -111,6 +112,16 @@ export class Replay {
     for (let time = 0; time < times; time += 1) await this.gateway.change([churnIngress(time)], []);
     await this.gateway.change([], [churnIngress(0)]);
   }
+}
+
+/** The ConfigMap of the controller itself. */
+function configMap(data: Readonly<Record<string, string>> = {}): RawObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'ingress-nginx-controller', namespace: 'ingress-nginx' },
+    data,
+  };
 }
 
 function churnIngress(time: number): RawObject {

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { confinementOf } from '../../src/app/confinement.ts';
 import { findHaproxy } from '../../src/app/haproxy.ts';
 import type { L7Plan } from '../../src/compile/plan.ts';
+import type { EngineConfig } from '../../src/model/http/engine-config.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { signalProcess } from '../../src/lib/signal-process.ts';
 import { renderCheckpoint } from '../../src/planes/l7/checkpoint.ts';
@@ -30,7 +31,7 @@ export class EngineWorld {
   refusals = 0;
   readonly #root: string;
   readonly #binary: string;
-  readonly #skeleton: string;
+  readonly #skeletonWith: (config: EngineConfig) => string;
   readonly #selfSignedPem: string;
   readonly ports: { readonly http: number; readonly https: number };
 
@@ -38,7 +39,7 @@ export class EngineWorld {
     root: string,
     binary: string,
     ports: { readonly http: number; readonly https: number },
-    skeleton: string,
+    skeletonWith: (config: EngineConfig) => string,
     pem: string,
     patience: EnginePatience,
     confinement: readonly string[] = [],
@@ -46,11 +47,11 @@ export class EngineWorld {
     this.#root = root;
     this.#binary = binary;
     this.ports = ports;
-    this.#skeleton = skeleton;
+    this.#skeletonWith = skeletonWith;
     this.#selfSignedPem = pem;
     this.plane = new L7Plane({
       paths: { haproxy: this.#link, confinement, stateDirectory: root, adminSocket: this.#adminSocket },
-      skeleton: () => skeleton,
+      skeleton: (_, config) => skeletonWith(config),
       selfSignedPem: pem,
       logger: silentLogger,
       onStart: (reason) => this.starts.push(reason),
@@ -65,28 +66,27 @@ export class EngineWorld {
     const root = await mkdtemp(join(tmpdir(), 'sluice-engine-'));
     await mkdir(join(root, 'check'));
     const ports = { http: await freePort(), https: await freePort() };
-    const skeleton = renderSkeleton(
-      {
-        bindAddresses: ['127.0.0.1'],
-        httpPort: ports.http,
-        httpsPort: ports.https,
-        publicHttpsPort: ports.https,
-        innerPorts: undefined,
-        isHttp3: false,
-        trustedProxies: [],
-        proxyProtocolSources: [],
-        hasAccessLog: false,
-        threads: 1,
-        maxConnections: 200,
-        hardStopAfterS: 5,
-        user: undefined,
-      },
-      { admin: join(root, 'admin.sock'), accessLog: 'unused' },
-    );
+    const settings = {
+      bindAddresses: ['127.0.0.1'],
+      httpPort: ports.http,
+      httpsPort: ports.https,
+      publicHttpsPort: ports.https,
+      innerPorts: undefined,
+      isHttp3: false,
+      trustedProxies: [],
+      proxyProtocolSources: [],
+      hasAccessLog: false,
+      threads: 1,
+      maxConnections: 200,
+      hardStopAfterS: 5,
+      user: undefined,
+    };
+    const sockets = { admin: join(root, 'admin.sock'), accessLog: 'unused' };
+    const skeletonWith = (config: EngineConfig): string => renderSkeleton(settings, sockets, 0, config);
     const binary = await findHaproxy(undefined, process.env);
     const confinement = isConfined ? await confinementOf(binary, root) : [];
     if ('impossible' in confinement) throw new Error(confinement.impossible);
-    const world = new EngineWorld(root, binary, ports, skeleton, await selfSignedPem(root), patience, confinement);
+    const world = new EngineWorld(root, binary, ports, skeletonWith, await selfSignedPem(root), patience, confinement);
     await world.installBinary();
     return world;
   }
@@ -145,7 +145,7 @@ export class EngineWorld {
   async check(plan: L7Plan): Promise<string> {
     const store = new CheckpointStore(join(this.#root, 'check'), 'rules');
     const folder = await store.layDown(renderCheckpoint(plan, this.#selfSignedPem));
-    await putSkeleton(folder, this.#skeleton);
+    await putSkeleton(folder, this.#skeletonWith(plan.engine));
     const check = promisify(execFile)(this.#binary, ['-c', '-q', ...configArguments(folder)], { cwd: folder });
     const { stderr } = await check.catch((thrown: unknown) => ({ stderr: String(thrown) }));
     return stderr;

@@ -74,7 +74,7 @@ describe('golden: manifests to what clients are answered', () => {
     await expect(lines.join('')).toMatchFileSnapshot(golden.answersFile);
   });
 
-  it('all without a restart of HAProxy', () => {
-    expect(world.starts).toEqual(['started']);
+  it('all without a restart of HAProxy, but where a manifest says something of HAProxy itself', () => {
+    expect(world.starts.filter((reason) => reason !== 'settings')).toEqual(['started']);
   });
 });

@@ -90,6 +90,7 @@ export function routed(
     defaultCertificate: undefined,
     reserve: 0,
     tlsListeners: PersistentMap.empty(),
+    engine: {},
   };
 }
 
@@ -102,6 +103,7 @@ function ownerOf(name: Hostname, rules: readonly HttpRule[]): RouteSet {
     routes: [{ host: name, entrance: 'main', rules }],
     tls: [],
     secrets: [],
+    configMaps: [],
     waitsForSecrets: false,
     services: [],
     findings: [],

@@ -62,6 +62,12 @@ export const COMPILE_FLAGS = {
     defaultText: 'as the Ingress API says',
     isChecked: true,
   }),
+  configMap: optional({
+    flag: '--configmap <ns/name>',
+    help: 'ConfigMap with settings of ingress-nginx for all Ingresses; a change of it takes effect at once',
+    read: read.namespacedNameOf,
+    isChecked: true,
+  }),
   sslRedirect: option({
     flag: '--ssl-redirect <bool>',
     help: 'redirect HTTP to HTTPS on hosts with TLS',

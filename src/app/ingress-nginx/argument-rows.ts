@@ -107,10 +107,7 @@ export const ARGUMENT_ROWS: readonly ArgumentRow[] = [
   value('kubeconfig', same('kubeconfig')),
   value('sync-period', ignored('Objects are watched; what differs from them is mended without being read again.')),
   // What they mean.
-  value(
-    'configmap',
-    refused('The ConfigMap is not read.', '`sluice migrate` says which of its keys matter; then leave it out.', /^$/),
-  ),
+  value('configmap', same('configmap')),
   value(
     'tcp-services-configmap',
     refused(

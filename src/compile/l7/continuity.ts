@@ -1,5 +1,5 @@
 import type { RouteSet, RuleTarget, TlsClaim } from '../../model/http/route-set.ts';
-import { answerAbout, type Snapshot } from '../../model/snapshot.ts';
+import { answerAbout, answerAboutConfigMap, type Snapshot } from '../../model/snapshot.ts';
 
 /** What is served of an object, and which Secrets it needs. */
 export interface Served {
@@ -21,7 +21,9 @@ export function servedOf(newest: RouteSet, former: () => RouteSet | undefined, s
   const secrets = secretsOf(newest);
   const kinds = new Map(secrets.map((secret) => [secret, answerAbout(snapshot, secret).kind]));
   const known = new Set(kinds.values());
-  const isPending = known.has('pending') && newest.waitsForSecrets;
+  const isPending =
+    (known.has('pending') && newest.waitsForSecrets) ||
+    newest.configMaps.some((key) => answerAboutConfigMap(snapshot, key).kind === 'pending');
   if (!isPending && !known.has('unreadable')) return { routeSet: newest, secrets };
   const before = former();
   const all = [...new Set([...secrets, ...(before === undefined ? [] : secretsOf(before))])];

@@ -2,6 +2,7 @@ import { PersistentMap } from '../../lib/persistent-map.ts';
 import { invariant } from '../../lib/invariant.ts';
 import { finding, type Finding } from '../../model/finding.ts';
 import { hostCovers, hostnameOf, isWildcard, type Hostname } from '../../model/grammar.ts';
+import { NO_ENGINE_CONFIG, type EngineConfig } from '../../model/http/engine-config.ts';
 import type { Entrance, RouteSet, TlsClaim } from '../../model/http/route-set.ts';
 import { byAge, idOf, nameOf, objectAt, type ObjectRef } from '../../model/object.ts';
 import { certificateOf } from '../../model/snapshot.ts';
@@ -26,6 +27,7 @@ import { certificateFor, certificateId, defaultCertificateFindings, isSameCertif
 import { hostPlans, hostsAbove, rulesAbove } from './entrances.ts';
 import { wildcardAbove, type HostTls, type OwnedRule } from './host.ts';
 import type { L7Input } from './l7-input.ts';
+import { readNginxConfig } from './nginx/config/read.ts';
 import { nginxRules } from './nginx/rules.ts';
 import { ValidityTable } from './validity.ts';
 
@@ -48,6 +50,11 @@ export class L7Compiler {
   readonly #hostsOfRouteSet = new DependencyIndex();
   /** RouteSet -> Secrets that it names. */
   readonly #secretsOfRouteSet = new DependencyIndex();
+  /** RouteSet -> ConfigMaps that it names. */
+  readonly #configMapsOfRouteSet = new DependencyIndex();
+  /** Those that are wanted whether or not there is an Ingress. */
+  #configMapsOfSettings: ReadonlySet<string> = new Set();
+  #engine: EngineConfig = NO_ENGINE_CONFIG;
   /** RouteSets that have a certificate for every host. */
   readonly #withDefaultSecret = new Set<string>();
   readonly #backends: BackendTable;
@@ -73,6 +80,7 @@ export class L7Compiler {
     for (const host of dirtyHosts) this.#compileHost(host, input, findings);
     for (const [producer, found] of this.#backends.compile(input)) findings.set(producer, found);
     const defaultCertificate = this.#defaultCertificate(input, findings);
+    this.#readConfig(input, findings);
     return {
       wants: { objects: this.#wants, names: this.#backends.wantedNames },
       plan: {
@@ -84,6 +92,7 @@ export class L7Compiler {
         defaultCertificate,
         reserve: neededReserve(input.snapshot, this.#settings),
         tlsListeners: this.#tlsListeners,
+        engine: this.#engine,
       },
       findings,
     };
@@ -98,6 +107,7 @@ export class L7Compiler {
       this.#hostsOfRouteSet.set(key, routeSet === undefined ? [] : hostsOf(routeSet));
       this.#setSecrets(key, input.routeSets.secretsOf(key));
       this.#setListeners(key, routeSet);
+      this.#setConfigMaps(key, input.routeSets.configMapsOf(key));
       if (routeSet?.defaultSecret === undefined) this.#withDefaultSecret.delete(key);
       else this.#withDefaultSecret.add(key);
       for (const host of this.#hostsOfRouteSet.inputsOf(key)) addHost(dirty, host, this.#hosts);
@@ -144,11 +154,42 @@ export class L7Compiler {
     for (const secret of new Set([...before, ...secrets])) this.#wantSecret(secret);
   }
 
+  /** While it is not known what it says, what it said holds. */
+  #readConfig({ snapshot }: L7Input, findings: Map<string, readonly Finding[]>): void {
+    const reading = readNginxConfig(snapshot, this.#settings);
+    const before = this.#configMapsOfSettings;
+    this.#configMapsOfSettings = new Set(reading.configMaps);
+    for (const key of [...before, ...reading.configMaps]) this.#wantConfigMap(key);
+    findings.set('flag:configmap', reading.findings);
+    if (reading.isPending) return;
+    const { engine } = reading.config;
+    if (JSON.stringify(engine) !== JSON.stringify(this.#engine)) this.#engine = engine;
+  }
+
+  #setConfigMaps(key: string, configMaps: readonly string[]): void {
+    const before = this.#configMapsOfRouteSet.inputsOf(key);
+    this.#configMapsOfRouteSet.set(key, configMaps);
+    for (const name of new Set([...before, ...configMaps])) this.#wantConfigMap(name);
+  }
+
+  #wantConfigMap(key: string): void {
+    const isUsed = this.#configMapsOfRouteSet.ownersOf(key).size > 0;
+    const isNamed = this.#configMapsOfSettings.has(key);
+    this.#want(objectAt('ConfigMap', key), [
+      ...(isUsed ? (['headers'] as const) : []),
+      ...(isNamed ? (['settings'] as const) : []),
+    ]);
+  }
+
   /** Wants a Secret for what it is used for now, if for anything. */
   #wantSecret(key: string): void {
     const ref = objectAt('Secret', key);
     const purposes: Purpose[] = this.#secretsOfRouteSet.ownersOf(key).size > 0 ? ['certificate'] : [];
     if (key === this.#settings.defaultCertificateSecret) purposes.push('default-certificate');
+    this.#want(ref, purposes);
+  }
+
+  #want(ref: Want['ref'], purposes: readonly Purpose[]): void {
     const id = idOf(ref);
     if (purposes.length === 0) this.#wants = this.#wants.delete(id);
     else if (this.#wants.get(id)?.purposes.join() !== purposes.join())

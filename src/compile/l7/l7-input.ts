@@ -8,7 +8,7 @@ export interface L7Input {
   readonly snapshot: Snapshot;
   readonly before: Snapshot;
   readonly facts: Facts;
-  readonly routeSets: Pick<RouteSetTable, 'get' | 'secretsOf'>;
+  readonly routeSets: Pick<RouteSetTable, 'get' | 'secretsOf' | 'configMapsOf'>;
   readonly changedRouteSets: ReadonlySet<string>;
   readonly changedServices: ReadonlySet<string>;
   readonly slicesOf: (service: string) => readonly EndpointSlice[];

@@ -19,8 +19,9 @@ const PRODUCERS: readonly RouteProducer[] = [
   httpRouteProducer,
 ];
 
-/** Begins the keys of Secrets among those of all objects. */
+/** Begin the keys of Secrets and ConfigMaps among those of all objects. */
 const SECRET_PREFIX = 'Secret/';
+const CONFIG_MAP_PREFIX = 'ConfigMap/';
 
 /** What a change of the Snapshot did to the RouteSets. */
 export interface RouteSetChange {
@@ -39,6 +40,7 @@ export class RouteSetTable {
   readonly #servicesOf = new DependencyIndex();
   /** Secrets that an object names, in the version that is served or in its newest one. */
   readonly #secretsOf = new DependencyIndex();
+  readonly #configMapsOf = new DependencyIndex();
 
   constructor(settings: CompileSettings) {
     this.#settings = settings;
@@ -60,6 +62,11 @@ export class RouteSetTable {
   /** `namespace/name` of the Secrets that the object needs. */
   secretsOf(key: string): readonly string[] {
     return this.#secretsOf.inputsOf(key);
+  }
+
+  /** `namespace/name` of the ConfigMaps that say something of the object. */
+  configMapsOf(key: string): readonly string[] {
+    return this.#configMapsOf.inputsOf(key);
   }
 
   update(before: Snapshot, after: Snapshot): RouteSetChange {
@@ -84,14 +91,17 @@ export class RouteSetTable {
     const add = (names: ReadonlySet<string>): void => names.forEach((user) => users.add(user));
     PersistentMap.diff(before.services, after.services, (service) => add(this.#servicesOf.ownersOf(service)));
     PersistentMap.diff(before.former, after.former, (id) => users.add(id));
-    PersistentMap.diff(before.unread, after.unread, (id) =>
-      add(this.#secretsOf.ownersOf(id.slice(SECRET_PREFIX.length))),
-    );
+    PersistentMap.diff(before.unread, after.unread, (id) => {
+      if (id.startsWith(SECRET_PREFIX)) add(this.#secretsOf.ownersOf(id.slice(SECRET_PREFIX.length)));
+      else if (id.startsWith(CONFIG_MAP_PREFIX)) add(this.#configMapsOf.ownersOf(id.slice(CONFIG_MAP_PREFIX.length)));
+    });
+    PersistentMap.diff(before.configMaps, after.configMaps, (key) => add(this.#configMapsOf.ownersOf(key)));
     PersistentMap.diff(before.secrets, after.secrets, (secret, left, right) => {
       // What is in it is for the hosts to see that have it.
       if (left === undefined || right === undefined) add(this.#secretsOf.ownersOf(secret));
     });
-    if (before.complete !== after.complete) for (const id of this.#secretsOf.owners()) users.add(id);
+    if (before.complete !== after.complete)
+      for (const index of [this.#secretsOf, this.#configMapsOf]) for (const id of index.owners()) users.add(id);
     return users;
   }
 
@@ -104,11 +114,13 @@ export class RouteSetTable {
       this.#sets.delete(id);
       this.#servicesOf.set(id, []);
       this.#secretsOf.set(id, []);
+      this.#configMapsOf.set(id, []);
       return production?.findings ?? [];
     }
     const former = (): RouteSet | undefined => this.#produceFormer(producer, id, key, snapshot);
     const { routeSet, secrets } = servedOf(production.routeSet, former, snapshot);
     this.#secretsOf.set(id, secrets);
+    this.#configMapsOf.set(id, production.routeSet.configMaps);
     this.#servicesOf.set(id, (routeSet ?? production.routeSet).services);
     if (routeSet === undefined) this.#sets.delete(id);
     else this.#sets.set(id, routeSet);

@@ -32,3 +32,8 @@ const FRAMING = /^(?:host|connection|content-length|transfer-encoding|upgrade|te
 export function isEditable(name: HeaderName): boolean {
   return !FRAMING.test(name);
 }
+
+/** Whether a name has only such characters as no configuration of an engine takes for anything else. */
+export function isPlainName(name: HeaderName): boolean {
+  return /^[a-z0-9._-]+$/.test(name);
+}

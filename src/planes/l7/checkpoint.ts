@@ -23,6 +23,7 @@ export type Checkpoint = Iterable<readonly [file: string, pieces: Iterable<strin
 
 /** Renders a plan as files. Pure; equal plans give equal bytes. */
 export function* renderCheckpoint(plan: L7Plan, selfSignedPem: string): Checkpoint {
+  yield [FILES.engine, [`${JSON.stringify(plan.engine)}\n`]];
   yield [FILES.backends, backendPieces(plan)];
   yield [FILES.routes, routePieces(plan, FILES.routes)];
   yield [FILES.entrances, routePieces(plan, FILES.entrances)];

@@ -8,7 +8,7 @@ import type { EngineSettings } from './engine-settings.ts';
  * The rules come first in a frontend: what they remove, no later rule sees.
  */
 export function clientHeaderRules(settings: EngineSettings, isTls: boolean): string {
-  return settings.trustedProxies.length === 0 ? untrustedRules(isTls) : trustedRules(settings.trustedProxies, isTls);
+  return settings.trustedProxies.length === 0 ? untrustedRules(isTls) : trustedRules(settings, isTls);
 }
 
 /** The header by which a request that comes back is noticed (RFC 8586), and the name under which Sluice stands in it. */
@@ -106,14 +106,15 @@ const MAX_PROXY_HOPS = 4;
 const PROXIES_PER_LINE = 50;
 
 /** After the claims of strangers are removed, every claim that is left is one of a trusted proxy. */
-function trustedRules(proxies: readonly string[], isTls: boolean): string {
+function trustedRules(settings: EngineSettings, isTls: boolean): string {
+  const { trustedProxies: proxies, isForwardedForReplaced = false } = settings;
   return `${acl('is-trusted', 'src', proxies)}${acl('is-proxy', 'var(txn.at)', proxies)}${[
     `del-header ^(?:${CLAIMS}) -m reg if !is-trusted`,
     `del-header ${MISSPELT_CLAIMS} -m reg if is-trusted`,
     'del-header connection',
     UPGRADE,
     PASS,
-    ...clientRules(),
+    ...clientRules(isForwardedForReplaced),
     ...schemeAndPortRules(isTls),
     'add-header x-forwarded-host %[req.hdr(host)] if !{ req.hdr(x-forwarded-host) -m found }',
     'add-header x-request-id %[unique-id] if !{ req.hdr(x-request-id) -m found }',
@@ -144,7 +145,7 @@ function acl(name: string, sample: string, proxies: readonly string[]): string {
  * From then on the client is the source of the request, in the access log too. Most requests have passed one proxy, and end after the
  * first hop.
  */
-function clientRules(): readonly string[] {
+function clientRules(isForwardedForReplaced: boolean): readonly string[] {
   const furtherHops = Array.from({ length: MAX_PROXY_HOPS }, (_, hop) => [
     `set-var-fmt(txn.at) %[req.hdr_ip(x-forwarded-for,-${String(hop + 2)})] if { var(txn.hops) -m found } is-proxy`,
     'set-var(txn.client) var(txn.at) if { var(txn.hops) -m found } { var(txn.at) -m len gt 0 }',
@@ -162,6 +163,7 @@ function clientRules(): readonly string[] {
     'add-header x-forwarded-for %[src]',
     'set-src var(txn.client) if { var(txn.client) -m found }',
     'set-header x-real-ip %[src]',
+    ...(isForwardedForReplaced ? ['set-header x-forwarded-for %[src]'] : []),
   ];
 }
 

@@ -37,6 +37,7 @@ function plan(backends: Readonly<Record<string, readonly number[]>>): L7Plan {
     defaultCertificate: undefined,
     reserve: 0,
     tlsListeners: PersistentMap.empty(),
+    engine: {},
   };
 }
 

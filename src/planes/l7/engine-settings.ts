@@ -1,4 +1,5 @@
 import type { InnerPorts } from '../../compile/gateway/inner-ports.ts';
+import type { RedirectStatus } from '../../model/http/filter/request-redirect.ts';
 
 /** What the operator decided about the engine; a change needs a new process, because it is configuration text. */
 export interface EngineSettings {
@@ -15,6 +16,10 @@ export interface EngineSettings {
   readonly trustedProxies: readonly string[];
   /** CIDRs whose connections begin with a header of the PROXY protocol, and say there who the client is. */
   readonly proxyProtocolSources: readonly string[];
+  /** The status of redirects to HTTPS; undefined: 308. */
+  readonly httpsRedirectStatus?: RedirectStatus;
+  /** Whether X-Forwarded-For names the client alone, rather than every proxy on the way, too. */
+  readonly isForwardedForReplaced?: boolean;
   readonly hasAccessLog: boolean;
   readonly threads: number | undefined;
   readonly maxConnections: number;

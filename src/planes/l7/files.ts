@@ -38,6 +38,8 @@ export const FILES = {
   /** How many ports of each kind stand ready for Gateways; no part of the configuration, which is made from it. */
   reserve: 'reserve',
   regexes: 'regexes.map',
+  /** What is said of the engine as a whole: the skeleton is made with it. */
+  engine: 'engine.json',
   certificates: 'crt-list.txt',
   selfSigned: 'certs/self-signed.pem',
   ...DATA_MAPS,

@@ -4,10 +4,12 @@ import { orAborted } from '../../lib/or-aborted.ts';
 import { Turns } from '../../lib/turns.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { L7Plan } from '../../compile/plan.ts';
+import type { EngineConfig } from '../../model/http/engine-config.ts';
 import type { Applied, Plane } from '../plane.ts';
 import { Checkpointer, stateDirectoryFault } from './checkpointer.ts';
 import { renderChange } from './change.ts';
 import { Collector } from './collector.ts';
+import { engineConfigIn, hasNames, isSameConfig, withoutNames } from './engine-config.ts';
 import { execute } from './execute.ts';
 import {
   checkConfig,
@@ -27,12 +29,12 @@ import { readReserve } from './reserve.ts';
 import type { Step } from './step.ts';
 
 /** Why a HAProxy process was replaced by another. The count of each is a metric whose goal is 0. */
-export type ReloadReason = 'started' | 'crashed' | 'hung' | 'out-of-step' | 'adopted' | 'listeners';
+export type ReloadReason = 'started' | 'crashed' | 'hung' | 'out-of-step' | 'adopted' | 'listeners' | 'settings';
 
 export interface L7PlaneOptions {
   readonly paths: EnginePaths;
-  /** The fixed part of haproxy.cfg, see skeleton.ts, by how many ports stand ready for Gateways. */
-  readonly skeleton: (reserve: number) => string;
+  /** The fixed part of haproxy.cfg, see skeleton.ts, by how many ports stand ready for Gateways, and what is said of the engine. */
+  readonly skeleton: (reserve: number, config: EngineConfig) => string;
   readonly selfSignedPem: string;
   readonly logger: Logger;
   /** Called whenever a process is started. */
@@ -80,6 +82,8 @@ export class L7Plane implements Plane<L7Plan> {
   /** A larger number of them that could not be had. */
   #unavailableReserve: number | undefined;
   #refusals: readonly Refusal[] = [];
+  /** With what is said in it of TLS, no process starts. */
+  #refusedConfig: EngineConfig | undefined;
   #nextStart: ReloadReason = 'started';
   #disturbed: (reason: string) => void = () => {};
   readonly #checkpointer: Checkpointer;
@@ -120,7 +124,7 @@ export class L7Plane implements Plane<L7Plan> {
   async #serveLastGood(predecessor: Predecessor, signal: AbortSignal): Promise<boolean> {
     const folder = await this.#checkpointer.lastGood();
     if (folder === undefined) return false;
-    await this.#start(folder, predecessor, signal);
+    await this.#start(folder, await engineConfigIn(folder), predecessor, signal);
     this.#applied = undefined;
     this.#nextStart = 'adopted';
     return true;
@@ -133,6 +137,11 @@ export class L7Plane implements Plane<L7Plan> {
   async #apply(want: L7Plan, signal: AbortSignal): Promise<Applied> {
     if (this.#engine === undefined || this.#applied === undefined) return this.#startOver(want, signal);
     if (this.#isOutgrown(want)) return this.#grow(want, signal);
+    if (!isSameConfig(this.#applied.engine, want.engine)) {
+      // All of it is configuration text.
+      this.#nextStart = 'settings';
+      return this.#startOver(want, signal);
+    }
     const taken = this.#lessRefused(want);
     const change = renderChange(this.#applied, taken, this.#collector.leftovers, this.#options.selfSignedPem);
     await this.#run(this.#engine, change.steps);
@@ -169,8 +178,15 @@ export class L7Plane implements Plane<L7Plan> {
   }
 
   /** As many ports as a plan needs, or as there are where more cannot be had. */
-  #skeletonFor(reserve: number): string {
-    return this.#options.skeleton(this.#reserveFor(reserve));
+  #skeletonFor({ reserve, engine }: Pick<L7Plan, 'reserve' | 'engine'>): string {
+    return this.#options.skeleton(this.#reserveFor(reserve), this.#configFor(engine));
+  }
+
+  /** Which names of ciphers and groups there are, only the TLS library knows: with those that it refuses, nothing would be served. */
+  #configFor(config: EngineConfig): EngineConfig {
+    return this.#refusedConfig !== undefined && isSameConfig(config, this.#refusedConfig)
+      ? withoutNames(config)
+      : config;
   }
 
   #reserveFor(reserve: number): number {
@@ -179,18 +195,26 @@ export class L7Plane implements Plane<L7Plan> {
 
   /** Has a fresh process serve a plan, less what it does not start with. */
   async #startOver(want: L7Plan, signal: AbortSignal): Promise<Applied> {
+    // What is kept meanwhile would take the place of the folder that HAProxy is reading.
+    this.#checkpointer.stop();
     const predecessor = await this.#findPredecessor(signal);
     let taken = want;
     try {
-      await this.#start(await this.#checkpointToStart(want, predecessor, signal), predecessor, signal);
+      const folder = await this.#checkpointToStart(want, predecessor, signal);
+      await this.#start(folder, want.engine, predecessor, signal);
       this.#refusals = [];
     } catch (thrown) {
       if (!(thrown instanceof Fault) || thrown.code !== NOT_STARTED || signal.aborted) throw thrown;
+      if (hasNames(this.#configFor(want.engine))) {
+        this.#refusedConfig = want.engine;
+        this.#logger.error('HAProxy refuses ciphers or groups of TLS; its own are used', { error: thrown.message });
+        return this.#startOver(want, signal);
+      }
       const refusals = await this.#findRefusals(want);
       if (refusals === undefined) throw thrown;
       this.#noteRefusals(refusals);
       taken = this.#lessRefused(want);
-      await this.#start(await this.#checkpointer.layDown(taken), predecessor, signal);
+      await this.#start(await this.#checkpointer.layDown(taken), want.engine, predecessor, signal);
     }
     this.#applied = taken;
     this.#served = taken;
@@ -207,7 +231,7 @@ export class L7Plane implements Plane<L7Plan> {
 
   #findRefusals(want: L7Plan): Promise<readonly Refusal[] | undefined> {
     const { paths } = this.#options;
-    const skeleton = this.#skeletonFor(want.reserve);
+    const skeleton = this.#skeletonFor(want);
     return findRefusals(want, async (plan) =>
       checkConfig(paths.haproxy, await this.#checkpointer.layDown(plan), skeleton),
     );
@@ -279,7 +303,7 @@ export class L7Plane implements Plane<L7Plan> {
     engine?.cli.close();
   }
 
-  async #start(folder: string, predecessor: Predecessor, signal: AbortSignal): Promise<void> {
+  async #start(folder: string, config: EngineConfig, predecessor: Predecessor, signal: AbortSignal): Promise<void> {
     const { paths } = this.#options;
     if (predecessor.kind === 'silent') {
       this.#logger.warn('HAProxy has not answered for too long, and is ended', { pid: predecessor.pid });
@@ -292,7 +316,7 @@ export class L7Plane implements Plane<L7Plan> {
     const reason = this.#nextStart;
     const handsOver = predecessor.kind === 'answers' ? predecessor.pid : undefined;
     const reserve = this.#reserveFor(await readReserve(folder));
-    const skeleton = this.#options.skeleton(reserve);
+    const skeleton = this.#options.skeleton(reserve, this.#configFor(config));
     const start = { checkpoint: folder, skeleton, handsOver, patience: this.#patience, signal };
     const engine = await startEngine(paths, start).catch((thrown: unknown) => {
       throw thrown instanceof Fault ? thrown : stateDirectoryFault(paths.stateDirectory, thrown);

@@ -162,7 +162,7 @@ function redirectRule(settings: EngineSettings): string {
   // By now the header has one of two spellings, whatever a trusted proxy wrote, and none of a stranger's.
   const condition =
     settings.trustedProxies.length === 0 ? wanted : `${wanted} !{ req.hdr(x-forwarded-proto) -m str https }`;
-  return `    http-request redirect code 308 location "https://%[req.hdr(host),host_only]${port}%[pathq]" if ${condition}\n`;
+  return `    http-request redirect code ${String(settings.httpsRedirectStatus ?? 308)} location "https://%[req.hdr(host),host_only]${port}%[pathq]" if ${condition}\n`;
 }
 
 /** The backends that answer what is refused. `backendClass` is the `defaults` that they come from. */

@@ -47,6 +47,7 @@ async function keep(certificates: readonly CertificatePlan[], defaultSecret?: st
     defaultCertificate: defaultSecret === undefined ? undefined : certificateId(defaultSecret),
     reserve: 0,
     tlsListeners: PersistentMap.empty(),
+    engine: {},
   };
   const store = new CheckpointStore(folder, rulesDigest());
   await store.layDown(renderCheckpoint(plan, SELF_SIGNED));

@@ -1,34 +1,45 @@
 import { innerPortsOf } from '../../compile/gateway/inner-ports.ts';
 import { invariant } from '../../lib/invariant.ts';
+import { NO_ENGINE_CONFIG, type EngineConfig } from '../../model/http/engine-config.ts';
 import { accessLogDirectives, accessLogRing } from './access-log/format.ts';
 import { classSections, className } from './classes.ts';
 import { clientHeaderRules } from './client-headers.ts';
 import { REFUSAL_BACKEND } from './encode.ts';
 import type { EngineSettings } from './engine-settings.ts';
+import {
+  connectionDirectives,
+  durationText,
+  requestRules,
+  responseRules,
+  tlsDirectives,
+  withConfig,
+} from './config-rules.ts';
 import { FILES } from './files.ts';
 import { TABLES } from './filter/limits.ts';
 import { lookUpRules, redirectBackend, refusalBackends, routingRules, type Place } from './routing-rules.ts';
 
 /**
- * The fixed part of haproxy.cfg: it depends on flags alone, and on how many ports stand ready for Gateways (`reserve`), never on objects. Hosts, paths, backends,
- * servers and certificates are data behind it (see README.md beside this file).
+ * The fixed part of haproxy.cfg: it depends on flags, on how many ports stand ready for Gateways (`reserve`), and on what one object says
+ * of the engine as a whole (`config`). Hosts, paths, backends, servers and certificates are data behind it (see README.md beside this file).
  *
  * `sockets.admin` is the absolute path of the runtime CLI; `sockets.accessLog` names the abstract Unix
  * socket for access log lines, abstract because HAProxy connects from inside its chroot.
  */
 export function renderSkeleton(
-  settings: EngineSettings,
+  flags: EngineSettings,
   sockets: { readonly admin: string; readonly accessLog: string },
   reserve = 0,
+  config: EngineConfig = NO_ENGINE_CONFIG,
 ): string {
+  const settings = withConfig(flags, config);
   return [
-    globalSection(settings, sockets.admin),
+    globalSection(settings, config, sockets.admin),
     ...(settings.hasAccessLog ? [accessLogRing(sockets.accessLog)] : []),
-    frontDefaults(settings),
+    frontDefaults(settings, config),
     classSections(),
-    frontend('http', settings, outerBinds('http', settings, false), { isTls: false, isInner: false }),
-    frontend('https', settings, outerBinds('https', settings, true), { isTls: true, isInner: false }),
-    ...innerFrontends(settings, reserve),
+    frontend('http', settings, config, outerBinds('http', settings, config, false), { isTls: false, isInner: false }),
+    frontend('https', settings, config, outerBinds('https', settings, config, true), { isTls: true, isInner: false }),
+    ...innerFrontends(settings, config, reserve),
     refusalBackends(className('plain')),
     redirectBackend(className('plain')),
     TABLES,
@@ -40,7 +51,7 @@ function word(text: string): string {
   return text;
 }
 
-function globalSection(settings: EngineSettings, adminSocket: string): string {
+function globalSection(settings: EngineSettings, config: EngineConfig, adminSocket: string): string {
   const { user } = settings;
   return `# Written by Sluice. Changes made here are lost.
 global
@@ -66,27 +77,26 @@ ${settings.threads === undefined ? '' : `    nbthread ${String(settings.threads)
     # them, an attack a thousand in a moment. At three quarters the client is asked to connect anew.
     tune.h2.fe.glitches-threshold 1000
     # Each holds up to 70 KB while its answer is not taken, so this is what a connection may cost.
-    tune.h2.fe.max-concurrent-streams 100
+    tune.h2.fe.max-concurrent-streams ${String(config.http2Streams ?? 100)}
     # 16 KiB hold 1,200 resets, each of which ends a stream: the rest of a burst waits behind the work of other connections.
     tune.h2.fe.max-rst-at-once 10
     # What rules cannot do with data alone.
     tune.lua.bool-sample-conversion normal
     lua-load-per-thread ${FILES.lua}
-    ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
-    ssl-load-extra-files none
+${tlsDirectives(config)}    ssl-load-extra-files none
 `;
 }
 
 /** What both frontends have in common besides their rules. */
-function frontDefaults(settings: EngineSettings): string {
+function frontDefaults(settings: EngineSettings, config: EngineConfig): string {
   return `defaults sluice-front
     mode http
-    timeout client 60s
+    timeout client ${durationText(config.clientMs ?? 60_000)}
     timeout client-hs 10s
     timeout client-fin 10s
-    timeout http-request 10s
-    timeout http-keep-alive 75s
-    # Probes of balancers and connections that browsers open ahead of need are no requests.
+    timeout http-request ${durationText(config.requestHeadersMs ?? 10_000)}
+    timeout http-keep-alive ${durationText(config.keepAliveMs ?? 75_000)}
+${connectionDirectives(config)}    # Probes of balancers and connections that browsers open ahead of need are no requests.
     option dontlognull
     option http-ignore-probes
     # When another process takes over, an idle connection may get a request at that very moment: it is answered, then closed.
@@ -95,26 +105,28 @@ function frontDefaults(settings: EngineSettings): string {
 ${settings.hasAccessLog ? accessLogDirectives(settings) : ''}`;
 }
 
-const TLS = ` ssl crt ${FILES.selfSigned} crt-list ${FILES.certificates} alpn h2,http/1.1`;
+function tlsWords({ isHttp2Off = false }: EngineConfig): string {
+  return ` ssl crt ${FILES.selfSigned} crt-list ${FILES.certificates} alpn ${isHttp2Off ? '' : 'h2,'}http/1.1`;
+}
 
 /** The frontends of ports for Gateways. Each port has its name, by which its routes are found. */
-function innerFrontends(settings: EngineSettings, reserve: number): readonly string[] {
+function innerFrontends(settings: EngineSettings, config: EngineConfig, reserve: number): readonly string[] {
   const { innerPorts } = settings;
   if (innerPorts === undefined || reserve === 0) return [];
   return (['http', 'tls'] as const).map((kind) => {
     const { first, last } = innerPortsOf(innerPorts, kind);
     const ports = Array.from({ length: Math.min(reserve, last - first + 1) }, (_, index) => first + index);
-    const tls = kind === 'tls' ? TLS : '';
+    const tls = kind === 'tls' ? tlsWords(config) : '';
     const binds = settings.bindAddresses.flatMap((address) =>
       ports.map((port) => `    bind ${bindAddress(address, port)} name ${String(port)}${tls}`),
     );
-    return frontend(`gateway-${kind}`, settings, binds, { isTls: kind === 'tls', isInner: true });
+    return frontend(`gateway-${kind}`, settings, config, binds, { isTls: kind === 'tls', isInner: true });
   });
 }
 
-function outerBinds(name: string, settings: EngineSettings, isTls: boolean): readonly string[] {
+function outerBinds(name: string, settings: EngineSettings, config: EngineConfig, isTls: boolean): readonly string[] {
   const port = isTls ? settings.httpsPort : settings.httpPort;
-  const tls = isTls ? TLS : '';
+  const tls = isTls ? tlsWords(config) : '';
   const binds = settings.bindAddresses.map((address) => `    bind ${bindAddress(address, port)} name ${name}${tls}`);
   if (isTls && settings.isHttp3) {
     for (const address of settings.bindAddresses) {
@@ -126,7 +138,13 @@ function outerBinds(name: string, settings: EngineSettings, isTls: boolean): rea
   return binds;
 }
 
-function frontend(name: string, settings: EngineSettings, binds: readonly string[], place: Place): string {
+function frontend(
+  name: string,
+  settings: EngineSettings,
+  config: EngineConfig,
+  binds: readonly string[],
+  place: Place,
+): string {
   const { isTls, isInner } = place;
   const captures = settings.hasAccessLog
     ? `    capture request header host len 255\n${
@@ -135,7 +153,7 @@ function frontend(name: string, settings: EngineSettings, binds: readonly string
     : '';
   return `frontend ${name} from sluice-front
 ${binds.join('\n')}
-${proxyProtocol(settings)}${lookUpRules(place)}${clientHeaderRules(settings, isTls)}${captures}${isTls && !isInner ? altSvc(settings) : ''}${routingRules(settings, place)}    use_backend %[var(txn.route),field(1,|)]
+${proxyProtocol(settings)}${lookUpRules(place)}${clientHeaderRules(settings, isTls)}${requestRules(config, isTls)}${captures}${isTls && !isInner ? altSvc(settings) : ''}${responseRules(config, isTls)}${routingRules(settings, place)}    use_backend %[var(txn.route),field(1,|)]
     # A backend that went away between look-up and use.
     default_backend ${REFUSAL_BACKEND[503]}
 `;

@@ -17,7 +17,7 @@ describe('admitObject', () => {
   it.each([
     ['nothing', 'null'],
     ['a list', '[]'],
-    ['a kind that is not read', '{ apiVersion: v1, kind: ConfigMap, metadata: { name: a } }'],
+    ['a kind that is not read', '{ apiVersion: v1, kind: Pod, metadata: { name: a } }'],
     ['another API group', '{ apiVersion: traefik.io/v1, kind: Ingress, metadata: { name: a } }'],
     ['a version that never was', '{ apiVersion: networking.k8s.io/v2, kind: Ingress, metadata: { name: a } }'],
     ['no kind', '{ apiVersion: v1, metadata: { name: a } }'],

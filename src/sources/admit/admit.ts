@@ -8,6 +8,7 @@ import { admitBfdProfile } from './bfd-profile.ts';
 import { admitBgpAdvertisement } from './bgp-advertisement.ts';
 import { admitBgpPeer } from './bgp-peer.ts';
 import { admitCommunityNames } from './community.ts';
+import { admitConfigMap } from './config-map.ts';
 import { admitEndpoints, admitEndpointSlice } from './endpoints.ts';
 import { Field, Findings, isRecord, shown, type Origin } from './field.ts';
 import { admitGatewayClass } from './gateway/gateway-class.ts';
@@ -46,6 +47,7 @@ const ADMIT: Readonly<Record<Kind, Admit>> = {
   Node: admitNode,
   ServiceCIDR: admitServiceCidr,
   Secret: admitSecret,
+  ConfigMap: admitConfigMap,
   Namespace: admitNamespace,
   IPAddressPool: admitAddressPool,
   L2Advertisement: admitL2Advertisement,

@@ -10,7 +10,7 @@ import { oddCharacterIn } from './odd-characters.ts';
  * One path of a rule, or none where it is not known which requests it is for. Of an Ingress that keeps somebody out it then is closed for all that begin as
  * it is written: left out, it would let in by another path whom the Ingress keeps out.
  */
-export function admitPath(path: Field, policy: IngressPolicy): readonly IngressPath[] {
+export function admitPath(path: Field, policy: Partial<IngressPolicy>): readonly IngressPath[] {
   const given = path.at('path').text();
   const read = admitMatch(path, given, isExpression(given, policy));
   const match = read ?? (isRestricted(policy) ? matchToClose(given) : undefined);
@@ -25,12 +25,20 @@ export function admitPath(path: Field, policy: IngressPolicy): readonly IngressP
 }
 
 /** Whether the Ingress keeps anybody out. */
-function isRestricted({ isClosed, isDropped, allowedSources, deniedSources }: IngressPolicy): boolean {
+function isRestricted({
+  isClosed = false,
+  isDropped = false,
+  allowedSources,
+  deniedSources,
+}: Partial<IngressPolicy>): boolean {
   return isClosed || isDropped || allowedSources !== undefined || deniedSources !== undefined;
 }
 
 /** What is rewritten is an expression, since its groups are what the target refers to. */
-function isExpression(given: string | undefined, { usesRegex, rewriteTarget }: IngressPolicy): boolean {
+function isExpression(
+  given: string | undefined,
+  { usesRegex = false, rewriteTarget }: Partial<IngressPolicy>,
+): boolean {
   return usesRegex || (rewriteTarget !== undefined && rewriteTarget !== given);
 }
 

@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_POLICY, type Ingress } from '../../model/ingress.ts';
+import type { Ingress } from '../../model/ingress.ts';
 import { FINDING_CODES } from '../../model/codes.ts';
 import { admitObject } from './admit.ts';
 
@@ -52,7 +52,7 @@ describe('admitIngress', () => {
           ],
         },
       ],
-      policy: { ...DEFAULT_POLICY, sslRedirect: false },
+      policy: { sslRedirect: false },
     });
   });
 

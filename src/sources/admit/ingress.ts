@@ -53,7 +53,7 @@ function straysIn(field: Field): readonly Field[] {
   return field.unknownNames.filter((name) => nearestOf(name, ['annotations'])).map((name) => field.at(name));
 }
 
-function admitRules(spec: Field, policy: IngressPolicy): readonly IngressRule[] {
+function admitRules(spec: Field, policy: Partial<IngressPolicy>): readonly IngressRule[] {
   const rules = spec.at('rules');
   reportSplitRules(rules.items(), spec);
   return rules.flatMap((rule) => admitRule(rule, policy));
@@ -72,7 +72,7 @@ function reportSplitRules(rules: readonly Field[], spec: Field): void {
   }
 }
 
-function admitRule(rule: Field, policy: IngressPolicy): readonly IngressRule[] {
+function admitRule(rule: Field, policy: Partial<IngressPolicy>): readonly IngressRule[] {
   const field = rule.at('host');
   const text = field.text();
   // Read whatever the host is: each mistake is reported at once.

@@ -110,6 +110,7 @@ export const KNOWN_FIELDS: Readonly<Record<Kind, ObjectShape>> = {
     status: 'any',
   },
   ServiceCIDR: { spec: { cidrs: 'any' }, status: 'any' },
+  ConfigMap: { data: 'any', binaryData: 'any', immutable: 'any' },
   Namespace: { spec: 'any', status: 'any' },
   IPAddressPool: {
     spec: {

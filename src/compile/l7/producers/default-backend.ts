@@ -37,7 +37,17 @@ function routeTo(ref: ObjectRef, { meta }: Service, port: number): Production {
   const routes = [{ host: undefined, entrance: 'main' as const, rules: [rule] }];
   return {
     isOurs: true,
-    routeSet: { ref, meta, routes, tls: [], secrets: [], waitsForSecrets: false, services: [], findings: [] },
+    routeSet: {
+      ref,
+      meta,
+      routes,
+      tls: [],
+      secrets: [],
+      configMaps: [],
+      waitsForSecrets: false,
+      services: [],
+      findings: [],
+    },
   };
 }
 

@@ -49,6 +49,7 @@ function routeSetOf(gateway: Gateway, snapshot: Snapshot, settings: CompileSetti
     defaultSecret: defaultSecretOf(gateway, snapshot, settings),
     // Also those of listeners that are not served: their conditions say what is known of them.
     secrets: gateway.listeners.flatMap((listener) => certificatesOf(listener, gateway, snapshot).secrets),
+    configMaps: [],
     waitsForSecrets: false,
     services: [],
     findings: findingsOf(ref, gateway, snapshot, settings),

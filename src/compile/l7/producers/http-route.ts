@@ -114,6 +114,7 @@ function routeSetOf(
     ),
     tls: tlsClaims(bindings, snapshot),
     secrets: [],
+    configMaps: [],
     waitsForSecrets: false,
     services: [...new Set(backendsOf(route).flatMap((item) => serviceKeyOf(item, ref.namespace) ?? []))].sort(),
     findings: findingsOf(ref, attachments, targets),

@@ -38,19 +38,14 @@ function redirectTo(url: Replacement | undefined, status: RedirectStatus | 'off'
   return { type: 'RequestRedirect', status, to: { kind: 'url', url } };
 }
 
+/**
+ * An ACME server asks for the proof of a domain (RFC 8555 §8.3) over plain HTTP, and follows a redirect to port 443 alone, where this host
+ * may have no valid certificate before the proof is given: such a path is among the plain ones unless others are said.
+ */
 function httpsFilters(policy: IngressPolicy, match: PathMatch, isSecureByDefault: boolean): readonly HttpFilter[] {
-  if (isAcmeChallenge(match)) return [];
+  if (policy.plainPaths.some((begin) => match.value.startsWith(begin))) return [];
   if (policy.isSslRedirectForced) return [{ type: 'HttpsRedirect', isForced: true }];
   return (policy.sslRedirect ?? isSecureByDefault) ? [{ type: 'HttpsRedirect' }] : [];
-}
-
-/**
- * Whether it is a path at which an ACME server asks for the proof of a domain (RFC 8555 §8.3). It asks over plain HTTP, and follows a
- * redirect to port 443 alone, where this host may have no valid certificate before the proof is given. ingress-nginx leaves the same
- * paths alone (`no-tls-redirect-locations`).
- */
-function isAcmeChallenge({ value }: PathMatch): boolean {
-  return value.startsWith('/.well-known/acme-challenge');
 }
 
 /** What is rewritten to itself is not rewritten; whether it is, ingress-nginx decides by location (`nginx/rules.ts`). */

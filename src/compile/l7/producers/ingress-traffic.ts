@@ -33,19 +33,32 @@ function accessFilters({ allowedSources, deniedSources }: IngressPolicy): readon
 /** Of limits per second and per minute the one counts that lets fewer requests in over time. */
 function limitFilters(policy: IngressPolicy, owner: string): readonly HttpFilter[] {
   const { requestsPerSecond, requestsPerMinute, connections, burstMultiplier, unlimitedSources: exempt } = policy;
+  const { rateLimitStatus, connectionLimitStatus } = policy;
   const rates = [
     ...(requestsPerSecond === undefined ? [] : [{ count: requestsPerSecond, intervalMs: 1000 / requestsPerSecond }]),
     ...(requestsPerMinute === undefined ? [] : [{ count: requestsPerMinute, intervalMs: 60_000 / requestsPerMinute }]),
   ];
   const [rate] = rates.toSorted((a, b) => b.intervalMs - a.intervalMs);
-  const common = { exempt, status: 503 } as const;
   const filters: HttpFilter[] = [];
   if (rate !== undefined) {
     const { count, intervalMs } = rate;
-    filters.push({ type: 'RateLimit', intervalMs, burst: count * burstMultiplier, bucket: `${owner} rate`, ...common });
+    filters.push({
+      type: 'RateLimit',
+      intervalMs,
+      burst: count * burstMultiplier,
+      bucket: `${owner} rate`,
+      exempt,
+      status: rateLimitStatus,
+    });
   }
   if (connections !== undefined)
-    filters.push({ type: 'ConnectionLimit', most: connections, bucket: `${owner} connections`, ...common });
+    filters.push({
+      type: 'ConnectionLimit',
+      most: connections,
+      bucket: `${owner} connections`,
+      exempt,
+      status: connectionLimitStatus,
+    });
   return filters;
 }
 

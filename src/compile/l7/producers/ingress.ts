@@ -10,6 +10,7 @@ import { keyOf, type ObjectRef } from '../../../model/object.ts';
 import type { Service, ServicePort } from '../../../model/service.ts';
 import type { CompileSettings } from '../../settings.ts';
 import { claimIngress } from './ingress-class.ts';
+import { configOf, served, type ServedIngress } from './ingress-config.ts';
 import { appRootRules, filtersOf, furtherRoutes, redirectOf } from './ingress-policy.ts';
 import type { RouteProducer } from './producer.ts';
 
@@ -28,13 +29,17 @@ export const ingressProducer: RouteProducer = {
     return changed;
   },
 
-  produce(key, { ingresses, ingressClasses, namespaces, services }, settings) {
+  produce(key, snapshot, settings) {
+    const { ingresses, ingressClasses, namespaces, services } = snapshot;
     const ingress = ingresses.get(key);
     if (ingress === undefined) return undefined;
     if (!isSelected(ingress, namespaces, settings)) return { isOurs: false, findings: [] };
     const claim = claimIngress(ingress, ingressClasses, settings);
     if (!claim.isOurs) return { isOurs: false, findings: claim.finding === undefined ? [] : [claim.finding] };
-    return { isOurs: true, routeSet: routeSetOf(ingress, services, settings) };
+    return {
+      isOurs: true,
+      routeSet: routeSetOf(served(ingress, configOf(snapshot, settings), settings), services, settings),
+    };
   },
 };
 
@@ -54,8 +59,7 @@ function isSelected(
  * A path whose backend is broken still takes its requests and answers 503: were it left out, they
  * would fall to a less specific rule of somebody else.
  */
-function routeSetOf(given: Ingress, services: PersistentMap<Service>, settings: CompileSettings): RouteSet {
-  const ingress = asServed(given, settings);
+function routeSetOf(ingress: ServedIngress, services: PersistentMap<Service>, settings: CompileSettings): RouteSet {
   const ref: ObjectRef = { kind: 'Ingress', namespace: ingress.meta.namespace, name: ingress.meta.name };
   const findings: Finding[] = [];
   const named = new Set<string>();
@@ -99,20 +103,11 @@ function routeSetOf(given: Ingress, services: PersistentMap<Service>, settings: 
     routes: [...own, ...furtherRoutes(ingress.policy, own)],
     tls: tlsClaims(ingress),
     secrets: [],
+    configMaps: ingress.configMaps,
     waitsForSecrets: true,
     services: [...named].sort(),
     findings,
   };
-}
-
-/**
- * An Ingress with a value for which ingress-nginx serves nothing of it: nor is it here where that is what is wanted, and otherwise it is
- * closed, so that its requests do not fall to other paths.
- */
-function asServed(ingress: Ingress, { compat }: CompileSettings): Ingress {
-  if (!ingress.policy.isDropped) return ingress;
-  if (compat === 'strict-nginx') return { ...ingress, rules: [], defaultBackend: undefined, tls: [] };
-  return { ...ingress, policy: { ...ingress.policy, isClosed: true } };
 }
 
 function nginxReading({ usesRegex, rewriteTarget }: IngressPolicy): Omit<NginxPath, keyof WrittenPath> {
@@ -120,7 +115,7 @@ function nginxReading({ usesRegex, rewriteTarget }: IngressPolicy): Omit<NginxPa
 }
 
 /** Of the paths that the rules leave open. */
-function fallbackRule(ingress: Ingress, field: string, target: RuleTarget, settings: CompileSettings): HttpRule {
+function fallbackRule(ingress: ServedIngress, field: string, target: RuleTarget, settings: CompileSettings): HttpRule {
   return {
     match: EVERY_PATH,
     conditions: NO_CONDITIONS,

@@ -12,7 +12,8 @@ export interface RateLimit {
   readonly burst: number;
   readonly bucket: string;
   readonly exempt: readonly Cidr[];
-  readonly status: 429 | 503;
+  /** From 400 to 599. */
+  readonly status: number;
 }
 
 /** How many requests of one client may run at the same time. */
@@ -21,7 +22,8 @@ export interface ConnectionLimit {
   readonly most: number;
   readonly bucket: string;
   readonly exempt: readonly Cidr[];
-  readonly status: 429 | 503;
+  /** From 400 to 599. */
+  readonly status: number;
 }
 
 /** How large the body of a request may be; beyond that 413. One without Content-Length is held to at most `LARGEST_BUFFERED_BYTES`. */

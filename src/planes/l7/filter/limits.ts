@@ -46,11 +46,15 @@ backend sluice-connections
 `;
 
 const LIMITED = '{ var(txn.bucket) -m found }';
-const statusRules = (variable: string, field: number, condition: string): readonly string[] =>
-  [429, 503].map(
+const statusRules = (variable: string, field: number, condition: string): readonly string[] => [
+  ...[429, 503].map(
     (status) =>
       `http-request deny status ${String(status)} if ${condition} { var(${variable}),field(${String(field)},|) -m str ${String(status)} }`,
-  );
+  ),
+  // Any other status: rules have theirs written into them.
+  `http-request set-var(txn.refused_with) var(${variable}),field(${String(field)},|) if ${condition}`,
+  'http-request lua.sluice_refuse if { var(txn.refused_with) -m found }',
+];
 
 /**
  * A leaky bucket for each client, as nginx has it, in one number: when it will be empty, in milliseconds of a clock that goes round after

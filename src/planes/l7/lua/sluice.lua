@@ -164,3 +164,12 @@ core.register_converters("sluice_is_origin", function(input)
   if regex ~= nil and regex:exec(text) then return "yes" end
   return ""
 end)
+
+-- Refuses a request with the status in `txn.refused_with`.
+core.register_action("sluice_refuse", { "http-req" }, function(txn)
+  local status = tonumber(txn:get_var("txn.refused_with"))
+  local reply = txn:reply({ status = status or 503 })
+  reply:add_header("content-type", "text/plain")
+  reply:set_body(status .. ": too many requests\n")
+  txn:done(reply)
+end)

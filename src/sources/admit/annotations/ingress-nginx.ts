@@ -29,6 +29,7 @@ import {
 import {
   allowList,
   booleanAnnotation,
+  defined,
   needless,
   protecting,
   restricting,
@@ -48,7 +49,7 @@ export const INGRESS_NGINX: AnnotationFamily = {
   rows: [
     // Paths and redirects.
     supported('ssl-redirect', 'Whether HTTP is redirected to HTTPS on hosts with TLS.', (value) => ({
-      sslRedirect: booleanAnnotation(value),
+      ...defined('sslRedirect', booleanAnnotation(value)),
     })),
     supported('use-regex', 'Takes paths of type ImplementationSpecific for regular expressions.', (value) => ({
       usesRegex: booleanAnnotation(value) ?? false,
@@ -61,7 +62,7 @@ export const INGRESS_NGINX: AnnotationFamily = {
     supported('app-root', 'Redirects `/` to another path.', appRoot),
     supported('x-forwarded-prefix', 'The X-Forwarded-Prefix header of a rewritten request.', forwardedPrefix),
     supported('force-ssl-redirect', 'Redirects HTTP to HTTPS on hosts without TLS, too.', (value) => ({
-      isSslRedirectForced: booleanAnnotation(value) ?? false,
+      ...defined('isSslRedirectForced', booleanAnnotation(value)),
     })),
     unsupported('preserve-trailing-slash', 'Keeps the slash at the end of a URL that is redirected to HTTPS.'),
     unsupported('use-port-in-redirects', 'Writes the port into redirects.'),

@@ -21,7 +21,7 @@ function admit(annotations: string, rest = ''): Admitted {
   const ingress = admission?.change?.value as Ingress;
   const findings = admission?.findings ?? [];
   return {
-    isClosed: ingress.policy.isClosed,
+    isClosed: ingress.policy.isClosed ?? false,
     reported: findings.map(({ reason, field }) => `${reason} ${field.replaceAll(`${NGINX}/`, 'P/')}`),
     messages: findings.map(({ message }) => message.replaceAll(`${NGINX}/`, 'P/')).join('\n'),
   };

@@ -1,6 +1,5 @@
 import { nearestOf } from '../../../lib/nearest.ts';
 import type { FindingReason } from '../../../model/codes.ts';
-import { DEFAULT_POLICY } from '../../../model/ingress.ts';
 import { shown, type Field } from '../field.ts';
 import { INGRESS_NGINX } from './ingress-nginx.ts';
 import { KUBERNETES } from './kubernetes.ts';
@@ -10,14 +9,12 @@ import type { AnnotatedValues, AnnotationFamily, AnnotationRow, Lack } from './r
 /** Every annotation of an Ingress that the house knows, by controller. The reference page is made from it, too. */
 export const ANNOTATION_FAMILIES: readonly AnnotationFamily[] = [KUBERNETES, INGRESS_NGINX, ...OTHER_CONTROLLERS];
 
-const NO_VALUES: AnnotatedValues = { ...DEFAULT_POLICY, className: undefined };
-
 /**
  * What the annotations of an Ingress set. One that is not implemented is reported, all alike in one Finding; and where it would keep
  * somebody out, the Ingress is closed, as it is for one in `strays`: fields elsewhere in the object that are annotations by their names.
  */
-export function admitAnnotations(annotations: Field, strays: readonly Field[]): AnnotatedValues {
-  const values = { ...NO_VALUES };
+export function admitAnnotations(annotations: Field, strays: readonly Field[]): Partial<AnnotatedValues> {
+  const values: { -readonly [Name in keyof AnnotatedValues]?: AnnotatedValues[Name] } = {};
   const lacks: Record<Lack, Lacking[]> = { restriction: [], protection: [], feature: [] };
   for (const name of annotations.names()) {
     const known = lookUp(name);
@@ -34,7 +31,7 @@ export function admitAnnotations(annotations: Field, strays: readonly Field[]): 
     lacks.restriction.push(...found.restriction);
   }
   for (const [lack, found] of Object.entries(lacks)) report(LACKS[lack as Lack], found, annotations);
-  return { ...values, isClosed: values.isClosed || lacks.restriction.length > 0 };
+  return lacks.restriction.length > 0 ? { ...values, isClosed: true } : values;
 }
 
 /** An annotation of which something is lost. */

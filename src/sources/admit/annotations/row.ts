@@ -120,3 +120,11 @@ export function booleanAnnotation(field: Field): boolean | undefined {
   field.add('AnnotationInvalid', `${shown(text)} is neither "true" nor "false"`);
   return undefined;
 }
+
+/** A member that is there only where it has a value: what an empty annotation leaves open, others may say. */
+export function defined<Name extends keyof AnnotatedValues>(
+  name: Name,
+  value: AnnotatedValues[Name] | undefined,
+): Partial<AnnotatedValues> {
+  return value === undefined ? {} : { [name]: value };
+}
