@@ -128,7 +128,11 @@ describe('documentation', () => {
       hardStopAfterS: 1,
       user: undefined,
     };
-    const skeleton = renderSkeleton(settings, { admin: '/admin.sock', accessLog: 'access' });
+    const skeleton = renderSkeleton(settings, {
+      admin: '/admin.sock',
+      accessLog: 'access',
+      passwords: { name: 'passwords', key: 'key' },
+    });
     const page = readFileSync(join(ROOT, 'docs/reference/timeouts.md'), 'utf8');
     const documented = [...page.matchAll(/^\| (timeout [a-z-]+) +\| (\w+) +\|/gm)].map((row) => `${row[1]} ${row[2]}`);
     // Every class of backends has the same.

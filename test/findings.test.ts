@@ -82,6 +82,8 @@ function twoCertificates(...pairs: readonly (typeof good)[]): Record<string, str
   return { 'a.yaml': service() + objects.join('') };
 }
 
+const BASIC = 'nginx.ingress.kubernetes.io/auth-type: basic, nginx.ingress.kubernetes.io/auth-secret: users';
+
 const use = rules(`path: /, ${WEB}`);
 
 /** A node that programs its kernel, with ranges that are soon used up. */
@@ -219,6 +221,12 @@ const cases: Readonly<Record<Exclude<FindingReason, OfEngines>, Case>> = {
   ConfigValueInvalid: configured('proxy-body-size: large'),
   ConfigKeyUnsupported: configured('enable-brotli: "true"'),
   ConfigRestrictionUnsupported: configured('http-snippet: "deny all;"'),
+  PasswordsMissing: only(use, `name: a, annotations: { ${BASIC} }`),
+  PasswordUnusable: {
+    files: {
+      'a.yaml': service() + secret({ auth: 'ann:raw' }, 'users') + ingress(use, `name: a, annotations: { ${BASIC} }`),
+    },
+  },
   SecretNotFound: only(`tls: [{ secretName: tls }], ${use}`),
   SecretNotTls: { files: tls({ password: 'x' }) },
   CertificateUnreadable: { files: tls({ 'tls.crt': 'x', 'tls.key': 'y' }) },

@@ -11,6 +11,8 @@ import type { Finding } from '../model/finding.ts';
 import { LogOutput, standardOutput } from '../observe/log-output.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { AccessLogServer } from '../planes/l7/access-log/server.ts';
+import { checkerKey } from '../planes/l7/password/checker-key.ts';
+import { PasswordChecker } from '../planes/l7/password/password-checker.ts';
 import { L7Plane } from '../planes/l7/plane.ts';
 import { findEngine, type EnginePaths } from '../planes/l7/process.ts';
 import { selfSignedPem } from '../planes/l7/self-signed.ts';
@@ -29,13 +31,19 @@ const LAST_GOOD_AFTER_MS = 1_500;
 /** The longest path of a Unix socket, less what HAProxy appends while it binds (unix(7)). */
 const MAX_SOCKET_PATH = 90;
 
+/** What HAProxy connects to. */
+interface EngineServers {
+  readonly accessLog: AccessLogServer;
+  readonly passwords: PasswordChecker;
+}
+
 /** HTTP and HTTPS through HAProxy. */
 export class Gateway implements Role {
   readonly name = 'gateway';
   readonly #plane: L7Plane;
   readonly #paths: EnginePaths;
   readonly #runner: Runner<L7Plan>;
-  readonly #accessLog: AccessLogServer;
+  readonly #servers: EngineServers;
   readonly #logger: Logger;
   /** Undefined where there is no API server. */
   readonly #report: GatewayReport | undefined;
@@ -46,7 +54,7 @@ export class Gateway implements Role {
   private constructor(
     plane: L7Plane,
     paths: EnginePaths,
-    accessLog: AccessLogServer,
+    servers: EngineServers,
     logger: Logger,
     metrics: Metrics,
     report: GatewayReport | undefined,
@@ -56,7 +64,7 @@ export class Gateway implements Role {
     this.#keepsServing = keepsServing;
     this.#plane = plane;
     this.#paths = paths;
-    this.#accessLog = accessLog;
+    this.#servers = servers;
     this.#logger = logger;
     this.#runner = new Runner(plane, logger, metrics);
   }
@@ -72,18 +80,27 @@ export class Gateway implements Role {
     const paths = await confined(await enginePaths(options), options, logger);
     const accessLogName = await accessLogNameOf(stateDirectory);
     const accessLog = await startAccessLog(accessLogName, options, logger, metrics);
+    const asked = { name: `${accessLogName}-passwords`, key: await checkerKey(stateDirectory) };
+    const passwords = new PasswordChecker({ ...asked, logger });
+    await passwords.listen();
     const plane = new L7Plane({
       paths,
       skeleton: (reserve, config) =>
-        renderSkeleton(engine, { admin: paths.adminSocket, accessLog: accessLogName }, reserve, config),
+        renderSkeleton(
+          engine,
+          { admin: paths.adminSocket, accessLog: accessLogName, passwords: asked },
+          reserve,
+          config,
+        ),
       selfSignedPem: await selfSignedPem(stateDirectory),
       logger,
+      passwords,
       onStart: (reason) => metrics.engineStarted(reason),
       onRefused: () => metrics.haproxyRefused(),
       keepsServing,
       drainMs,
     });
-    return new Gateway(plane, paths, accessLog, logger, metrics, report, keepsServing);
+    return new Gateway(plane, paths, { accessLog, passwords }, logger, metrics, report, keepsServing);
   }
 
   /** Resolves when HAProxy serves a plan for the first time. */
@@ -127,7 +144,7 @@ export class Gateway implements Role {
     try {
       await this.#plane.release(cut);
     } finally {
-      await this.#accessLog.close();
+      await Promise.all([this.#servers.accessLog.close(), this.#servers.passwords.close()]);
     }
   }
 

@@ -8,6 +8,7 @@ import type { HttpFilter } from '../model/http/filter.ts';
 import type { Retries } from '../model/http/filter/retries.ts';
 import type { Conditions, PathMatch } from '../model/http/match.ts';
 import type { Entrance, UnavailableReason } from '../model/http/route-set.ts';
+import type { PasswordFile } from '../model/password-file.ts';
 import type { Certificate } from '../model/secret.ts';
 import type { PublishedAddress } from '../model/service.ts';
 import type { Wants } from '../model/want.ts';
@@ -51,6 +52,8 @@ export interface L7Plan {
   readonly clientCertificates: PersistentMap<Certificate>;
   /** By CertificateId. */
   readonly certificates: PersistentMap<CertificatePlan>;
+  /** Password files that routes ask with, by PasswordFileId. HAProxy is not given them. */
+  readonly passwords: PersistentMap<PasswordFile>;
   /** Served to clients that name no host or one without a certificate; undefined: the engine's self-signed one. */
   readonly defaultCertificate: CertificateId | undefined;
   /** How many ports of each kind have to stand ready for listeners of Gateways that have addresses of their own. */

@@ -231,6 +231,10 @@ export const FAULTS = {
     meaning: 'A command asked for an object that Sluice does not have.',
     remedy: 'Look at the list of all of them, and at the namespace.',
   },
+  'password-checker': {
+    meaning: 'The socket on which HAProxy asks about passwords cannot be had.',
+    remedy: 'Make sure that no other program has an abstract Unix socket of that name, then start Sluice again.',
+  },
   'program-failed': {
     meaning: 'A program that Sluice needs could not be run.',
     remedy: 'See that it is installed, and that there is memory and room on the disk.',

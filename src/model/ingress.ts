@@ -3,6 +3,7 @@ import type { HostHeader } from './http/filter/url-rewrite.ts';
 import type { HeaderValue } from './http/header.ts';
 import type { Replacement } from './http/path-rewrite.ts';
 import type { Hostname } from './grammar.ts';
+import { DEFAULT_AUTH, type AuthPolicy } from './ingress-auth.ts';
 import { DEFAULT_TRAFFIC, type TrafficPolicy } from './ingress-traffic.ts';
 import type { ObjectMeta } from './object.ts';
 import type { PathMatch } from './http/match.ts';
@@ -60,7 +61,7 @@ export interface Ingress {
 }
 
 /** What the annotations of an Ingress ask for, for all of its paths. */
-export interface IngressPolicy extends TrafficPolicy {
+export interface IngressPolicy extends AuthPolicy, TrafficPolicy {
   /** Whether HTTP is redirected to HTTPS on hosts with TLS; undefined where the program's default holds. */
   readonly sslRedirect: boolean | undefined;
   /** Whether that is so on hosts without TLS, too. */
@@ -95,6 +96,7 @@ export interface IngressPolicy extends TrafficPolicy {
 
 /** The policy of an Ingress without annotations. */
 export const DEFAULT_POLICY: IngressPolicy = {
+  ...DEFAULT_AUTH,
   ...DEFAULT_TRAFFIC,
   sslRedirect: undefined,
   isSslRedirectForced: false,

@@ -1,6 +1,7 @@
 import type { AuthorityMaterial } from './authorities.ts';
 import type { FindingReason } from './codes.ts';
 import type { ObjectMeta } from './object.ts';
+import type { PasswordFile } from './password-file.ts';
 import type { SecretText } from './secret-text.ts';
 
 /** A certificate chain with its key, checked to belong together. */
@@ -38,6 +39,10 @@ export interface Secret {
   readonly password?: SecretText | undefined;
   /** What stands under `ca.crt`; undefined where there is none. */
   readonly authorities?: AuthorityMaterial | undefined;
+  /** What stands under `auth`, as `htpasswd` writes it. */
+  readonly passwordFile?: PasswordFile | undefined;
+  /** Every key as a user, with the password as its value; not of a Secret for TLS. */
+  readonly passwordMap?: PasswordFile | undefined;
 }
 
 /** The certificate that is served from a Secret: its own, or the one that it held before it broke. */

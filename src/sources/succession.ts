@@ -90,11 +90,12 @@ function successor<T>(
 }
 
 /** What is known of each Secret that an Ingress names. */
-function answersOf(snapshot: Snapshot, { meta, tls }: Ingress): readonly ReturnType<typeof answerAbout>['kind'][] {
-  return tls.flatMap(({ secretName }) =>
-    secretName === undefined
-      ? []
-      : [answerAbout(snapshot, keyOf({ namespace: meta.namespace, name: secretName })).kind],
+function answersOf(
+  snapshot: Snapshot,
+  { meta, tls, policy }: Ingress,
+): readonly ReturnType<typeof answerAbout>['kind'][] {
+  return [...tls.map(({ secretName }) => secretName), policy.authSecret?.name].flatMap((name) =>
+    name === undefined ? [] : [answerAbout(snapshot, keyOf({ namespace: meta.namespace, name })).kind],
   );
 }
 

@@ -145,9 +145,15 @@ async function measure(size: Size): Promise<Row> {
   const engine = engineSettings({ http: await freePort(), https: await freePort() });
   const plane = new L7Plane({
     paths: { haproxy, stateDirectory: folder, adminSocket },
-    skeleton: () => renderSkeleton(engine, { admin: adminSocket, accessLog: 'sluice-bench' }),
+    skeleton: () =>
+      renderSkeleton(engine, {
+        admin: adminSocket,
+        accessLog: 'sluice-bench',
+        passwords: { name: 'sluice-bench-passwords', key: 'unused' },
+      }),
     selfSignedPem: await selfSignedPem(folder),
     logger: silentLogger,
+    passwords: { hold: () => undefined },
     onStart: (reason) => {
       if (reason !== 'started') throw new Error(`HAProxy was replaced: ${reason}`);
     },

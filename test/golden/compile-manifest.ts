@@ -46,6 +46,7 @@ const DATA_FILES: ReadonlySet<string> = new Set([
   FILES.entrances,
   FILES.listeners,
   FILES.engine,
+  FILES.passwordFiles,
   ...Object.values(DATA_MAPS),
 ]);
 

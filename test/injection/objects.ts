@@ -65,6 +65,10 @@ function ingress({ namespace, host }: Cast): Json {
         'nginx.ingress.kubernetes.io/use-regex': 'true',
         'nginx.ingress.kubernetes.io/ssl-redirect': 'false',
         'nginx.ingress.kubernetes.io/rewrite-target': '/$1',
+        'nginx.ingress.kubernetes.io/auth-type': 'basic',
+        'nginx.ingress.kubernetes.io/auth-secret': 'users',
+        'nginx.ingress.kubernetes.io/auth-secret-type': 'auth-file',
+        'nginx.ingress.kubernetes.io/auth-realm': 'Realm 1',
       },
     },
     spec: {
@@ -99,6 +103,11 @@ function secrets({ namespace, certificate, key }: Cast): readonly Json[] {
       ...rest,
       metadata: { name: 'encoded', namespace },
       data: { 'tls.crt': base64(certificate), 'tls.key': base64(key) },
+    },
+    {
+      ...rest,
+      metadata: { name: 'users', namespace },
+      stringData: { auth: 'ann:{PLAIN}one\n' },
     },
   ];
 }

@@ -43,4 +43,14 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
     what: 'Without an API server there is no status to read.',
     why: 'The cases are replayed without a cluster; the status of Ingresses has tests of its own.',
   },
+  {
+    cases: ['auth-basic-07'],
+    what: '`auth-type: digest` makes the paths answer 503. ingress-nginx asks by digest authentication.',
+    why: 'What its Secret holds is as good as the password, and it is MD5. The Finding says what to use instead.',
+  },
+  {
+    cases: ['auth-basic-04', 'auth-basic-08'],
+    what: '`auth-realm: "off"` is a realm as any other. ingress-nginx lets everybody in.',
+    why: 'Whoever writes `auth-type: basic` means somebody to be kept out.',
+  },
 ];

@@ -5,7 +5,11 @@ export const EQUAL_CASES: ReadonlySet<string> = new Set([
   'r064',
   'r066',
   // auth-basic
+  'auth-basic-01',
+  'auth-basic-02',
   'r043',
+  'r045',
+  'r046',
   // block
   'r092',
   // blocks-all
@@ -93,6 +97,7 @@ export const EQUAL_CASES: ReadonlySet<string> = new Set([
   // redirect
   'r032',
   'r034',
+  'r034b',
   'r041',
   'redirect-02',
   'redirect-07',
@@ -123,6 +128,7 @@ export const EQUAL_CASES: ReadonlySet<string> = new Set([
   'rewrite-13',
   'rewrite-14',
   'rewrite-17',
+  'rewrite-19',
   // timeouts
   'r073',
   'timeouts-02',
@@ -142,6 +148,7 @@ export const EQUAL_CASES: ReadonlySet<string> = new Set([
   'tls-redirect-02',
   'tls-redirect-03',
   'tls-redirect-05',
+  'tls-redirect-07',
   // validation
   'r022',
   'r022b',

@@ -2,18 +2,21 @@ import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { connect } from 'node:tls';
 import { promisify } from 'node:util';
 import { confinementOf } from '../../src/app/confinement.ts';
 import { findHaproxy } from '../../src/app/haproxy.ts';
 import type { L7Plan } from '../../src/compile/plan.ts';
 import type { EngineConfig } from '../../src/model/http/engine-config.ts';
+import { PersistentMap } from '../../src/lib/persistent-map.ts';
+import type { PasswordFile } from '../../src/model/password-file.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { signalProcess } from '../../src/lib/signal-process.ts';
 import { renderCheckpoint } from '../../src/planes/l7/checkpoint.ts';
 import { CheckpointStore } from '../../src/planes/l7/checkpoint-store.ts';
 import { L7Plane, type ReloadReason } from '../../src/planes/l7/plane.ts';
+import { PasswordChecker } from '../../src/planes/l7/password/password-checker.ts';
 import { configArguments, putSkeleton } from '../../src/planes/l7/process.ts';
 import { RuntimeCli } from '../../src/planes/l7/runtime-cli.ts';
 import { PATIENCE, type EnginePatience } from '../../src/planes/l7/silence.ts';
@@ -29,6 +32,9 @@ export class EngineWorld {
   readonly starts: ReloadReason[] = [];
   /** How many objects HAProxy refused. */
   refusals = 0;
+  /** What HAProxy asks about passwords. */
+  passwords: PasswordChecker;
+  #held = PersistentMap.empty<PasswordFile>();
   readonly #root: string;
   readonly #binary: string;
   readonly #skeletonWith: (config: EngineConfig) => string;
@@ -42,6 +48,7 @@ export class EngineWorld {
     skeletonWith: (config: EngineConfig) => string,
     pem: string,
     patience: EnginePatience,
+    passwords: PasswordChecker,
     confinement: readonly string[] = [],
   ) {
     this.#root = root;
@@ -49,11 +56,13 @@ export class EngineWorld {
     this.ports = ports;
     this.#skeletonWith = skeletonWith;
     this.#selfSignedPem = pem;
+    this.passwords = passwords;
     this.plane = new L7Plane({
       paths: { haproxy: this.#link, confinement, stateDirectory: root, adminSocket: this.#adminSocket },
       skeleton: (_, config) => skeletonWith(config),
       selfSignedPem: pem,
       logger: silentLogger,
+      passwords: { hold: (files) => this.#hold(files) },
       onStart: (reason) => this.starts.push(reason),
       onRefused: () => (this.refusals += 1),
       keepsServing: false,
@@ -81,12 +90,24 @@ export class EngineWorld {
       hardStopAfterS: 5,
       user: undefined,
     };
-    const sockets = { admin: join(root, 'admin.sock'), accessLog: 'unused' };
+    const asked = askedIn(root);
+    const passwords = new PasswordChecker({ ...asked, logger: silentLogger });
+    await passwords.listen();
+    const sockets = { admin: join(root, 'admin.sock'), accessLog: 'unused', passwords: asked };
     const skeletonWith = (config: EngineConfig): string => renderSkeleton(settings, sockets, 0, config);
     const binary = await findHaproxy(undefined, process.env);
     const confinement = isConfined ? await confinementOf(binary, root) : [];
     if ('impossible' in confinement) throw new Error(confinement.impossible);
-    const world = new EngineWorld(root, binary, ports, skeletonWith, await selfSignedPem(root), patience, confinement);
+    const world = new EngineWorld(
+      root,
+      binary,
+      ports,
+      skeletonWith,
+      await selfSignedPem(root),
+      patience,
+      passwords,
+      confinement,
+    );
     await world.installBinary();
     return world;
   }
@@ -106,6 +127,22 @@ export class EngineWorld {
 
   async installBinary(): Promise<void> {
     await symlink(this.#binary, this.#link);
+  }
+
+  get passwordSocket(): string {
+    return askedIn(this.#root).name;
+  }
+
+  #hold(files: PersistentMap<PasswordFile>): void {
+    this.#held = files;
+    this.passwords.hold(files);
+  }
+
+  /** As after an upgrade of Sluice. */
+  async restartPasswords(): Promise<void> {
+    this.passwords = new PasswordChecker({ ...askedIn(this.#root), logger: silentLogger });
+    this.passwords.hold(this.#held);
+    await this.passwords.listen();
   }
 
   /** Sends commands over a connection of somebody else's. Nobody listening: no answers. */
@@ -234,8 +271,13 @@ export class EngineWorld {
   }
 
   async close(): Promise<void> {
+    await this.passwords.close();
     await rm(this.#root, { recursive: true, force: true });
   }
+}
+
+function askedIn(root: string): { readonly name: string; readonly key: string } {
+  return { name: basename(root), key: 'key' };
 }
 
 /** What came back from HAProxy, or from the backend behind it. */

@@ -89,12 +89,17 @@ export class Engine {
         edit(
           renderSkeleton(
             engineSettings(ports, innerPorts),
-            { admin: adminSocket, accessLog: 'sluice-engine' },
+            {
+              admin: adminSocket,
+              accessLog: 'sluice-engine',
+              passwords: { name: 'sluice-engine-passwords', key: 'unused' },
+            },
             reserve,
           ),
         ),
       selfSignedPem: await selfSignedPem(folder),
       logger: silentLogger,
+      passwords: { hold: () => undefined },
       onStart: (reason) => starts.push(reason),
       onRefused: () => {},
       keepsServing: false,

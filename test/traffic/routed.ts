@@ -11,6 +11,7 @@ import { headerNameOf, headerValueOf, type HeaderField, type HeaderName } from '
 import { EVERY_PATH, NO_CONDITIONS, type Conditions, type PathMatch } from '../../src/model/http/match.ts';
 import { replacementOf, type Replacement } from '../../src/model/http/path-rewrite.ts';
 import type { HttpRule, RouteSet, RuleTarget, SingleTarget } from '../../src/model/http/route-set.ts';
+import type { PasswordFile } from '../../src/model/password-file.ts';
 import { pathRegexOf, type PathRegex } from '../../src/model/path-regex.ts';
 
 function known<T>(value: T | undefined): T {
@@ -87,11 +88,19 @@ export function routed(
       ),
     ),
     certificates: PersistentMap.empty(),
+    passwords: passwordsOf(rules),
     defaultCertificate: undefined,
     reserve: 0,
     tlsListeners: PersistentMap.empty(),
     engine: {},
   };
+}
+
+function passwordsOf(rules: readonly RuleText[]): L7Plan['passwords'] {
+  const files = rules.flatMap(({ filters = [] }) =>
+    filters.flatMap((filter) => (filter.type === 'BasicAuth' ? [filter.passwords] : [])),
+  );
+  return PersistentMap.from(files.map((file): [string, PasswordFile] => [file.id, file]));
 }
 
 function ownerOf(name: Hostname, rules: readonly HttpRule[]): RouteSet {

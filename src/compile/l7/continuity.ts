@@ -1,4 +1,4 @@
-import type { RouteSet, RuleTarget, TlsClaim } from '../../model/http/route-set.ts';
+import { isRestriction, type RouteSet, type TlsClaim } from '../../model/http/route-set.ts';
 import { answerAbout, answerAboutConfigMap, type Snapshot } from '../../model/snapshot.ts';
 
 /** What is served of an object, and which Secrets it needs. */
@@ -36,17 +36,13 @@ export function servedOf(newest: RouteSet, former: () => RouteSet | undefined, s
 
 /** The version before, closed where the newest one is. */
 function closedAs(newest: RouteSet, before: RouteSet): RouteSet {
-  const closed = newest.routes.flatMap(({ rules }) => rules).find(({ target }) => isClosed(target))?.target;
+  const closed = newest.routes.flatMap(({ rules }) => rules).find(({ target }) => isRestriction(target))?.target;
   if (closed === undefined) return before;
   const routes = before.routes.map((route) => ({
     ...route,
     rules: route.rules.map((rule) => ({ ...rule, target: closed })),
   }));
   return { ...before, routes };
-}
-
-function isClosed(target: RuleTarget): boolean {
-  return target.kind === 'unavailable' && target.reason === 'restriction-unsupported';
 }
 
 function withFormer(claim: TlsClaim, before: RouteSet | undefined): TlsClaim {

@@ -1,6 +1,14 @@
 import type { EndpointConnection } from '../../model/http/endpoint-connection.ts';
 import type { HttpFilter } from '../../model/http/filter.ts';
-import type { BackendRef, HttpRule, RouteSet, RuleTarget, Share, SingleTarget } from '../../model/http/route-set.ts';
+import {
+  isRestriction,
+  type BackendRef,
+  type HttpRule,
+  type RouteSet,
+  type RuleTarget,
+  type Share,
+  type SingleTarget,
+} from '../../model/http/route-set.ts';
 import { keyOf } from '../../model/object.ts';
 import type { BackendClass, BackendId, Destination, RouteAction, SharePlan, SingleAction } from '../plan.ts';
 import type { BackendUse } from './backend-table.ts';
@@ -55,8 +63,7 @@ function actionOf(
   single: (item: SingleTarget, needed: readonly HttpFilter[]) => SingleAction,
 ): RouteAction {
   // Whoever is to be kept out learns nothing, not even where to ask instead.
-  const isClosed = target.kind === 'unavailable' && target.reason === 'restriction-unsupported';
-  if (!isClosed && filters.some(({ type }) => type === 'RequestRedirect')) return { kind: 'redirect' };
+  if (!isRestriction(target) && filters.some(({ type }) => type === 'RequestRedirect')) return { kind: 'redirect' };
   if (target.kind === 'none') return refusal(NO_BACKENDS);
   if (target.kind !== 'split') return single(target, filters);
   const shares = target.shares.filter(({ weight }) => weight > 0);

@@ -27,6 +27,7 @@ const FILTERS: Readonly<Record<HttpFilter['type'], FilterEntry>> = {
   // They are a part of the class that the other filters need.
   Retries: { hasEffect: always, class: 'plain' },
   AccessList: { hasEffect: always, class: 'full' },
+  BasicAuth: { hasEffect: always, class: 'full' },
   RateLimit: { hasEffect: always, class: 'full' },
   ConnectionLimit: { hasEffect: always, class: 'full' },
   BodySize: { hasEffect: always, class: 'full' },

@@ -29,6 +29,7 @@ import { wildcardAbove, type HostTls, type OwnedRule } from './host.ts';
 import type { L7Input } from './l7-input.ts';
 import { readNginxConfig } from './nginx/config/read.ts';
 import { nginxRules } from './nginx/rules.ts';
+import { PasswordTable } from './password-table.ts';
 import { ValidityTable } from './validity.ts';
 
 /** The plan, and the findings of every producer that was computed again (an empty list clears them). */
@@ -59,6 +60,7 @@ export class L7Compiler {
   readonly #withDefaultSecret = new Set<string>();
   readonly #backends: BackendTable;
   readonly #certificates = new CertificateTable();
+  readonly #passwords = new PasswordTable();
   readonly #validity = new ValidityTable();
   /** Hosts that have no rules, or none over HTTP or over HTTPS, by the hosts whose routes they may have. */
   readonly #hostsBelow = new DependencyIndex();
@@ -89,6 +91,7 @@ export class L7Compiler {
         authorities: this.#backends.authorities,
         clientCertificates: this.#backends.clientCertificates,
         certificates: this.#certificates.compile(input, defaultCertificate),
+        passwords: this.#passwords.plans,
         defaultCertificate,
         reserve: neededReserve(input.snapshot, this.#settings),
         tlsListeners: this.#tlsListeners,
@@ -219,6 +222,7 @@ export class L7Compiler {
       return backendId(namespace, service, port, protocol, backendClass, connection);
     });
     this.#setPlans(host, plans);
+    this.#passwords.use(host, plans);
     this.#hostsBelow.set(host, isBelow ? hostsAbove(host) : []);
     // Conflicts among routes of the host above are reported there.
     findings.set(`${HOST_PREFIX}${host}`, [...(isTlsOnly ? [] : conflicts), ...tls.findings]);

@@ -1,6 +1,7 @@
 import type { Finding } from '../../model/finding.ts';
 import type { RouteSet } from '../../model/http/route-set.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
+import type { Secret } from '../../model/secret.ts';
 import { asBefore, type Snapshot } from '../../model/snapshot.ts';
 import { DependencyIndex } from '../dependency-index.ts';
 import type { CompileSettings } from '../settings.ts';
@@ -97,8 +98,9 @@ export class RouteSetTable {
     });
     PersistentMap.diff(before.configMaps, after.configMaps, (key) => add(this.#configMapsOf.ownersOf(key)));
     PersistentMap.diff(before.secrets, after.secrets, (secret, left, right) => {
-      // What is in it is for the hosts to see that have it.
-      if (left === undefined || right === undefined) add(this.#secretsOf.ownersOf(secret));
+      // A certificate in it is for the hosts to see that have it.
+      if (left === undefined || right === undefined || !hasSamePasswords(left, right))
+        add(this.#secretsOf.ownersOf(secret));
     });
     if (before.complete !== after.complete)
       for (const index of [this.#secretsOf, this.#configMapsOf]) for (const id of index.owners()) users.add(id);
@@ -133,4 +135,8 @@ export class RouteSetTable {
       former === undefined ? undefined : producer.produce(key, asBefore(snapshot, former), this.#settings);
     return production?.isOurs === true ? production.routeSet : undefined;
   }
+}
+
+function hasSamePasswords(left: Secret, right: Secret): boolean {
+  return left.passwordFile?.id === right.passwordFile?.id && left.passwordMap?.id === right.passwordMap?.id;
 }

@@ -1,5 +1,6 @@
 import type { AccessList } from './filter/access-list.ts';
 import type { CookieAffinity } from './filter/affinity.ts';
+import type { BasicAuth } from './filter/basic-auth.ts';
 import type { Cors } from './filter/cors.ts';
 import type { HashBy } from './filter/hash-by.ts';
 import type { RequestHeaderModifier, ResponseHeaderModifier } from './filter/header-modifier.ts';
@@ -18,6 +19,7 @@ import type { UrlRewrite } from './filter/url-rewrite.ts';
  */
 export type HttpFilter =
   | AccessList
+  | BasicAuth
   | BodySize
   | ConnectionLimit
   | CookieAffinity

@@ -113,7 +113,19 @@ export type SingleTarget =
  * refuse.
  */
 export type UnavailableReason =
-  'no-route' | 'service-missing' | 'port-missing' | 'backend-invalid' | 'restriction-unsupported' | 'backends-missing';
+  | 'no-route'
+  | 'service-missing'
+  | 'port-missing'
+  | 'backend-invalid'
+  | 'restriction-unsupported'
+  | 'restriction-broken'
+  | 'backends-missing';
+
+/** Whether a target is there to keep people out: then nothing else of its rule is done, and it holds at once. */
+export function isRestriction(target: RuleTarget): boolean {
+  if (target.kind !== 'unavailable') return false;
+  return target.reason === 'restriction-unsupported' || target.reason === 'restriction-broken';
+}
 
 /** A port of a Service, resolved to the number that the Service declares. */
 export interface BackendRef {

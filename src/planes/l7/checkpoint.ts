@@ -13,6 +13,7 @@ import {
 import { hostEntries, mapOf, regexLines } from './routes.ts';
 import { listenerLine } from './tls-listeners.ts';
 import { DATA_MAPS, FILES, type DataMap } from './files.ts';
+import { keptLine } from './password/kept-files.ts';
 
 /**
  * All of a plan that HAProxy needs to serve it from a bare start: files with their contents, in pieces that are
@@ -36,6 +37,7 @@ export function* renderCheckpoint(plan: L7Plan, selfSignedPem: string): Checkpoi
   yield [FILES.reserve, [`${String(plan.reserve)}\n`]];
   const certificates = plan.certificates.sorted().map(([, certificate]) => certificate);
   yield [FILES.certificates, certificates.flatMap(partsOf).map((part) => `${crtListLine(part)}\n`)];
+  yield [FILES.passwordFiles, plan.passwords.sorted().map(([, file]) => keptLine(file))];
   yield [FILES.selfSigned, [defaultCertificatePem(plan, selfSignedPem)]];
   for (const certificate of certificates) {
     const pem = [`${pemLines(certificate).join('\n')}\n`];

@@ -2,6 +2,7 @@ import type { BackendClass, BackendStages, RetryVariant } from '../../compile/pl
 import { RETRY_ATTEMPTS } from '../../model/http/filter/retries.ts';
 import { accessListRules, clientAddressRules } from './filter/access-list.ts';
 import { affinityResponseRules, affinityRules } from './filter/affinity.ts';
+import { basicAuthRules } from './filter/basic-auth.ts';
 import { corsResponseRules, corsRules } from './filter/cors.ts';
 import { hashRules } from './filter/hash-by.ts';
 import { requestHeaderRules, responseHeaderLookUp, responseHeaderRules } from './filter/header-modifier.ts';
@@ -41,6 +42,7 @@ const GUARD_RULES: readonly string[] = [
   ...accessListRules,
   ...rateRules,
   ...connectionRules,
+  ...basicAuthRules,
   ...bodyRules,
 ];
 

@@ -34,6 +34,7 @@ function plan(backends: Readonly<Record<string, readonly number[]>>): L7Plan {
     authorities: PersistentMap.empty(),
     clientCertificates: PersistentMap.empty(),
     certificates: PersistentMap.empty(),
+    passwords: PersistentMap.empty(),
     defaultCertificate: undefined,
     reserve: 0,
     tlsListeners: PersistentMap.empty(),

@@ -12,6 +12,7 @@ export const DATA_MAPS = {
   timeouts: 'timeouts.map',
   access: 'access.map',
   lists: 'lists.map',
+  passwords: 'passwords.map',
   rates: 'rates.map',
   connections: 'connections.map',
   bodies: 'bodies.map',
@@ -42,5 +43,7 @@ export const FILES = {
   engine: 'engine.json',
   certificates: 'crt-list.txt',
   selfSigned: 'certs/self-signed.pem',
+  /** For Sluice itself, which checks them; HAProxy does not read it. */
+  passwordFiles: 'password-files.txt',
   ...DATA_MAPS,
 } as const;

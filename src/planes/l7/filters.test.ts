@@ -2,10 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { urlPathOf } from '../../model/grammar.ts';
 import type { HttpFilter } from '../../model/http/filter.ts';
 import { cookieWordOf } from '../../model/http/filter/affinity.ts';
+import { realmOf } from '../../model/http/filter/basic-auth.ts';
 import { hostHeaderOf } from '../../model/http/filter/url-rewrite.ts';
 import { headerNameOf } from '../../model/http/header.ts';
 import { EVERY_PATH } from '../../model/http/match.ts';
 import { replacementOf } from '../../model/http/path-rewrite.ts';
+import { passwordFileIdOf } from '../../model/password-file.ts';
+import { SecretText } from '../../model/secret-text.ts';
 import { dataValue } from './encode-data.ts';
 import { filterData } from './filters.ts';
 
@@ -17,6 +20,12 @@ function defined<T>(value: T | undefined): T {
 /** Every sign that these may have. */
 const name = defined(headerNameOf("az9!#$%&'*+-.^_`|~"));
 const cookie = defined(cookieWordOf("aZ9!#$%&'*+-./:^_`~"));
+const realm = defined(realmOf('aZ9 -._~:/'));
+const passwords = {
+  id: defined(passwordFileIdOf('0123456789abcdef0123456789abcdef01234567')),
+  text: new SecretText('ann:{PLAIN}one'),
+  unusableLines: [],
+};
 const path = { type: 'ReplaceFullPath', value: defined(urlPathOf("/aZ9-._~!$&'()*+,;=:@%/")) } as const;
 const url = defined(replacementOf("/aZ9-._~:/?@!&'()*+,;=%$1"));
 
@@ -48,6 +57,7 @@ const rows: readonly (readonly [HttpFilter, number])[] = [
     },
     2,
   ],
+  [{ type: 'BasicAuth', realm, passwords }, 2],
   [{ type: 'URLRewrite', host: defined(hostHeaderOf('[2001:db8::1]:80')), path }, 3],
   [{ type: 'RequestRedirect', status: 301, to: parts }, 6],
   [{ type: 'RequestRedirect', status: 301, to: { kind: 'url', url } }, 6],

@@ -2,6 +2,7 @@ import type { HttpFilter } from '../../model/http/filter.ts';
 import type { PathMatch } from '../../model/http/match.ts';
 import { accessList } from './filter/access-list.ts';
 import { cookieAffinity } from './filter/affinity.ts';
+import { basicAuth } from './filter/basic-auth.ts';
 import { cors } from './filter/cors.ts';
 import type { Datum, FilterData } from './filter/filter-data.ts';
 import { hashBy } from './filter/hash-by.ts';
@@ -25,6 +26,7 @@ export const FILTERS: {
   Timeouts: timeouts,
   Retries: retries,
   AccessList: accessList,
+  BasicAuth: basicAuth,
   RateLimit: rateLimit,
   ConnectionLimit: connectionLimit,
   BodySize: bodySize,

@@ -11,6 +11,7 @@ import { renderChange } from './change.ts';
 import { Collector } from './collector.ts';
 import { engineConfigIn, hasNames, isSameConfig, withoutNames } from './engine-config.ts';
 import { execute } from './execute.ts';
+import { readKeptFiles } from './password/kept-files.ts';
 import {
   checkConfig,
   endSilentEngine,
@@ -37,6 +38,8 @@ export interface L7PlaneOptions {
   readonly skeleton: (reserve: number, config: EngineConfig) => string;
   readonly selfSignedPem: string;
   readonly logger: Logger;
+  /** Is given the password files before HAProxy can ask about them. */
+  readonly passwords: { hold(files: L7Plan['passwords']): void };
   /** Called whenever a process is started. */
   readonly onStart: (reason: ReloadReason) => void;
   /** Called for every object that HAProxy refuses. */
@@ -124,6 +127,7 @@ export class L7Plane implements Plane<L7Plan> {
   async #serveLastGood(predecessor: Predecessor, signal: AbortSignal): Promise<boolean> {
     const folder = await this.#checkpointer.lastGood();
     if (folder === undefined) return false;
+    this.#options.passwords.hold(await readKeptFiles(folder));
     await this.#start(folder, await engineConfigIn(folder), predecessor, signal);
     this.#applied = undefined;
     this.#nextStart = 'adopted';
@@ -135,6 +139,7 @@ export class L7Plane implements Plane<L7Plan> {
   }
 
   async #apply(want: L7Plan, signal: AbortSignal): Promise<Applied> {
+    this.#options.passwords.hold(want.passwords);
     if (this.#engine === undefined || this.#applied === undefined) return this.#startOver(want, signal);
     if (this.#isOutgrown(want)) return this.#grow(want, signal);
     if (!isSameConfig(this.#applied.engine, want.engine)) {

@@ -43,6 +43,7 @@ async function keep(certificates: readonly CertificatePlan[], defaultSecret?: st
     backends: PersistentMap.empty(),
     authorities: PersistentMap.empty(),
     clientCertificates: PersistentMap.empty(),
+    passwords: PersistentMap.empty(),
     certificates: PersistentMap.from(certificates.map((item) => [item.id, item])),
     defaultCertificate: defaultSecret === undefined ? undefined : certificateId(defaultSecret),
     reserve: 0,

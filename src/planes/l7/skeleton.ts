@@ -15,25 +15,34 @@ import {
   withConfig,
 } from './config-rules.ts';
 import { FILES } from './files.ts';
+import { VERIFIED_TABLE } from './filter/basic-auth.ts';
 import { TABLES } from './filter/limits.ts';
 import { lookUpRules, redirectBackend, refusalBackends, routingRules, type Place } from './routing-rules.ts';
+
+/** How HAProxy and Sluice reach each other. */
+export interface EngineSockets {
+  readonly admin: string;
+  readonly accessLog: string;
+  /** With the key that only the two of them know. */
+  readonly passwords: { readonly name: string; readonly key: string };
+}
 
 /**
  * The fixed part of haproxy.cfg: it depends on flags, on how many ports stand ready for Gateways (`reserve`), and on what one object says
  * of the engine as a whole (`config`). Hosts, paths, backends, servers and certificates are data behind it (see README.md beside this file).
  *
- * `sockets.admin` is the absolute path of the runtime CLI; `sockets.accessLog` names the abstract Unix
- * socket for access log lines, abstract because HAProxy connects from inside its chroot.
+ * `sockets.admin` is the absolute path of the runtime CLI; `sockets.accessLog` and `sockets.passwords` name the abstract Unix
+ * sockets for access log lines and for questions about passwords, abstract because HAProxy connects from inside its chroot.
  */
 export function renderSkeleton(
   flags: EngineSettings,
-  sockets: { readonly admin: string; readonly accessLog: string },
+  sockets: EngineSockets,
   reserve = 0,
   config: EngineConfig = NO_ENGINE_CONFIG,
 ): string {
   const settings = withConfig(flags, config);
   return [
-    globalSection(settings, config, sockets.admin),
+    globalSection(settings, config, sockets),
     ...(settings.hasAccessLog ? [accessLogRing(sockets.accessLog)] : []),
     frontDefaults(settings, config),
     classSections(),
@@ -43,6 +52,7 @@ export function renderSkeleton(
     refusalBackends(className('plain')),
     redirectBackend(className('plain')),
     TABLES,
+    VERIFIED_TABLE,
   ].join('\n');
 }
 
@@ -51,7 +61,11 @@ function word(text: string): string {
   return text;
 }
 
-function globalSection(settings: EngineSettings, config: EngineConfig, adminSocket: string): string {
+function globalSection(
+  settings: EngineSettings,
+  config: EngineConfig,
+  { admin: adminSocket, passwords }: EngineSockets,
+): string {
   const { user } = settings;
   return `# Written by Sluice. Changes made here are lost.
 global
@@ -80,6 +94,9 @@ ${settings.threads === undefined ? '' : `    nbthread ${String(settings.threads)
     tune.h2.fe.max-concurrent-streams ${String(config.http2Streams ?? 100)}
     # 16 KiB hold 1,200 resets, each of which ends a stream: the rest of a burst waits behind the work of other connections.
     tune.h2.fe.max-rst-at-once 10
+    # Whom to ask about passwords, and by which key both sides are known.
+    set-var proc.checker str(${word(passwords.name)})
+    set-var proc.checker_key str(${word(passwords.key)})
     # What rules cannot do with data alone.
     tune.lua.bool-sample-conversion normal
     lua-load-per-thread ${FILES.lua}

@@ -16,6 +16,7 @@ const STAGE_LETTERS: Readonly<Record<DataMap, string>> = {
   timeouts: 't',
   access: 'a',
   lists: 'l',
+  passwords: 'x',
   rates: 'q',
   connections: 'n',
   bodies: 'b',

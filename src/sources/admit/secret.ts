@@ -1,8 +1,10 @@
 import { createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { messageOf } from '../../lib/fault.ts';
+import { invariant } from '../../lib/invariant.ts';
 import { keyOf, type ObjectMeta } from '../../model/object.ts';
-import type { Certificate, TlsMaterial } from '../../model/secret.ts';
+import { passwordFileIdOf, passwordLinesOf, type PasswordFile } from '../../model/password-file.ts';
+import type { Certificate, Secret, TlsMaterial } from '../../model/secret.ts';
 import { SecretText } from '../../model/secret-text.ts';
 import type { Change } from '../change.ts';
 import { admitAuthorities, AUTHORITIES_KEY } from './authorities.ts';
@@ -19,7 +21,25 @@ export function admitSecret(raw: Field, meta: ObjectMeta): Change {
     ...(password === undefined ? {} : { password: new SecretText(password) }),
     ...(authorities === undefined ? {} : { authorities: admitAuthorities(authorities) }),
   };
-  return { table: 'secrets', key: keyOf(meta), value: { meta, tls: admitTls(raw), ...rest } };
+  return { table: 'secrets', key: keyOf(meta), value: { meta, tls: admitTls(raw), ...rest, ...passwordsOf(raw) } };
+}
+
+/** A Secret for basic authentication: a password file under `auth`, or each user under a key of its own. */
+function passwordsOf(raw: Field): Pick<Secret, 'passwordFile' | 'passwordMap'> {
+  const file = bytesOf(raw, 'auth');
+  const names = [...new Set([...raw.at('data').names(), ...raw.at('stringData').names()])].sort();
+  const isForTls = names.includes('tls.crt') || names.includes('tls.key');
+  const lines = isForTls ? [] : names.map((name) => `${name}:${bytesOf(raw, name) ?? ''}\n`);
+  return {
+    ...(file === undefined ? {} : { passwordFile: passwordFileOf(file) }),
+    ...(lines.length === 0 ? {} : { passwordMap: passwordFileOf(lines.join('')) }),
+  };
+}
+
+function passwordFileOf(text: string): PasswordFile {
+  const id = passwordFileIdOf(createHash('sha256').update(text, 'latin1').digest('hex').slice(0, 40));
+  invariant(id !== undefined, 'a digest in hexadecimal digits names a password file');
+  return { id, text: new SecretText(text), unusableLines: passwordLinesOf(text).unusable };
 }
 
 function admitTls(raw: Field): TlsMaterial {
@@ -114,6 +134,12 @@ function dataOf(raw: Field, name: string): string | undefined {
   if (plain !== undefined) return plain;
   const encoded = raw.at('data').at(name).text();
   return encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('latin1');
+}
+
+/** The same as bytes, each a sign of Latin-1: what is typed as a password comes in UTF-8. */
+function bytesOf(raw: Field, name: string): string | undefined {
+  const plain = raw.at('stringData').at(name).text();
+  return plain === undefined ? dataOf(raw, name) : Buffer.from(plain, 'utf8').toString('latin1');
 }
 
 /** The value, or the message of what was thrown: node:crypto tells by throwing that PEM is broken. */

@@ -15,7 +15,7 @@ export function filtersOf(
   policy: IngressPolicy,
   match: PathMatch,
   settings: Pick<CompileSettings, 'sslRedirect' | 'compat'>,
-  context: Pick<TrafficContext, 'owner' | 'path'>,
+  context: Pick<TrafficContext, 'owner' | 'path'> & { readonly guards: readonly HttpFilter[] },
 ): readonly HttpFilter[] {
   const redirect = redirectOf(policy);
   if (redirect !== undefined) return [redirect];
@@ -24,6 +24,8 @@ export function filtersOf(
     ...httpsFilters(policy, match, settings.sslRedirect),
     ...rewriteFilters(policy, match, isStrict),
     ...trafficFilters(policy, { ...context, isStrict }),
+    // Who asks for the proof of a domain knows no password (`no-auth-locations`).
+    ...(isOpenToAcme(match) ? [] : context.guards),
   ];
 }
 
@@ -46,6 +48,11 @@ function httpsFilters(policy: IngressPolicy, match: PathMatch, isSecureByDefault
   if (policy.plainPaths.some((begin) => match.value.startsWith(begin))) return [];
   if (policy.isSslRedirectForced) return [{ type: 'HttpsRedirect', isForced: true }];
   return (policy.sslRedirect ?? isSecureByDefault) ? [{ type: 'HttpsRedirect' }] : [];
+}
+
+/** Of an expression it cannot be told what else it takes. */
+function isOpenToAcme({ type, value }: PathMatch): boolean {
+  return type !== 'RegularExpression' && /^\/\.well-known\/acme-challenge(?:\/|$)/.test(value);
 }
 
 /** What is rewritten to itself is not rewritten; whether it is, ingress-nginx decides by location (`nginx/rules.ts`). */

@@ -8,7 +8,9 @@ import { selects } from '../../../model/label-selector.ts';
 import type { Namespace } from '../../../model/namespace.ts';
 import { keyOf, type ObjectRef } from '../../../model/object.ts';
 import type { Service, ServicePort } from '../../../model/service.ts';
+import type { Snapshot } from '../../../model/snapshot.ts';
 import type { CompileSettings } from '../../settings.ts';
+import { basicAuthGuard, type Guard } from './ingress-auth.ts';
 import { claimIngress } from './ingress-class.ts';
 import { configOf, served, type ServedIngress } from './ingress-config.ts';
 import { appRootRules, filtersOf, furtherRoutes, redirectOf } from './ingress-policy.ts';
@@ -30,7 +32,7 @@ export const ingressProducer: RouteProducer = {
   },
 
   produce(key, snapshot, settings) {
-    const { ingresses, ingressClasses, namespaces, services } = snapshot;
+    const { ingresses, ingressClasses, namespaces } = snapshot;
     const ingress = ingresses.get(key);
     if (ingress === undefined) return undefined;
     if (!isSelected(ingress, namespaces, settings)) return { isOurs: false, findings: [] };
@@ -38,7 +40,7 @@ export const ingressProducer: RouteProducer = {
     if (!claim.isOurs) return { isOurs: false, findings: claim.finding === undefined ? [] : [claim.finding] };
     return {
       isOurs: true,
-      routeSet: routeSetOf(served(ingress, configOf(snapshot, settings), settings), services, settings),
+      routeSet: routeSetOf(served(ingress, configOf(snapshot, settings), settings), snapshot, settings),
     };
   },
 };
@@ -54,21 +56,22 @@ function isSelected(
 }
 
 /**
- * Pure: reads only the Ingress, the Services it names and the settings.
+ * Pure: reads only the Ingress, the Services and Secrets that it names, and the settings.
  *
  * A path whose backend is broken still takes its requests and answers 503: were it left out, they
  * would fall to a less specific rule of somebody else.
  */
-function routeSetOf(ingress: ServedIngress, services: PersistentMap<Service>, settings: CompileSettings): RouteSet {
+function routeSetOf(ingress: ServedIngress, snapshot: Snapshot, settings: CompileSettings): RouteSet {
+  const guard = basicAuthGuard(ingress, snapshot);
   const ref: ObjectRef = { kind: 'Ingress', namespace: ingress.meta.namespace, name: ingress.meta.name };
-  const findings: Finding[] = [];
+  const findings: Finding[] = [...guard.findings];
   const named = new Set<string>();
   const target = (backend: IngressBackend | undefined, field: string): RuleTarget => {
     if (backend === undefined) return { kind: 'unavailable', reason: 'backend-invalid' };
     named.add(keyOf({ namespace: ref.namespace, name: backend.service }));
-    const resolved = resolveBackend(backend, ref, field, services);
+    const resolved = resolveBackend(backend, ref, field, snapshot.services);
     if (resolved.finding !== undefined) findings.push(resolved.finding);
-    return ingress.policy.isClosed ? CLOSED : resolved.target;
+    return closedTarget(ingress, guard) ?? resolved.target;
   };
   const byHost = new Map<Hostname | undefined, HttpRule[]>();
   for (const rule of ingress.rules) {
@@ -78,7 +81,11 @@ function routeSetOf(ingress: ServedIngress, services: PersistentMap<Service>, se
       rules.push({
         match,
         conditions: NO_CONDITIONS,
-        filters: filtersOf(ingress.policy, match, settings, { owner: keyOf(ref), path: written?.path ?? match.value }),
+        filters: filtersOf(ingress.policy, match, settings, {
+          owner: keyOf(ref),
+          path: written?.path ?? match.value,
+          guards: guard.filters,
+        }),
         field,
         target: target(backend, `${field}.backend.service`),
         precedence: 'rule',
@@ -86,11 +93,11 @@ function routeSetOf(ingress: ServedIngress, services: PersistentMap<Service>, se
       });
     // Whoever redirects all requests needs no backend for them.
     if (rule.paths.length === 0 && redirectOf(ingress.policy) !== undefined)
-      rules.push(fallbackRule(ingress, 'spec.rules', { kind: 'none' }, settings));
+      rules.push(fallbackRule(ingress, guard, 'spec.rules', { kind: 'none' }, settings));
   }
   if (ingress.defaultBackend !== undefined) {
     const field = 'spec.defaultBackend';
-    const fallback = fallbackRule(ingress, field, target(ingress.defaultBackend, `${field}.service`), settings);
+    const fallback = fallbackRule(ingress, guard, field, target(ingress.defaultBackend, `${field}.service`), settings);
     for (const rules of byHost.values()) rules.push(fallback);
     byHost.set(undefined, byHost.get(undefined) ?? [fallback]);
   }
@@ -102,7 +109,7 @@ function routeSetOf(ingress: ServedIngress, services: PersistentMap<Service>, se
     meta: ingress.meta,
     routes: [...own, ...furtherRoutes(ingress.policy, own)],
     tls: tlsClaims(ingress),
-    secrets: [],
+    secrets: guard.secrets,
     configMaps: ingress.configMaps,
     waitsForSecrets: true,
     services: [...named].sort(),
@@ -115,19 +122,32 @@ function nginxReading({ usesRegex, rewriteTarget }: IngressPolicy): Omit<NginxPa
 }
 
 /** Of the paths that the rules leave open. */
-function fallbackRule(ingress: ServedIngress, field: string, target: RuleTarget, settings: CompileSettings): HttpRule {
+function fallbackRule(
+  ingress: ServedIngress,
+  guard: Guard,
+  field: string,
+  target: RuleTarget,
+  settings: CompileSettings,
+): HttpRule {
   return {
     match: EVERY_PATH,
     conditions: NO_CONDITIONS,
-    filters: filtersOf(ingress.policy, EVERY_PATH, settings, { owner: keyOf(ingress.meta), path: '/' }),
+    filters: filtersOf(ingress.policy, EVERY_PATH, settings, {
+      owner: keyOf(ingress.meta),
+      path: '/',
+      guards: guard.filters,
+    }),
     field,
-    target: ingress.policy.isClosed ? CLOSED : target,
+    target: closedTarget(ingress, guard) ?? target,
     precedence: 'fallback',
   };
 }
 
-/** Otherwise somebody would come in who is to be kept out. */
-const CLOSED: RuleTarget = { kind: 'unavailable', reason: 'restriction-unsupported' };
+/** Of what would let somebody in who is to be kept out. */
+function closedTarget({ policy }: Ingress, { isClosed }: Guard): RuleTarget | undefined {
+  if (policy.isClosed) return { kind: 'unavailable', reason: 'restriction-unsupported' };
+  return isClosed ? { kind: 'unavailable', reason: 'restriction-broken' } : undefined;
+}
 
 function tlsClaims(ingress: Ingress): readonly TlsClaim[] {
   const ruleHosts = [...new Set(ingress.rules.flatMap((rule) => (rule.host === undefined ? [] : [rule.host])))];

@@ -10,6 +10,8 @@ const ROUTE_REASONS = {
   'backends-missing': 'The rule names no backend, or none with a weight.',
   'restriction-unsupported':
     'The Ingress or HTTPRoute asks for what may restrict access and is not implemented (SLU216, SLU706): it is closed.',
+  'restriction-broken':
+    'What it takes to tell who may come cannot be had, such as a Secret with passwords (SLU311): the route is closed.',
 } as const satisfies Readonly<Record<RefusalReason, string>>;
 
 /**

@@ -173,3 +173,41 @@ core.register_action("sluice_refuse", { "http-req" }, function(txn)
   reply:set_body(status .. ": too many requests\n")
   txn:done(reply)
 end)
+
+-- How long Sluice may be away, as during an upgrade of it, before those whom it would have to be asked about are refused.
+local MOST_TRIES, PAUSE_MS = 20, 250
+
+-- Asks Sluice, which has the passwords, whether what the client says is right: "yes" or "no" into txn.verdict, or nothing at all. Both
+-- sides prove to each other that they are who they are, since anybody on this machine may take a name of an abstract socket.
+core.register_action("sluice_check", { "http-req" }, function(txn)
+  local file = txn:get_var("txn.passwords"):match("^%x+")
+  local key, socket = txn:get_var("proc.checker_key"), txn:get_var("proc.checker")
+  local said = txn.f:req_fhdr("authorization")
+  local function proof(nonce, word)
+    return txn.c:hex(txn.c:sha2(key .. "|" .. nonce .. "|" .. word, 256))
+  end
+  for try = 1, MOST_TRIES do
+    local nonce = txn.f:uuid()
+    local answer = core.httpclient():get({
+      url = "http://sluice/" .. file,
+      dst = "abnsz@" .. socket,
+      timeout = 30000,
+      headers = {
+        host = { "sluice" },
+        authorization = { said },
+        ["x-nonce"] = { nonce },
+        ["x-proof"] = { proof(nonce, "ask") },
+      },
+    })
+    local headers = answer and answer.headers or {}
+    local shown = headers["x-proof"] and headers["x-proof"][0]
+    for _, verdict in ipairs({ "yes", "no" }) do
+      if shown == proof(nonce, verdict) then
+        txn:set_var("txn.verdict", verdict)
+        return
+      end
+    end
+    if shown ~= nil then return end
+    core.msleep(PAUSE_MS)
+  end
+end, 0)

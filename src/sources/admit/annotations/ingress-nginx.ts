@@ -1,3 +1,4 @@
+import { authRealm, authSecret, authSecretType, authType } from './authentication.ts';
 import {
   affinity,
   cookieAttribute,
@@ -93,10 +94,14 @@ export const INGRESS_NGINX: AnnotationFamily = {
       allowList,
     ),
     supportedRestriction('denylist-source-range', 'No clients in these ranges.', deniedSources),
-    restricting('auth-type', 'Asks for a password: `basic` or `digest`.'),
-    restricting('auth-secret', 'The Secret with the passwords.'),
-    unsupported('auth-secret-type', 'How the passwords stand in the Secret.'),
-    unsupported('auth-realm', 'What browsers show when they ask for a password.'),
+    supportedRestriction('auth-type', 'Asks for a password: `basic`. `digest` is refused.', authType),
+    supportedRestriction('auth-secret', 'The Secret with the passwords, in the namespace of the Ingress.', authSecret),
+    supported(
+      'auth-secret-type',
+      'How the passwords stand in the Secret: `auth-file`, as htpasswd writes them, under `auth`, or `auth-map`, each under the name of its user.',
+      authSecretType,
+    ),
+    supported('auth-realm', 'What browsers show when they ask for a password.', authRealm),
     restricting('auth-url', 'Asks another server whether a request is let in.'),
     unsupported('auth-signin', 'Where clients are sent that `auth-url` does not let in.'),
     unsupported('auth-signin-redirect-param', 'The parameter of `auth-signin` with the URL to come back to.'),

@@ -32,9 +32,7 @@ const OPEN: Admitted = { isClosed: false, reported: [], messages: '' };
 describe('annotations', () => {
   it.each([
     'P/auth-url: "http://a.test"',
-    'P/auth-type: basic',
-    'P/auth-type: 5',
-    'P/auth-secret: s',
+    'P/auth-type: digest',
     'P/auth-tls-secret: s',
     'P/auth-tls-verify-client: "on"',
     'P/auth-tls-match-cn: CN=a',
@@ -112,14 +110,14 @@ describe('annotations', () => {
 
   it('are reported by what is lost with them, in one Finding each', () => {
     const { reported, messages } = admit(
-      'P/auth-secret: s, P/mirror-target: /, P/auth-url: "http://a", P/canary: "true", P/global-rate-limit: "1"',
+      'P/auth-tls-secret: s, P/mirror-target: /, P/auth-url: "http://a", P/canary: "true", P/global-rate-limit: "1"',
     );
     expect(reported).toEqual([
       'AccessRestrictionUnsupported metadata.annotations',
       'AccessRestrictionIgnored metadata.annotations["P/global-rate-limit"]',
       'AnnotationUnsupported metadata.annotations',
     ]);
-    expect(messages).toContain('503: "P/auth-secret", "P/auth-url"\n');
+    expect(messages).toContain('503: "P/auth-tls-secret", "P/auth-url"\n');
     expect(messages).toContain('without effect: "P/canary", "P/mirror-target"');
   });
 
@@ -130,6 +128,8 @@ describe('annotations', () => {
     'P/allowlist-source-range: 5',
     'P/denylist-source-range: junk',
     'P/denylist-source-range: 5',
+    'P/auth-type: 5',
+    'P/auth-secret: a/b/c',
     'P/rewrite-target: "/$host"',
     'P/rewrite-target: new',
   ])('close an Ingress with %s, which cannot be read', (annotation) => {
