@@ -159,6 +159,24 @@ describe('what peers are given', () => {
     expect(given(POOL + PEER + wide + service('web') + service('second'))).toEqual([]);
   });
 
+  it('is one route for two Services with one address, as long as one of them is served', () => {
+    const shared = (name: string): string => service(name, '', 'annotations: { metallb.io/allow-shared-ip: k }');
+    const other = shared('second').replace('port: 80', 'port: 81');
+    const both = POOL + PEER + ALL + shared('web') + other;
+    expect(given(both)).toEqual([]);
+    expect(given(both + endpoint('web', 'b') + endpoint('second', 'b'))).toEqual(['192.0.2.0/32 peer']);
+    expect(given(both + endpoint('second', 'b'))).toEqual(['192.0.2.0/32 peer']);
+  });
+
+  it('is the same without BFD where a BFDProfile is missing, which is reported', () => {
+    const peer = metallb('BGPPeer', 'myASN: 64512, peerASN: 64513, peerAddress: 10.0.0.1, bfdProfile: fast', 'peer');
+    const text = POOL + ALL + WEB + peer;
+    expect(given(text)).toEqual(['192.0.2.0/32 peer']);
+    expect(configurationOf(bgpOf(text))).not.toContain('bfd');
+    expect([...planOf(text).findings.values()].flat().map(({ code }) => code)).toEqual(['SLU803']);
+    expect(configurationOf(bgpOf(text + metallb('BFDProfile', '', 'fast')))).toContain('bfd');
+  });
+
   it('is an address of which an endpoint serves: anywhere, or here with policy Local', () => {
     const local = service('web', 'externalTrafficPolicy: Local,');
     const text = node('a') + node('b') + POOL + PEER + ALL;
