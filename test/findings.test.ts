@@ -328,6 +328,13 @@ const cases: Readonly<Record<Exclude<FindingReason, OfEngines>, Case>> = {
   RouteFeatureUnsupported: {
     files: { 'a.yaml': gateway('', 'retry: {}, backendRefs: [{ name: web, port: 80 }]') },
   },
+  RouteBackendTlsInvalid: {
+    files: {
+      'a.yaml': `${gateway('', 'backendRefs: [{ name: web, port: 80 }]')}
+---
+{ apiVersion: gateway.networking.k8s.io/v1, kind: BackendTLSPolicy, metadata: { name: web }, spec: { targetRefs: [{ group: '', kind: Service, name: web }], validation: { hostname: web.test, caCertificateRefs: [{ group: '', kind: ConfigMap, name: absent }] } } }`,
+    },
+  },
   AddressNotAnnounced: announced(ADVERTISEMENT.replace('[small]', '[other]') + balancer('a', '')),
   VirtualRoutersExhausted: announced(balancer('a', '', 'externalTrafficPolicy: Local,'), 0),
   BgpValueInvalid: spoken(metallb('BGPPeer', `${PEER}, holdTime: 2s`)),

@@ -15,7 +15,7 @@ import { GatewayServicePlane } from '../planes/gateway-services/service-plane.ts
 import { KeyedRunner, type KeyedRunnerOptions } from '../planes/keyed-runner.ts';
 import { gatewayClassStatusPlane } from '../planes/status/gateway-class.ts';
 import { gatewayStatusPlane, GatewayWishes, type GatewayWish } from '../planes/status/gateway.ts';
-import { httpRouteStatusPlane } from '../planes/status/http-route.ts';
+import { POLICY_ANCESTORS, ROUTE_PARENTS, sharedListStatusPlane } from '../planes/status/shared-list.ts';
 import { observeStatus } from '../sources/admit/observe.ts';
 import { KubeGatewayServiceWriter, KubeGatewaySliceWriter } from './gateway-service-writer.ts';
 import { KubeStatusWriter } from './status-writer.ts';
@@ -30,6 +30,7 @@ export class GatewayApiStatus {
   readonly #slices: KeyedRunner<GatewaySliceWish, EndpointSlice>;
   readonly #sliceWishes = new GatewaySliceWishes();
   readonly #hasReadAll: () => boolean;
+  readonly #backendTlsPolicies: KeyedRunner<RouteStatus, ObservedStatus>;
   readonly #wishes = new GatewayWishes();
   #plan: Plan | undefined;
 
@@ -41,7 +42,12 @@ export class GatewayApiStatus {
     const gateways = new KubeStatusWriter(client, fieldManager, 'Gateway', observeStatus);
     this.#gateways = new KeyedRunner(gatewayStatusPlane(gateways, now), options);
     const routes = new KubeStatusWriter(client, fieldManager, 'HTTPRoute', observeStatus, 'shared');
-    this.#httpRoutes = new KeyedRunner(httpRouteStatusPlane(routes, now, mayTakeBack), options);
+    this.#httpRoutes = new KeyedRunner(sharedListStatusPlane(ROUTE_PARENTS, routes, now, mayTakeBack), options);
+    const policies = new KubeStatusWriter(client, fieldManager, 'BackendTLSPolicy', observeStatus, 'shared');
+    this.#backendTlsPolicies = new KeyedRunner(
+      sharedListStatusPlane(POLICY_ANCESTORS, policies, now, mayTakeBack),
+      options,
+    );
     this.#hasReadAll = mayTakeBack;
     this.#servicePlane = new GatewayServicePlane(new KubeGatewayServiceWriter(client, `${fieldManager}-gateways`));
     this.#services = new KeyedRunner(this.#servicePlane, options);
@@ -58,7 +64,7 @@ export class GatewayApiStatus {
   }
 
   get #all(): readonly Pick<KeyedRunner<unknown, unknown>, 'start' | 'stop' | 'name' | 'backlog' | 'run'>[] {
-    return [this.#classes, this.#gateways, this.#httpRoutes, this.#services, this.#slices];
+    return [this.#classes, this.#gateways, this.#httpRoutes, this.#backendTlsPolicies, this.#services, this.#slices];
   }
 
   want(plan: Plan): void {
@@ -71,6 +77,7 @@ export class GatewayApiStatus {
     }
     this.#classes.want(plan.status.gateway.classes);
     this.#httpRoutes.want(plan.status.gateway.httpRoutes);
+    this.#backendTlsPolicies.want(plan.status.gateway.backendTlsPolicies);
   }
 
   /**
@@ -93,6 +100,7 @@ export class GatewayApiStatus {
     this.#gateways.observe(observed.gateways);
     this.#services.observe(observed.services);
     this.#httpRoutes.observe(observed.httpRoutes);
+    this.#backendTlsPolicies.observe(observed.backendTlsPolicies);
   }
 
   start(): void {

@@ -46,6 +46,7 @@ export const GATEWAY_INTERESTS: readonly Interest[] = [
   { kind: 'Gateway', objects: 'all' },
   { kind: 'HTTPRoute', objects: 'all' },
   { kind: 'ReferenceGrant', objects: 'all' },
+  { kind: 'BackendTLSPolicy', objects: 'all' },
   // Listeners select routes by the labels of their namespaces.
   { kind: 'Namespace', objects: 'all' },
 ];

@@ -142,6 +142,14 @@ export const KINDS = {
     presence: 'custom',
     table: 'referenceGrants',
   },
+  // Since Gateway API 1.4 in this version.
+  BackendTLSPolicy: {
+    apiVersions: ['gateway.networking.k8s.io/v1', 'gateway.networking.k8s.io/v1alpha3'],
+    plural: 'backendtlspolicies',
+    scope: 'namespace',
+    presence: 'custom',
+    table: 'backendTlsPolicies',
+  },
   BGPPeer: {
     apiVersions: ['metallb.io/v1beta2', 'metallb.io/v1beta1'],
     plural: 'bgppeers',

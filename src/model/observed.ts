@@ -39,6 +39,7 @@ export interface ObservedTables {
   readonly gatewayClasses: ObservedStatus;
   readonly gateways: ObservedStatus;
   readonly httpRoutes: ObservedStatus;
+  readonly backendTlsPolicies: ObservedStatus;
 }
 
 /**
@@ -54,4 +55,5 @@ export const NOTHING_OBSERVED: Observed = {
   gatewayClasses: PersistentMap.empty(),
   gateways: PersistentMap.empty(),
   httpRoutes: PersistentMap.empty(),
+  backendTlsPolicies: PersistentMap.empty(),
 };

@@ -6,6 +6,7 @@ import type { BgpAdvertisement } from './bgp-advertisement.ts';
 import type { BgpPeer } from './bgp-peer.ts';
 import type { CommunityNames } from './community.ts';
 import type { Finding } from './finding.ts';
+import type { BackendTlsPolicy } from './gateway/backend-tls-policy.ts';
 import type { GatewayClass } from './gateway/gateway-class.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import type { HTTPRoute } from './gateway/http-route.ts';
@@ -44,6 +45,7 @@ interface Models {
   readonly Gateway: Gateway;
   readonly HTTPRoute: HTTPRoute;
   readonly ReferenceGrant: ReferenceGrant;
+  readonly BackendTLSPolicy: BackendTlsPolicy;
   readonly BGPPeer: BgpPeer;
   readonly BGPAdvertisement: BgpAdvertisement;
   readonly BFDProfile: BfdProfile;
@@ -115,11 +117,19 @@ export function answerAbout(snapshot: Snapshot, secretKey: string): Answer<Secre
 }
 
 /** What the Snapshot knows of a ConfigMap. */
-export function answerAboutConfigMap(snapshot: Snapshot, key: string): Answer<ConfigMap> {
+export function answerAboutConfigMap(
+  snapshot: Pick<Snapshot, 'configMaps' | 'unread' | 'complete'>,
+  key: string,
+): Answer<ConfigMap> {
   return answerOf(snapshot, 'ConfigMap', key, snapshot.configMaps.get(key));
 }
 
-function answerOf<T>({ unread, complete }: Snapshot, kind: Kind, key: string, value: T | undefined): Answer<T> {
+function answerOf<T>(
+  { unread, complete }: Pick<Snapshot, 'unread' | 'complete'>,
+  kind: Kind,
+  key: string,
+  value: T | undefined,
+): Answer<T> {
   if (value !== undefined) return { kind: 'found', value };
   return unread.get(`${kind}/${key}`) ?? { kind: complete.has(kind) ? 'absent' : 'pending' };
 }

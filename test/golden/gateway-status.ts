@@ -2,7 +2,7 @@ import type { Condition } from '../../src/compile/gateway/condition.ts';
 import type { GatewayStatusPlan } from '../../src/compile/gateway/status-plan.ts';
 
 /** What objects of Gateway API show, as a person reads it; nothing where there are none. */
-export function printGatewayStatus({ classes, gateways, httpRoutes }: GatewayStatusPlan): string {
+export function printGatewayStatus({ classes, gateways, httpRoutes, backendTlsPolicies }: GatewayStatusPlan): string {
   const lines = [
     ...classes
       .sorted()
@@ -26,6 +26,15 @@ export function printGatewayStatus({ classes, gateways, httpRoutes }: GatewaySta
         `HTTPRoute ${key} generation ${String(generation)}`,
         ...parents.flatMap(({ parent, conditions }) => [
           `  parent ${[parent.name, parent.sectionName, parent.port].filter((part) => part !== undefined).join(' ')}`,
+          ...conditions.map((condition) => `  ${line(condition)}`),
+        ]),
+      ]),
+    ...backendTlsPolicies
+      .sorted()
+      .flatMap(([key, { generation, parents }]) => [
+        `BackendTLSPolicy ${key} generation ${String(generation)}`,
+        ...parents.flatMap(({ parent, conditions }) => [
+          `  ancestor ${String(parent.namespace)}/${parent.name}`,
           ...conditions.map((condition) => `  ${line(condition)}`),
         ]),
       ]),

@@ -1,15 +1,19 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
+import type { HTTPRoute } from '../../model/gateway/http-route.ts';
 import { keyOf } from '../../model/object.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { DependencyIndex } from '../dependency-index.ts';
 import type { CompileSettings } from '../settings.ts';
 import { attachmentsOf, type Attachment } from './attachment.ts';
+import { serviceKeyOf } from './backend-reference.ts';
+import { policiesFor } from './backend-tls.ts';
 import { claimGateway } from './gateway-claim.ts';
 import { GATEWAY_CONTROLLER } from './gateway-settings.ts';
 import { gatewaysOfServices, haveOwnAddresses } from './gateway-services.ts';
 import { classStatus, gatewayStatus, type GivenAddresses } from './gateway-status.ts';
-import { targetsOf } from './http-route-targets.ts';
+import { backendsOf, targetsOf } from './http-route-targets.ts';
 import { certificatesOf } from './listener-certificates.ts';
+import { PolicyTable } from './policy-table.ts';
 import { routeStatus } from './route-status.ts';
 import { serviceWishes } from './service-wishes.ts';
 import { NO_GATEWAY_STATUS, type GatewayStatusPlan } from './status-plan.ts';
@@ -22,6 +26,7 @@ export class GatewayTable {
   readonly #settings: CompileSettings;
   /** Route -> listeners that it is attached to, as `namespace/name listener`. */
   readonly #listenersOfRoute = new DependencyIndex();
+  readonly #policies = new PolicyTable();
   readonly #secretsOfGateway = new DependencyIndex();
   #classes = NO_GATEWAY_STATUS.classes;
   #gateways = NO_GATEWAY_STATUS.gateways;
@@ -59,13 +64,14 @@ export class GatewayTable {
     });
     for (const key of gateways) this.#updateGateway(key, after, given);
     if (gateways.size > 0 && this.#settings.mode === 'cluster') this.#updateServices(after);
-    const [classes, all, httpRoutes, services] = [this.#classes, this.#gateways, this.#httpRoutes, this.#services];
-    const isSame =
-      this.#plan.classes === classes &&
-      this.#plan.gateways === all &&
-      this.#plan.httpRoutes === httpRoutes &&
-      this.#plan.services === services;
-    if (!isSame) this.#plan = { classes, gateways: all, httpRoutes, services };
+    const plan: GatewayStatusPlan = {
+      classes: this.#classes,
+      gateways: this.#gateways,
+      httpRoutes: this.#httpRoutes,
+      services: this.#services,
+      backendTlsPolicies: this.#policies.update(after),
+    };
+    if (!isSame(this.#plan, plan)) this.#plan = plan;
     return this.#plan;
   }
 
@@ -77,6 +83,9 @@ export class GatewayTable {
     const listeners = listenersOf(attachments);
     for (const listener of [...this.#listenersOfRoute.inputsOf(id), ...listeners]) gateways.add(gatewayOf(listener));
     this.#listenersOfRoute.set(id, listeners);
+    this.#policies.use(id, route === undefined ? [] : policiesOf(route, snapshot), [
+      ...new Set(listeners.map(gatewayOf)),
+    ]);
     if (route === undefined || attachments.length === 0) this.#httpRoutes = this.#httpRoutes.delete(key);
     else
       this.#httpRoutes = this.#httpRoutes.set(
@@ -107,6 +116,17 @@ export class GatewayTable {
       this.#listenersOfRoute.ownersOf(listenerKey(key, listener)).size;
     this.#gateways = this.#gateways.set(key, gatewayStatus(gateway, snapshot, this.#settings, attachedRoutes, given));
   }
+}
+
+function isSame(a: GatewayStatusPlan, b: GatewayStatusPlan): boolean {
+  return (Object.keys(a) as readonly (keyof GatewayStatusPlan)[]).every((part) => a[part] === b[part]);
+}
+
+/** `namespace/name` of the policies for the Services that a route names. */
+function policiesOf(route: HTTPRoute, { backendTlsPolicies }: Snapshot): readonly string[] {
+  const services = new Set(backendsOf(route).flatMap((backend) => serviceKeyOf(backend, route.meta.namespace) ?? []));
+  const policies = [...services].flatMap((service) => policiesFor(service, backendTlsPolicies));
+  return [...new Set(policies.map(({ meta }) => keyOf(meta)))];
 }
 
 function listenersOf(attachments: readonly Attachment[]): readonly string[] {

@@ -1,7 +1,9 @@
 import type { HTTPRoute, RouteBackend, RouteRule } from '../../model/gateway/http-route.ts';
-import type { RuleTarget, Share, SingleTarget } from '../../model/http/route-set.ts';
+import type { BackendRef, RuleTarget, Share, SingleTarget } from '../../model/http/route-set.ts';
+import { keyOf } from '../../model/object.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { resolveBackendReference } from './backend-reference.ts';
+import { backendTlsVerdict, policyInForce } from './backend-tls.ts';
 import { yes, type Verdict } from './condition.ts';
 
 /** What the rules of a route lead to, and what of them is not served. */
@@ -10,19 +12,26 @@ export interface RouteTargets {
   readonly targets: readonly RuleTarget[];
   /** The condition ResolvedRefs. */
   readonly resolved: Verdict;
+  /** What is wrong with the policies of its backends, of which their own status says so. */
+  readonly tlsMistakes: readonly string[];
   /** The condition PartiallyInvalid; undefined where everything is served as it is written. */
   readonly partlyInvalid: Verdict | undefined;
 }
 
-type Services = Pick<Snapshot, 'services' | 'referenceGrants'>;
+type Services = Pick<
+  Snapshot,
+  'services' | 'referenceGrants' | 'backendTlsPolicies' | 'configMaps' | 'unread' | 'complete'
+>;
 
 /** Resolves the backends of all rules. */
 export function targetsOf(route: HTTPRoute, snapshot: Services): RouteTargets {
   const mistakes: Verdict[] = [];
-  const targets = route.rules.map((rule) => targetOf(rule, route, snapshot, mistakes));
+  const tlsMistakes = new Set<string>();
+  const targets = route.rules.map((rule) => targetOf(rule, route, snapshot, mistakes, tlsMistakes));
   const unsupported = route.rules.flatMap(unsupportedIn);
   return {
     targets,
+    tlsMistakes: [...tlsMistakes],
     resolved: mistakes[0] ?? yes('ResolvedRefs'),
     partlyInvalid:
       unsupported.length === 0
@@ -37,7 +46,13 @@ function unsupportedIn({ backends, unsupported }: RouteRule): readonly string[] 
 }
 
 /** What is asked for and not served is not left out: whoever wrote it might be safe by it alone. */
-function targetOf(rule: RouteRule, route: HTTPRoute, snapshot: Services, mistakes: Verdict[]): RuleTarget {
+function targetOf(
+  rule: RouteRule,
+  route: HTTPRoute,
+  snapshot: Services,
+  mistakes: Verdict[],
+  tlsMistakes: Set<string>,
+): RuleTarget {
   const from = { kind: 'HTTPRoute', namespace: route.meta.namespace };
   const shares = rule.backends.map((backend): Share => {
     const found = resolveBackendReference(backend, from, snapshot);
@@ -47,7 +62,7 @@ function targetOf(rule: RouteRule, route: HTTPRoute, snapshot: Services, mistake
       weight: backend.weight,
       filters: backend.filters,
       target: isServed
-        ? { kind: 'forward', backend: found.backend }
+        ? connected(found.backend, snapshot, tlsMistakes)
         : backend.unsupported.length > 0
           ? CLOSED
           : NOT_SERVED,
@@ -58,6 +73,18 @@ function targetOf(rule: RouteRule, route: HTTPRoute, snapshot: Services, mistake
   const [only, ...others] = shares.filter(({ weight }) => weight > 0);
   if (only === undefined) return NOT_SERVED;
   return others.length === 0 && only.filters.length === 0 ? only.target : { kind: 'split', shares };
+}
+
+/** A backend, spoken to as the policy for it says; refused where that cannot be had. */
+function connected(backend: BackendRef, snapshot: Services, tlsMistakes: Set<string>): SingleTarget {
+  const service = keyOf({ namespace: backend.namespace, name: backend.service });
+  const port = snapshot.services.get(service)?.ports.find((item) => item.port === backend.port);
+  const policy = policyInForce(service, port, snapshot.backendTlsPolicies);
+  if (policy === undefined) return { kind: 'forward', backend };
+  const { accepted, resolved, tls, isPending } = backendTlsVerdict(policy, snapshot);
+  const wrong = isPending ? undefined : [accepted, resolved].find(({ isTrue }) => !isTrue);
+  if (wrong !== undefined) tlsMistakes.add(`BackendTLSPolicy ${keyOf(policy.meta)}: ${wrong.reason}: ${wrong.message}`);
+  return tls === undefined ? NOT_SERVED : { kind: 'forward', backend, connection: { version: undefined, tls } };
 }
 
 /** Gateway API asks for 500 (HTTPRouteRule.backendRefs). */

@@ -12,6 +12,8 @@ export interface GatewayStatusPlan {
   readonly httpRoutes: PersistentMap<RouteStatus>;
   /** The Services that Gateways are to have in a cluster. */
   readonly services: GatewayServiceWishes;
+  /** Of those for backends of routes that are ours; their parents are the Gateways of these. */
+  readonly backendTlsPolicies: PersistentMap<RouteStatus>;
 }
 
 /** Nothing is ours. */
@@ -20,6 +22,7 @@ export const NO_GATEWAY_STATUS: GatewayStatusPlan = {
   gateways: PersistentMap.empty(),
   httpRoutes: PersistentMap.empty(),
   services: PersistentMap.empty(),
+  backendTlsPolicies: PersistentMap.empty(),
 };
 
 /** The status of a GatewayClass. */

@@ -22,8 +22,8 @@ export function servedOf(newest: RouteSet, former: () => RouteSet | undefined, s
   const kinds = new Map(secrets.map((secret) => [secret, answerAbout(snapshot, secret).kind]));
   const known = new Set(kinds.values());
   const isPending =
-    (known.has('pending') && newest.waitsForSecrets) ||
-    newest.configMaps.some((key) => answerAboutConfigMap(snapshot, key).kind === 'pending');
+    newest.waitsForSecrets &&
+    (known.has('pending') || newest.configMaps.some((key) => answerAboutConfigMap(snapshot, key).kind === 'pending'));
   if (!isPending && !known.has('unreadable')) return { routeSet: newest, secrets };
   const before = former();
   const all = [...new Set([...secrets, ...(before === undefined ? [] : secretsOf(before))])];

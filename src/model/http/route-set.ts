@@ -22,9 +22,9 @@ export interface RouteSet {
   readonly defaultSecret?: string | undefined;
   /** `namespace/name` of Secrets that are read for it besides those of `tls`. */
   readonly secrets: readonly string[];
-  /** `namespace/name` of ConfigMaps that say something of it; nothing of it is served before they are known. */
+  /** `namespace/name` of ConfigMaps that say something of it. */
   readonly configMaps: readonly string[];
-  /** Whether nothing of it is to be served before its Secrets are known. */
+  /** Whether nothing of it is to be served before its Secrets and ConfigMaps are known. */
   readonly waitsForSecrets: boolean;
   /** `namespace/name` of every Service that is named, whether it exists or not. */
   readonly services: readonly string[];

@@ -7,7 +7,7 @@ import type { ParentReference } from '../../model/gateway/reference.ts';
 import type { ObservedStatus } from '../../model/observed.ts';
 import type { PublishedAddress } from '../../model/service.ts';
 import { gatewayStatusPlane, GatewayWishes } from './gateway.ts';
-import { httpRouteStatusPlane } from './http-route.ts';
+import { POLICY_ANCESTORS, ROUTE_PARENTS, sharedListStatusPlane } from './shared-list.ts';
 import type { StatusWrite, StatusWriter } from './status-writer.ts';
 
 const NOW = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
@@ -139,7 +139,8 @@ describe('the status of a Gateway', () => {
 describe('the status of a route', () => {
   const writer = new RememberingWriter();
   let isKnown = true;
-  const plane = httpRouteStatusPlane(
+  const plane = sharedListStatusPlane(
+    ROUTE_PARENTS,
     writer,
     () => NOW,
     () => isKnown,
@@ -181,5 +182,25 @@ describe('the status of a route', () => {
     isKnown = true;
     expect((await plane.compare('n/r', undefined, shown)?.(signal))?.status).toEqual({ parents: [THEIRS] });
     expect(plane.compare('n/r', undefined, seen({ parents: [THEIRS] }))).toBeUndefined();
+  });
+});
+
+describe('the status of a policy', () => {
+  const plane = sharedListStatusPlane(
+    POLICY_ANCESTORS,
+    new RememberingWriter(),
+    () => NOW,
+    () => true,
+  );
+
+  it('has an entry for each Gateway, as many as the API takes', async () => {
+    const others = Array.from({ length: 14 }, () => THEIRS);
+    const shown = await plane.compare('n/p', route('g', 'h', 'i'), seen({ ancestors: others }))?.(signal);
+    expect(shown?.status['ancestors']).toMatchObject([
+      ...others,
+      { ancestorRef: { kind: 'Gateway', name: 'g' }, controllerName: 'sluice.dev/gateway' },
+      { ancestorRef: { name: 'h' } },
+    ]);
+    expect(plane.compare('n/p', route('g', 'h', 'i'), shown)).toBeUndefined();
   });
 });

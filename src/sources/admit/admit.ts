@@ -11,6 +11,7 @@ import { admitCommunityNames } from './community.ts';
 import { admitConfigMap } from './config-map.ts';
 import { admitEndpoints, admitEndpointSlice } from './endpoints.ts';
 import { Field, Findings, isRecord, shown, type Origin } from './field.ts';
+import { admitBackendTlsPolicy } from './gateway/backend-tls-policy.ts';
 import { admitGatewayClass } from './gateway/gateway-class.ts';
 import { admitGateway } from './gateway/gateway.ts';
 import { admitHttpRoute } from './gateway/http-route.ts';
@@ -55,6 +56,7 @@ const ADMIT: Readonly<Record<Kind, Admit>> = {
   Gateway: admitGateway,
   HTTPRoute: admitHttpRoute,
   ReferenceGrant: admitReferenceGrant,
+  BackendTLSPolicy: admitBackendTlsPolicy,
   BGPPeer: admitBgpPeer,
   BGPAdvertisement: admitBgpAdvertisement,
   BFDProfile: admitBfdProfile,

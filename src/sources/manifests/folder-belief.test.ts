@@ -35,7 +35,7 @@ describe('What of a folder is believed', () => {
         [expect.stringMatching(/a\.yaml ManifestUnreadable/)],
       ]);
     }
-    await write('a.yaml', '{ apiVersion: v1, kind: ConfigMap, metadata: { name: a } }\n');
+    await write('a.yaml', '{ apiVersion: v1, kind: Pod, metadata: { name: a } }\n');
     folder.settled();
     expect([folder.keys, folder.reasons]).toEqual(['b', []]);
   });

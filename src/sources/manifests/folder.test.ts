@@ -225,7 +225,7 @@ describe('Folder', () => {
   });
 
   it('tells of documents that are no objects, and passes over kinds that are not read', async () => {
-    await write('a.yaml', 'just text\n---\n[1, 2]\n---\nkind: Service\n---\n{ apiVersion: v1, kind: ConfigMap }\n');
+    await write('a.yaml', 'just text\n---\n[1, 2]\n---\nkind: Service\n---\n{ apiVersion: v1, kind: Pod }\n');
     folder.look();
     expect(folder.keys).toBe('');
     expect(folder.reasons).toEqual([1, 3, 5].map((line) => `Manifest/a.yaml ObjectMalformed line ${String(line)}`));

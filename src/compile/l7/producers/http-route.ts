@@ -5,10 +5,11 @@ import { finding, type Finding } from '../../../model/finding.ts';
 import type { Hostname } from '../../../model/grammar.ts';
 import type { RequestRedirect } from '../../../model/http/filter/request-redirect.ts';
 import type { Entrance, HttpRoute, HttpRule, RouteSet, TlsClaim } from '../../../model/http/route-set.ts';
-import type { ObjectRef } from '../../../model/object.ts';
+import { keyOf, type ObjectRef } from '../../../model/object.ts';
 import type { Snapshot } from '../../../model/snapshot.ts';
 import { attachmentsOf, gatewayKeyOf, type Attachment, type Binding } from '../../gateway/attachment.ts';
 import { serviceKeyOf } from '../../gateway/backend-reference.ts';
+import { configMapsOf, policiesFor } from '../../gateway/backend-tls.ts';
 import { backendsOf, targetsOf, type RouteTargets } from '../../gateway/http-route-targets.ts';
 import { entranceOf, movedGateways, servedPorts } from '../../gateway/gateway-services.ts';
 import { isAccepted } from '../../gateway/gateway-status.ts';
@@ -55,8 +56,9 @@ function affectedBy(
   PersistentMap.diff(before.referenceGrants, after.referenceGrants, (_, left, right) => {
     for (const grant of [left, right]) if (grant !== undefined) granting.add(grant.meta.namespace);
   });
+  const secured = servicesOfChangedPolicies(before, after);
   const areClassesSame = before.gatewayClasses === after.gatewayClasses;
-  if (areClassesSame && gateways.size + namespaces.size + granting.size === 0) return undefined;
+  if (areClassesSame && gateways.size + namespaces.size + granting.size + secured.size === 0) return undefined;
   return (route) => {
     const { namespace } = route.meta;
     return (
@@ -66,9 +68,23 @@ function affectedBy(
         const key = gatewayKeyOf(parent, namespace);
         return key !== undefined && (gateways.has(key) || isGranted(after, key, granting));
       }) ||
-      backendsOf(route).some((backend) => granting.has(backend.namespace ?? namespace))
+      backendsOf(route).some(
+        (backend) =>
+          granting.has(backend.namespace ?? namespace) || secured.has(serviceKeyOf(backend, namespace) ?? ''),
+      )
     );
   };
+}
+
+/** `namespace/name` of the Services that policies are for of which one has changed, is there or is gone. */
+function servicesOfChangedPolicies(before: Snapshot, after: Snapshot): ReadonlySet<string> {
+  const services = new Set<string>();
+  PersistentMap.diff(before.backendTlsPolicies, after.backendTlsPolicies, (_, left, right) => {
+    for (const policy of [left, right])
+      for (const { name } of policy?.targets ?? [])
+        services.add(keyOf({ namespace: policy?.meta.namespace ?? '', name }));
+  });
+  return services;
 }
 
 /** Whether a listener of the Gateway may refer to a Secret of one of these namespaces. */
@@ -106,6 +122,8 @@ function routeSetOf(
     .filter(({ gateway, verdict }) => verdict.accepted.isTrue && isAccepted(gateway, snapshot, settings))
     .map((binding) => isolated(binding, snapshot, settings));
   const targets = targetsOf(route, snapshot);
+  const services = [...new Set(backendsOf(route).flatMap((item) => serviceKeyOf(item, ref.namespace) ?? []))].sort();
+  const policies = services.flatMap((service) => policiesFor(service, snapshot.backendTlsPolicies));
   return {
     ref,
     meta: route.meta,
@@ -114,9 +132,9 @@ function routeSetOf(
     ),
     tls: tlsClaims(bindings, snapshot),
     secrets: [],
-    configMaps: [],
     waitsForSecrets: false,
-    services: [...new Set(backendsOf(route).flatMap((item) => serviceKeyOf(item, ref.namespace) ?? []))].sort(),
+    configMaps: [...new Set(policies.flatMap(configMapsOf))].sort(),
+    services,
     findings: findingsOf(ref, attachments, targets),
   };
 }
@@ -222,12 +240,13 @@ function findingsOf(ref: ObjectRef, attachments: readonly Attachment[], targets:
     .map(({ parent, accepted }) =>
       finding('RouteNotAttached', ref, parent.field, `${accepted.reason}: ${accepted.message}`),
     );
-  const { resolved, partlyInvalid } = targets;
+  const { resolved, partlyInvalid, tlsMistakes } = targets;
   return [
     ...refused,
     ...(resolved.isTrue
       ? []
       : [finding('RouteBackendUnresolved', ref, 'spec.rules', `${resolved.reason}: ${resolved.message}`)]),
+    ...tlsMistakes.map((message) => finding('RouteBackendTlsInvalid', ref, 'spec.rules', message)),
     ...(partlyInvalid === undefined
       ? []
       : [finding('RouteFeatureUnsupported', ref, 'spec.rules', partlyInvalid.message)]),

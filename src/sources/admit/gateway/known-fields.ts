@@ -94,6 +94,19 @@ export const GATEWAY_FIELDS = {
     },
     status: 'any',
   },
+  BackendTLSPolicy: {
+    spec: {
+      targetRefs: [{ group: 'any', kind: 'any', name: 'any', sectionName: 'any' }],
+      validation: {
+        caCertificateRefs: [{ group: 'any', kind: 'any', name: 'any' }],
+        wellKnownCACertificates: 'any',
+        hostname: 'any',
+        subjectAltNames: 'any',
+      },
+      options: 'any',
+    },
+    status: 'any',
+  },
   ReferenceGrant: {
     spec: {
       from: [{ group: 'any', kind: 'any', namespace: 'any' }],
