@@ -61,7 +61,7 @@ export type Unread =
   /** It was waited for long enough, or the API server refuses it; `message` says what the server answers. */
   | { readonly kind: 'unreadable'; readonly message: string };
 
-type FormerTable = 'ingresses' | 'services' | 'secrets';
+type FormerTable = 'ingresses' | 'services' | 'secrets' | 'gateways';
 
 /** An object as it was before a change that refers to something which is not known yet; a Secret as it was served before it could not be read. */
 export type Former = {
@@ -151,5 +151,7 @@ export function asBefore(snapshot: Snapshot, former: Former): Snapshot {
       return { ...snapshot, services: snapshot.services.set(former.key, former.value) };
     case 'secrets':
       return { ...snapshot, secrets: snapshot.secrets.set(former.key, former.value) };
+    case 'gateways':
+      return { ...snapshot, gateways: snapshot.gateways.set(former.key, former.value) };
   }
 }

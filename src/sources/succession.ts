@@ -3,6 +3,7 @@
  * still gives the same plan.
  */
 import { ipAddressOf } from '../model/grammar.ts';
+import type { Gateway } from '../model/gateway/gateway.ts';
 import type { Ingress } from '../model/ingress.ts';
 import { keyOf } from '../model/object.ts';
 import { certificateIn, type Secret } from '../model/secret.ts';
@@ -35,6 +36,13 @@ export function formerAfter(
         isSettled: (service) => isSettledService(snapshot, service),
         isServed: (service) => isSettledService(snapshot, service),
         keep: (value) => ({ table: 'services', key: change.key, value }),
+      });
+    case 'gateways':
+      return successor(snapshot, `Gateway/${change.key}`, change.value, snapshot.gateways.get(change.key), {
+        isSettled: (gateway) =>
+          answersOfListeners(snapshot, gateway).every((answer) => answer === 'found' || answer === 'absent'),
+        isServed: (gateway) => answersOfListeners(snapshot, gateway).every((answer) => answer !== 'pending'),
+        keep: (value) => ({ table: 'gateways', key: change.key, value }),
       });
     case 'secrets':
       return change.value === undefined ? undefined : forgotten(snapshot, `Secret/${change.key}`);
@@ -96,6 +104,17 @@ function answersOf(
 ): readonly ReturnType<typeof answerAbout>['kind'][] {
   return [...tls.map(({ secretName }) => secretName), policy.authSecret?.name].flatMap((name) =>
     name === undefined ? [] : [answerAbout(snapshot, keyOf({ namespace: meta.namespace, name })).kind],
+  );
+}
+
+/** What is known of each Secret that a listener names, be it allowed to or not. */
+function answersOfListeners(
+  snapshot: Snapshot,
+  { meta, listeners }: Gateway,
+): readonly ReturnType<typeof answerAbout>['kind'][] {
+  const references = listeners.flatMap(({ tls }) => tls?.certificates ?? []);
+  return references.map(
+    ({ namespace, name }) => answerAbout(snapshot, keyOf({ namespace: namespace ?? meta.namespace, name })).kind,
   );
 }
 

@@ -2,7 +2,7 @@ import type { Gateway, Listener } from '../../model/gateway/gateway.ts';
 import { GATEWAY_GROUP, type ObjectReference } from '../../model/gateway/reference.ts';
 import { keyOf } from '../../model/object.ts';
 import { certificateIn } from '../../model/secret.ts';
-import { answerAbout, type Snapshot } from '../../model/snapshot.ts';
+import { answerAbout, certificateOf, type Snapshot } from '../../model/snapshot.ts';
 import { no, yes, type Verdict } from './condition.ts';
 import { mayRefer } from './reference-grants.ts';
 
@@ -10,19 +10,46 @@ import { mayRefer } from './reference-grants.ts';
 export interface ListenerCertificates {
   /** The condition ResolvedRefs, as far as it is about certificates. */
   readonly verdict: Verdict;
-  /** `namespace/name` of the Secrets that it may use, whether they are there or not; in their order. */
+  /** `namespace/name` of the Secret whose certificate is shown: the first that it may use, or the one that it had before while that is not known. */
+  readonly served: string | undefined;
+  /** Of all Secrets that it may use, whether they are there or not, and of that one. */
   readonly secrets: readonly string[];
 }
 
 /** The certificates of a listener of a Gateway, which may refer to Secrets of other namespaces where a ReferenceGrant lets it. */
-export function certificatesOf(listener: Listener, { meta }: Gateway, snapshot: Snapshot): ListenerCertificates {
-  if (listener.tls?.mode !== 'Terminate') return { verdict: RESOLVED, secrets: [] };
+export function certificatesOf(listener: Listener, gateway: Gateway, snapshot: Snapshot): ListenerCertificates {
+  const { meta } = gateway;
+  if (listener.tls?.mode !== 'Terminate') return { verdict: RESOLVED, served: undefined, secrets: [] };
   const { certificates } = listener.tls;
   if (certificates.length === 0)
-    return { verdict: no('InvalidCertificateRef', 'there is no certificateRef that can be read'), secrets: [] };
+    return {
+      verdict: no('InvalidCertificateRef', 'there is no certificateRef that can be read'),
+      served: undefined,
+      secrets: [],
+    };
   const looked = certificates.map((reference) => lookAt(reference, meta.namespace, snapshot));
   const wrong = looked.find(({ verdict }) => !verdict.isTrue);
-  return { verdict: wrong?.verdict ?? RESOLVED, secrets: looked.flatMap(({ secret }) => secret ?? []) };
+  const secrets = looked.flatMap(({ secret }) => secret ?? []);
+  const [first] = secrets;
+  const former = first === undefined ? undefined : formerSecret(first, listener, gateway, snapshot);
+  return {
+    verdict: wrong?.verdict ?? RESOLVED,
+    served: former ?? first,
+    secrets: former === undefined ? secrets : [...secrets, former],
+  };
+}
+
+/** The Secret that the listener had before, if that has a certificate, while nothing is known of the one that it names now: it may be there. */
+function formerSecret(secret: string, listener: Listener, { meta }: Gateway, snapshot: Snapshot): string | undefined {
+  const isUnknown =
+    answerAbout(snapshot, secret).kind === 'pending' || answerAbout(snapshot, secret).kind === 'unreadable';
+  if (!isUnknown || certificateOf(snapshot, secret) !== undefined) return undefined;
+  const former = snapshot.former.get(`Gateway/${keyOf(meta)}`);
+  if (former?.table !== 'gateways') return undefined;
+  const before = former.value.listeners.find(({ name }) => name === listener.name);
+  return (before?.tls?.certificates ?? [])
+    .flatMap((reference) => lookAt(reference, meta.namespace, snapshot).secret ?? [])
+    .find((candidate) => certificateOf(snapshot, candidate) !== undefined);
 }
 
 const RESOLVED = yes('ResolvedRefs');

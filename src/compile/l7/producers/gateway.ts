@@ -89,7 +89,7 @@ function refusalsOf(gateway: Gateway, snapshot: Snapshot, settings: CompileSetti
 function tlsClaims(gateway: Gateway, snapshot: Snapshot, settings: CompileSettings): readonly TlsClaim[] {
   return servedListeners(gateway, snapshot, settings).flatMap(({ listener }) => {
     const { hostname, field } = listener;
-    const [secret] = certificatesOf(listener, gateway, snapshot).secrets;
+    const secret = certificatesOf(listener, gateway, snapshot).served;
     // Those of listeners for every host are claimed by the routes, which say which hosts these are.
     if (secret === undefined || hostname === undefined) return [];
     return [{ host: hostname, secret, field, secretField: `${field}.tls.certificateRefs` }];
@@ -99,7 +99,7 @@ function tlsClaims(gateway: Gateway, snapshot: Snapshot, settings: CompileSettin
 /** A listener without a host is for every name that a client may send, be there a route for it or not. */
 function defaultSecretOf(gateway: Gateway, snapshot: Snapshot, settings: CompileSettings): string | undefined {
   const [secret] = servedListeners(gateway, snapshot, settings).flatMap(({ listener }) =>
-    listener.hostname === undefined ? certificatesOf(listener, gateway, snapshot).secrets : [],
+    listener.hostname === undefined ? (certificatesOf(listener, gateway, snapshot).served ?? []) : [],
   );
   return secret;
 }

@@ -131,7 +131,8 @@ function routeSetOf(
       entranceOf(listener, gateway, snapshot, settings),
     ),
     tls: tlsClaims(bindings, snapshot),
-    secrets: [],
+    // Also one that is not known yet, for which another is shown meanwhile.
+    secrets: bindings.flatMap(({ gateway, verdict }) => certificatesOf(verdict.listener, gateway, snapshot).secrets),
     waitsForSecrets: false,
     configMaps: [...new Set(policies.flatMap(configMapsOf))].sort(),
     services,
@@ -225,7 +226,7 @@ function routesOf(
 /** The certificates of the listeners, for the hosts that the route has there. */
 function tlsClaims(bindings: readonly Binding[], snapshot: Snapshot): readonly TlsClaim[] {
   return bindings.flatMap(({ gateway, verdict, hostnames }) => {
-    const [secret] = certificatesOf(verdict.listener, gateway, snapshot).secrets;
+    const secret = certificatesOf(verdict.listener, gateway, snapshot).served;
     if (secret === undefined) return [];
     return hostnames.flatMap((host) =>
       host === undefined ? [] : [{ host, secret, field: 'spec.hostnames', secretField: 'spec.parentRefs' }],
