@@ -16,12 +16,12 @@ import type { ClassStatus, GatewayStatus, ListenerStatus } from './status-plan.t
 export type GivenAddresses = (service: string) => readonly IpAddress[] | undefined;
 
 /** What a GatewayClass that is ours shows. */
-export function classStatus({ generation, parameters }: GatewayClass): ClassStatus {
+export function classStatus({ generation, parameters }: GatewayClass, features: readonly string[]): ClassStatus {
   const accepted =
     parameters === undefined
       ? yes('Accepted')
       : no('InvalidParameters', `${parameters.field}: there are no parameters for this controller`);
-  return { generation, conditions: [condition('Accepted', accepted)] };
+  return { generation, conditions: [condition('Accepted', accepted)], supportedFeatures: features };
 }
 
 /** Whether a Gateway is accepted: what is not is not served, whatever its listeners are by themselves. */

@@ -16,6 +16,7 @@ import { certificatesOf } from './listener-certificates.ts';
 import { PolicyTable } from './policy-table.ts';
 import { routeStatus } from './route-status.ts';
 import { serviceWishes } from './service-wishes.ts';
+import { supportedFeatures } from './supported-features.ts';
 import { NO_GATEWAY_STATUS, type GatewayStatusPlan } from './status-plan.ts';
 
 const GATEWAY_PREFIX = 'Gateway/';
@@ -58,9 +59,10 @@ export class GatewayTable {
     PersistentMap.diff(before.secrets, after.secrets, (secret) => {
       for (const key of this.#secretsOfGateway.ownersOf(secret)) gateways.add(key);
     });
+    const features = supportedFeatures(haveOwnAddresses(after, this.#settings));
     PersistentMap.diff(before.gatewayClasses, after.gatewayClasses, (name, _, found) => {
       const isOurs = found?.controller === GATEWAY_CONTROLLER;
-      this.#classes = isOurs ? this.#classes.set(name, classStatus(found)) : this.#classes.delete(name);
+      this.#classes = isOurs ? this.#classes.set(name, classStatus(found, features)) : this.#classes.delete(name);
     });
     for (const key of gateways) this.#updateGateway(key, after, given);
     if (gateways.size > 0 && this.#settings.mode === 'cluster') this.#updateServices(after);

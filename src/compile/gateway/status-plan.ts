@@ -30,6 +30,8 @@ export interface ClassStatus {
   /** Of the object that it is about; every condition repeats it. */
   readonly generation: number;
   readonly conditions: readonly Condition[];
+  /** Sorted. */
+  readonly supportedFeatures: readonly string[];
 }
 
 /** The status of a Gateway, less what depends on the addresses under which it is reached. */

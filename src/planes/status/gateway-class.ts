@@ -12,6 +12,9 @@ export function gatewayClassStatusPlane(
   return new ApiStatusPlane('gateway-class-status', writer, (want, shown) =>
     want === undefined
       ? undefined
-      : { conditions: writtenConditions(want.conditions, want.generation, shown['conditions'], now()) },
+      : {
+          conditions: writtenConditions(want.conditions, want.generation, shown['conditions'], now()),
+          supportedFeatures: want.supportedFeatures.map((name) => ({ name })),
+        },
   );
 }
