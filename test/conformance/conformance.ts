@@ -84,8 +84,12 @@ function runSuite(program: string, report: string): Promise<number> {
     version: 'main',
   };
   const args = [
-    ...['-test.v', '-test.timeout=60m', '-test.run=^TestConformance$'],
-    ...['-gateway-class', CLASS, '-conformance-profiles', values.profiles, '-report-output', report],
+    '-test.v',
+    '-test.timeout=60m',
+    '-test.run=^TestConformance$',
+    `-gateway-class=${CLASS}`,
+    `-conformance-profiles=${values.profiles}`,
+    `-report-output=${report}`,
     ...Object.entries(about).flatMap(([name, value]) => [`-${name}`, value]),
     ...given,
   ];

@@ -103,7 +103,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  if (child !== undefined && child.exitCode === null) {
+  if (child?.exitCode === null) {
     child.kill('SIGTERM');
     await once(child, 'close');
   }
