@@ -79,6 +79,24 @@ describe('traffic while the API server has troubles', () => {
     expect(failures).toEqual([]);
   });
 
+  it('goes on while kube-apiserver stands still with its connections open, and follows again when it goes on', async () => {
+    const failures = await shop.failuresDuring(async () => {
+      const mark = shop.proxy.requests.length;
+      const output = shop.lab.output.length;
+      shop.cluster.pauseApiServer();
+      try {
+        await shop.expectOutput(output, /leader election failed/);
+        expect((await shop.lab.api('/readyz')).status).toBe(200);
+      } finally {
+        shop.cluster.resumeApiServer();
+      }
+      await shop.expectNewHost('after-freeze');
+      await shop.expectAddress('after-freeze');
+      expect(mostLists(mark)).toBeLessThanOrEqual(FEW);
+    });
+    expect(failures).toEqual([]);
+  });
+
   it('goes on when the API server has forgotten the history since the last event, and removes what went meanwhile', async () => {
     await shop.expectNewHost('forgotten');
     const failures = await shop.failuresDuring(async () => {

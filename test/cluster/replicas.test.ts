@@ -4,6 +4,7 @@ import { loadKubeconfig } from '../../src/kube/kubeconfig.ts';
 import type { RawObject } from '../../src/kube/raw-object.ts';
 import { isRecord } from '../../src/lib/is-record.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
+import { signalProcess } from '../../src/lib/signal-process.ts';
 import { Lab } from '../traffic/lab.ts';
 import { ingress, Shop } from './shop.ts';
 
@@ -98,6 +99,46 @@ describe('replicas and other writers', () => {
       await history.end();
       await other.stop();
     }
+  });
+
+  it('writes nothing when it wakes up after another has taken the lead', async () => {
+    const kubeconfig = await shop.cluster.serviceAccountKubeconfig('sluice-system', 'sluice', 3600);
+    const flags = ['--publish-status-address=192.0.2.81', '--lease-namespace=sluice-system', '--no-access-log'];
+    const other = await Lab.forCluster(kubeconfig, flags);
+    const holder = (): Promise<string> =>
+      shop.cluster.kubectl([
+        'get',
+        'lease',
+        '-n',
+        'sluice-system',
+        'sluice-leader',
+        '-o',
+        'jsonpath={.spec.holderIdentity}',
+      ]);
+    try {
+      await other.start();
+      await shop.expectAddress('web', '192.0.2.80 192.0.2.81');
+      const before = await holder();
+      const output = shop.lab.output.length;
+      signalProcess(shop.lab.pid, 'SIGSTOP');
+      await other.until('another leader', async () => (await holder()) !== before, 60_000);
+      // What it finds on waking up is to be written, and it has not looked at its Lease yet.
+      await shop.apply(ingress('asleep', 'asleep.test'));
+      await other.until('its status', async () => (await shop.addresses('asleep')).includes('192.0.2.81'), 60_000);
+      const history = await StatusHistory.of(shop, 'asleep');
+      const led = await holder();
+      signalProcess(shop.lab.pid, 'SIGCONT');
+      await shop.expectOutput(output, /no longer leading/);
+      // It serves again, so that the leader publishes its address.
+      await shop.expectAddress('asleep', '192.0.2.80 192.0.2.81');
+      expect(await holder()).toBe(led);
+      expect(history.seen.every((addresses) => addresses.includes('192.0.2.81'))).toBe(true);
+      await history.end();
+    } finally {
+      signalProcess(shop.lab.pid, 'SIGCONT');
+      await other.stop();
+    }
+    await shop.expectAddress('web', '192.0.2.80', 90_000);
   });
 
   it('leaves every status as it is when the lease is taken from it, and when it ends', async () => {

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -126,6 +127,25 @@ describe('faults and changes under load', () => {
     await load.stop();
     expect(load.failures).toEqual([]);
   });
+
+  it('goes on serving while Sluice is killed again and again, in the midst of its start as well', async () => {
+    const load = new Load(lab, ['http://steady.test/']);
+    for (let round = 0; round < 6; round += 1) {
+      await lab.signal('SIGKILL');
+      await lab.write('late.yaml', ingress('late', `late-${String(round)}.test`, { '/': 'steady' }));
+      if (round % 2 === 0) {
+        // Before it has read anything, while it reads, while its HAProxy takes over.
+        lab.spawn();
+        await sleep(250 * round);
+      } else await lab.start();
+    }
+    await lab.signal('SIGKILL');
+    await lab.start();
+    await lab.until('the last change', async () => (await lab.get('http://late-5.test/')).status === 200);
+    expect((await lab.get('http://late-4.test/')).status).toBe(404);
+    await load.stop();
+    expect(load.failures).toEqual([]);
+  }, 120_000);
 
   it('shares no port with another Sluice, which says what to do', async () => {
     const ports = ['--http-port', String(lab.httpPort), '--https-port', String(await freePort())];

@@ -194,6 +194,34 @@ describe('certificates', () => {
     expect(await lab.reloads()).toBe(0);
   });
 
+  it('fails no handshake while a certificate is changed again and again', async () => {
+    const route = ingress('changed', 'changed.test', { '/': 'web' }, 'changed');
+    const versions = ['changed-1', 'changed-2'] as const;
+    const files = versions.map((name) => tlsSecret('changed', makeCertificate(name, ['changed.test'])) + route);
+    const [first = '', second = ''] = files;
+    await lab.write('changed.yaml', first);
+    await lab.until('the first', async () => (await shownFor('changed.test')) === versions[0]);
+    let isDone = false;
+    const shown = new Map<string, number>();
+    const shake = async (): Promise<void> => {
+      while (!isDone) {
+        // Each on a connection of its own.
+        const name = await shownFor('changed.test').catch((error: unknown) => String(error));
+        shown.set(name, (shown.get(name) ?? 0) + 1);
+      }
+    };
+    const shaking = Array.from({ length: 8 }, shake);
+    for (let round = 0; round < 10; round += 1) {
+      await lab.write('changed.yaml', round % 2 === 0 ? second : first);
+      const wanted = versions[round % 2 === 0 ? 1 : 0];
+      await lab.until(wanted, async () => (await shownFor('changed.test')) === wanted);
+    }
+    isDone = true;
+    await Promise.all(shaking);
+    expect([...shown.keys()].toSorted()).toEqual(versions);
+    expect(await lab.reloads()).toBe(0);
+  });
+
   it.each([
     ['TLSv1', 'refused'],
     ['TLSv1.1', 'refused'],

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { chosenDriver } from '../driver.ts';
 import { slice, type PortSpec } from '../objects.ts';
 import type { Target } from '../agent/protocol.ts';
-import { addressOf, FAMILIES, masqueradesOf, NODES } from '../topology.ts';
+import { addressOf, FAMILIES, masqueradesOf, NODES, POD_INTERFACE_PREFIX } from '../topology.ts';
 import { useLab } from './use-lab.ts';
 
 const file = useLab();
@@ -308,4 +308,42 @@ test('66 serves no NodePort on a loopback address', async () => {
   );
   await file.lab.expectFrom(['node-a', 'node-b'], targets, 'refused');
   await file.lab.expectFrom(['node-a', 'node-b'], web.nodePortTargets('node-a'), ['a1']);
+});
+
+test('(beyond) a link to a pod that takes smaller packets than its end says passes long answers and questions', async () => {
+  const { lab } = file;
+  const web = await file.served({ type: 'NodePort', endpoints: ['b1'] });
+  const targets = [...web.clusterTargets(), ...web.nodePortTargets('node-a'), ...web.nodePortTargets('node-b')].filter(
+    ({ protocol }) => protocol === 'TCP',
+  );
+  // The pod still offers segments for 1500 octets: who sends them learns otherwise from an ICMP message about an address that it never used.
+  const link = ['link', 'set', `${POD_INTERFACE_PREFIX}b1`, 'mtu'];
+  await lab.network.command('node-b', ['ip', ...link, '1300']);
+  try {
+    await lab.expectFrom(['a2', 'ext'], targets, ['b1'], { payloadBytes: 100_000 });
+  } finally {
+    await lab.network.command('node-b', ['ip', ...link, '1500']);
+  }
+});
+
+test('(beyond) serves where every interface checks strictly by which way a source would be answered', async () => {
+  const { lab } = file;
+  const web = await file.served({ type: 'NodePort', endpoints: ['a1', 'b1'] });
+  const setAll = (value: string): Promise<unknown> =>
+    Promise.all(
+      NODES.map((node) =>
+        lab.network.command(node, [
+          'sh',
+          '-c',
+          `for file in /proc/sys/net/ipv4/conf/*/rp_filter; do echo ${value} > "$file"; done`,
+        ]),
+      ),
+    );
+  await setAll('1');
+  try {
+    await lab.expectFrom(EVERYBODY, web.clusterTargets(), ['a1', 'b1']);
+    await lab.expectFrom('ext', web.nodePortTargets('node-c'), ['a1', 'b1']);
+  } finally {
+    await setAll('0');
+  }
 });
