@@ -60,16 +60,33 @@ export interface CheckOptions {
   readonly settings: CompileSettings;
   /** Called with what is waited for, when that takes more than a second and whenever it is something else. */
   readonly onWait: (what: string) => void;
+  /** Called once, when everything has been read: what it puts into the Store is compiled as well, with what that refers to. */
+  readonly amend?: (store: Store, plan: Plan) => void;
+}
+
+/** Objects that were read, and what follows from them. */
+export interface ReadWorld {
+  readonly snapshot: Snapshot;
+  readonly plan: Plan;
 }
 
 /** Reads and compiles a folder without serving it. @throws Fault when it cannot be read. */
 export async function checkManifests(directory: string, options: CheckOptions): Promise<CheckReport> {
+  const { snapshot, plan, places } = await readFolder(directory, options);
+  const placed = await reading(directory, () => inOrderOfFiles(directory, findingsOf(plan), places));
+  return reportOf(snapshot, plan, placed);
+}
+
+/** What a folder holds, without serving it. @throws Fault when it cannot be read. */
+export async function readFolder(
+  directory: string,
+  options: CheckOptions,
+): Promise<ReadWorld & { readonly places: ManifestPlaces }> {
   const store = new Store();
   const places = await reading(directory, () => readManifests(directory, store));
   const compiler = new Compiler(options.settings);
   const plan = await compileWith([new NameSource({ store, logger: silentLogger })], store, compiler, options);
-  const placed = await reading(directory, () => inOrderOfFiles(directory, findingsOf(plan), places));
-  return reportOf(store.snapshot, plan, placed);
+  return { snapshot: store.snapshot, plan, places };
 }
 
 async function reading<T>(directory: string, read: () => T | Promise<T>): Promise<T> {
@@ -105,14 +122,37 @@ async function inOrderOfFiles(
 
 /** Reads and compiles what an API server has, without serving it. @throws Fault when it does not answer in time. */
 export async function checkCluster(
-  { paths, context }: KubeconfigChoice,
-  { namespaces, hasGatewayApi }: Pick<RunFlags['source'], 'namespaces' | 'hasGatewayApi'>,
+  kubeconfig: KubeconfigChoice,
+  source: Pick<RunFlags['source'], 'namespaces' | 'hasGatewayApi'>,
   options: CheckOptions,
 ): Promise<CheckReport> {
+  const client = await clientFor(kubeconfig);
+  try {
+    const { snapshot, plan } = await readCluster(client, source, options);
+    return reportOf(
+      snapshot,
+      plan,
+      findingsOf(plan).map((finding) => ({ finding, place: keyOf(finding.object) })),
+    );
+  } finally {
+    client.close();
+  }
+}
+
+/** Whoever asked for it closes it. @throws Fault when the kubeconfig cannot be read. */
+export async function clientFor({ paths, context }: KubeconfigChoice): Promise<KubeClient> {
+  const config = await loadKubeconfig(paths, { contextName: context });
+  return new KubeClient({ config, logger: silentLogger, userAgent: `sluice/${programVersion()}` });
+}
+
+/** What an API server has, without serving it. @throws Fault when it does not answer in time. */
+export async function readCluster(
+  client: KubeClient,
+  { namespaces, hasGatewayApi }: Pick<RunFlags['source'], 'namespaces' | 'hasGatewayApi'>,
+  options: CheckOptions,
+): Promise<ReadWorld> {
   const store = new Store();
   const compiler = new Compiler(options.settings);
-  const config = await loadKubeconfig(paths, { contextName: context });
-  const client = new KubeClient({ config, logger: silentLogger, userAgent: `sluice/${programVersion()}` });
   const sources = [
     new ClusterSource({
       client,
@@ -130,13 +170,8 @@ export async function checkCluster(
     }),
     new NameSource({ store, logger: silentLogger }),
   ];
-  try {
-    const plan = await compileWith(sources, store, compiler, options);
-    const placed = findingsOf(plan).map((finding) => ({ finding, place: keyOf(finding.object) }));
-    return reportOf(store.snapshot, plan, placed);
-  } finally {
-    client.close();
-  }
+  const plan = await compileWith(sources, store, compiler, options);
+  return { snapshot: store.snapshot, plan };
 }
 
 /** How long the sources may take to send everything, in milliseconds. */
@@ -150,8 +185,9 @@ async function compileWith(
   sources: readonly Source[],
   store: Store,
   compiler: Compiler,
-  { onWait }: CheckOptions,
+  { onWait, amend }: CheckOptions,
 ): Promise<Plan> {
+  let isAmended = amend === undefined;
   const stop = new AbortController();
   const running = sources.map((source) => source.run(stop.signal, () => {}));
   const begunMs = performance.now();
@@ -161,7 +197,12 @@ async function compileWith(
       const plan = compiler.compile(store.snapshot, { nowMs: Date.now(), node: NO_NODE_FACTS });
       // What the plan wants (Secrets, names) makes a source that was synced sync again.
       for (const source of sources) source.want(plan.wants);
-      if (sources.every((source) => source.state.kind === 'synced')) return plan;
+      if (sources.every((source) => source.state.kind === 'synced')) {
+        if (isAmended) return plan;
+        isAmended = true;
+        amend?.(store, plan);
+        continue;
+      }
       const waitedMs = performance.now() - begunMs;
       const missing = describe(sources);
       if (waitedMs > SOURCES_DEADLINE_MS) throw new Fault('sources', `not everything came within a minute: ${missing}`);

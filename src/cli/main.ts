@@ -35,6 +35,18 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./check.ts')).checkCommand(),
   },
   {
+    name: 'diff',
+    description:
+      'Say what would change for requests if objects were applied, without applying them. Exit status 3 when something would.',
+    load: async () => (await import('./diff.ts')).diffCommand(),
+  },
+  {
+    name: 'migrate',
+    description:
+      'Say what moving from ingress-nginx means, object by object and, with an access log, request by request. Exit status 3 when there is something to do.',
+    load: async () => (await import('./migrate.ts')).migrateCommand(),
+  },
+  {
     name: 'get',
     description: 'Show what a running Sluice serves.',
     load: async () => (await import('./get.ts')).getCommand(),

@@ -235,9 +235,17 @@ export const FAULTS = {
     meaning: 'The socket on which HAProxy asks about passwords cannot be had.',
     remedy: 'Make sure that no other program has an abstract Unix socket of that name, then start Sluice again.',
   },
+  patches: {
+    meaning: 'The folder that `sluice migrate` is to write patches to cannot be written to.',
+    remedy: 'Name a folder that you may write to, on a disk with room.',
+  },
   'program-failed': {
     meaning: 'A program that Sluice needs could not be run.',
     remedy: 'See that it is installed, and that there is memory and room on the disk.',
+  },
+  replay: {
+    meaning: 'The access log that `sluice migrate` is to replay cannot be read.',
+    remedy: 'Name a file that is there, and that you may read.',
   },
   routes: {
     meaning: 'The routing table in which the addresses stand that are announced by BGP cannot be read or changed.',

@@ -6,7 +6,7 @@ import { answerOf, type Answer } from './answer.ts';
 import type { RoutedRequest } from './request.ts';
 
 /** What a filter decides by who asks, and how often: the model says nothing of it. */
-const BY_CLIENT = new Set(['204', '403', '413', '429']);
+const BY_CLIENT = new Set(['204', '401', '403', '413', '429']);
 
 interface Recorded {
   readonly line: string;

@@ -12,6 +12,7 @@ import {
   type RoutePlan,
 } from '../../plan.ts';
 import { fulfils } from './conditions.ts';
+import { anchored } from './expression.ts';
 import { hostOf, partsOf, type RoutedRequest } from './request.ts';
 import { replaced, rewrittenTarget } from './rewrite.ts';
 
@@ -70,7 +71,7 @@ function keysFor(host: string, plan: L7Plan): readonly string[] {
   const labels = host.split('.');
   const deep = labels.flatMap((_, index) => (index < 1 ? [] : [`**.${labels.slice(index).join('.')}`]));
   // Of the deep ones the nearest counts alone, as in the engine.
-  const [nearest] = deep.filter((key) => plan.hosts.has(key));
+  const nearest = deep.find((key) => plan.hosts.has(key));
   return [host, ...above, ...(nearest === undefined ? [] : [nearest]), ANY_HOST];
 }
 
@@ -84,8 +85,8 @@ function routeFor({ routes }: HostPlan, path: string): RoutePlan | undefined {
   if (exact !== undefined) return exact;
   const hasRegex = routes.some(({ match }) => match.type === 'RegularExpression');
   const tried = hasRegex ? routes.filter(({ match }) => match.type !== 'Exact' && match.value !== '/') : [];
-  const byExpression = tried.toSorted(inOrderOfTrial).find(({ match }) => isMatch(match, path));
-  if (byExpression !== undefined) return byExpression;
+  const found = tried.toSorted(inOrderOfTrial).find(({ match }) => isMatch(match, path));
+  if (found !== undefined) return found;
   return routes
     .filter(({ match }) => match.type === 'PathPrefix' && isMatch(match, path))
     .toSorted((a, b) => b.match.value.length - a.match.value.length)[0];
@@ -104,7 +105,7 @@ function isMatch(match: PathMatch, path: string): boolean {
     case 'PathPrefix':
       return match.value === '/' || path === match.value || path.startsWith(`${match.value}/`);
     case 'RegularExpression':
-      return new RegExp(`^(?:${match.value.replace(/^\^/, '')})`, match.ignoresCase === true ? 'i' : '').test(path);
+      return anchored(match.value, match.ignoresCase).test(path);
   }
 }
 

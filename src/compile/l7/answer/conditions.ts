@@ -1,4 +1,5 @@
 import type { Conditions, ValueMatch } from '../../../model/http/match.ts';
+import { expression } from './expression.ts';
 import { partsOf, type RoutedRequest } from './request.ts';
 
 /** Whether a request fulfils conditions, as `sluice.lua` decides it in the engine. */
@@ -12,15 +13,5 @@ export function fulfils(request: RoutedRequest, { method, headers, query }: Cond
 
 function isMatch(value: string | undefined, match: ValueMatch): boolean {
   if (value === undefined) return false;
-  return match.type === 'Exact' ? value === match.value : new RegExp(match.value).test(value);
-}
-
-/** Conditions in the words of people; empty for none. */
-export function conditionsText({ method, headers, query }: Conditions): string {
-  const sign = ({ type }: ValueMatch): string => (type === 'Exact' ? '=' : '~');
-  return [
-    ...(method === undefined ? [] : [`method=${method}`]),
-    ...headers.map((match) => `header ${match.name}${sign(match)}${match.value}`),
-    ...query.map((match) => `query ${match.name}${sign(match)}${match.value}`),
-  ].join(', ');
+  return match.type === 'Exact' ? value === match.value : expression(match.value).test(value);
 }

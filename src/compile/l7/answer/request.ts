@@ -19,8 +19,5 @@ export function partsOf(target: string): { readonly path: string; readonly query
 
 /** A Host without its port and the dot at its end, in lower case. */
 export function hostOf(host: string): string {
-  return host
-    .toLowerCase()
-    .replace(/:\d*$/, '')
-    .replace(/\.+$/, '');
+  return host.toLowerCase().replace(/:\d*$/, '').replace(/\.+$/, '');
 }

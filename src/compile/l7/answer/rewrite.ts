@@ -1,15 +1,16 @@
 import { comparedPath } from '../../../lib/request-path.ts';
 import type { PathMatch } from '../../../model/http/match.ts';
 import type { PathRewrite } from '../../../model/http/path-rewrite.ts';
+import { anchored } from './expression.ts';
 import { partsOf } from './request.ts';
 
 /** The target that a rewrite makes of the one that was asked for. `match` is that of the route. */
 export function rewrittenTarget(target: string, rewrite: PathRewrite | undefined, match: PathMatch): string {
   const { path, query } = partsOf(target);
-  const replaced = rewrite === undefined ? undefined : replacedPath(path, rewrite, match);
-  if (replaced === undefined) return target;
-  if (query === undefined || query === '') return replaced;
-  return `${replaced}${replaced.includes('?') ? '&' : '?'}${query}`;
+  const other = rewrite === undefined ? undefined : replacedPath(path, rewrite, match);
+  if (other === undefined) return target;
+  if (query === undefined || query === '') return other;
+  return `${other}${other.includes('?') ? '&' : '?'}${query}`;
 }
 
 function replacedPath(path: string, rewrite: PathRewrite, match: PathMatch): string | undefined {
@@ -34,9 +35,7 @@ export function replaced(
   isCaseSensitive: boolean,
   replacement: string,
 ): string | undefined {
-  const found = new RegExp(`^(?:${pattern.replace(/^\^/, '')})`, isCaseSensitive ? '' : 'i').exec(
-    comparedPath(path) ?? path,
-  );
+  const found = anchored(pattern, !isCaseSensitive).exec(comparedPath(path) ?? path);
   if (found === null) return undefined;
   return replacement.replaceAll(/\$(\d)/g, (_, digit: string) => encoded(found[Number(digit)] ?? ''));
 }

@@ -1,4 +1,5 @@
 import { comparedPath } from '../../../lib/request-path.ts';
+import { anchored } from '../answer/expression.ts';
 
 /** A path of an Ingress as it is written, with what decides how ingress-nginx matches it. */
 export interface WrittenPath<T> {
@@ -89,7 +90,7 @@ export function locate<T>(locations: readonly Location<T>[], target: string): Lo
   if (path === undefined) return { kind: 'refused' };
   const isRegexHost = locations.some(({ kind }) => kind === 'regex');
   const found = isRegexHost
-    ? locations.find((location) => new RegExp(`^(?:${location.path})`, 'i').test(path))
+    ? locations.find((location) => anchored(location.path, true).test(path))
     : locations.find(({ kind, path: text }) => kind === 'exact' && text === path);
   if (found !== undefined) return { kind: 'location', location: found };
   if (isRegexHost) return { kind: 'none' };

@@ -82,6 +82,24 @@ function lookUp(name: string): Known | undefined {
   return undefined;
 }
 
+/** What is known of one annotation with a value; undefined for one of nobody whose annotations are looked at. */
+export interface AnnotationFacts {
+  readonly family: AnnotationFamily;
+  /** Undefined: its family has no such one. */
+  readonly row: AnnotationRow | undefined;
+  /** What is lost of this value; undefined: nothing. */
+  readonly lack: Lack | undefined;
+}
+
+/** For those who report about objects instead of serving them. */
+export function aboutAnnotation(name: string, value: string): AnnotationFacts | undefined {
+  const known = lookUp(name);
+  if (known === undefined) return undefined;
+  const { family, row } = known;
+  if (row === undefined) return { family, row, lack: 'feature' };
+  return { family, row, lack: row.support.kind === 'unsupported' ? row.support.lackOf(value) : undefined };
+}
+
 function isNamed({ name }: AnnotationRow, text: string): boolean {
   return name.endsWith('*') ? text.startsWith(name.slice(0, -1)) : name === text;
 }
