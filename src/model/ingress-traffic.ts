@@ -35,6 +35,7 @@ export interface TrafficPolicy {
   readonly affinityPath: CookieAffinity['path'];
   readonly affinityDomain: CookieAffinity['domain'];
   readonly affinityMaxAgeS: number | undefined;
+  readonly affinityExpiresS: number | undefined;
   readonly affinitySameSite: CookieAffinity['sameSite'];
   readonly isAffinitySecure: boolean;
 }
@@ -66,6 +67,7 @@ export const DEFAULT_TRAFFIC: TrafficPolicy = {
   affinityPath: undefined,
   affinityDomain: undefined,
   affinityMaxAgeS: undefined,
+  affinityExpiresS: undefined,
   affinitySameSite: undefined,
   isAffinitySecure: false,
 };

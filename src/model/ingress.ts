@@ -5,6 +5,7 @@ import type { Replacement } from './http/path-rewrite.ts';
 import type { Hostname } from './grammar.ts';
 import { DEFAULT_AUTH, type AuthPolicy } from './ingress-auth.ts';
 import { DEFAULT_TRAFFIC, type TrafficPolicy } from './ingress-traffic.ts';
+import { DEFAULT_CANARY, type CanaryPolicy } from './ingress-canary.ts';
 import type { ObjectMeta } from './object.ts';
 import type { PathMatch } from './http/match.ts';
 
@@ -61,7 +62,7 @@ export interface Ingress {
 }
 
 /** What the annotations of an Ingress ask for, for all of its paths. */
-export interface IngressPolicy extends AuthPolicy, TrafficPolicy {
+export interface IngressPolicy extends AuthPolicy, TrafficPolicy, CanaryPolicy {
   /** Whether HTTP is redirected to HTTPS on hosts with TLS; undefined where the program's default holds. */
   readonly sslRedirect: boolean | undefined;
   /** Whether that is so on hosts without TLS, too. */
@@ -98,6 +99,7 @@ export interface IngressPolicy extends AuthPolicy, TrafficPolicy {
 export const DEFAULT_POLICY: IngressPolicy = {
   ...DEFAULT_AUTH,
   ...DEFAULT_TRAFFIC,
+  ...DEFAULT_CANARY,
   sslRedirect: undefined,
   isSslRedirectForced: false,
   plainPaths: ['/.well-known/acme-challenge'],

@@ -14,6 +14,16 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
     why: 'A backend that believes them lets everybody in who knows their names.',
   },
   {
+    cases: ['r065', 'affinity-02', 'affinity-03'],
+    what: 'Settings of the cookie of `affinity` are those of the Ingress that asks for it. At ingress-nginx those of one Ingress count for all that use the same Service, and clients with a cookie stay at their endpoint at those without the annotation, too.',
+    why: 'Which of several Ingresses counts there is left to chance.',
+  },
+  {
+    cases: ['r061b'],
+    what: 'A canary has the weight that stands in it. At ingress-nginx, canaries with the same Service share the weight of one of them.',
+    why: 'Which of them it is, is left to chance.',
+  },
+  {
     cases: ['configmap-15'],
     what: 'A `global-auth-url` that is no URL closes every Ingress. ingress-nginx passes over it, and lets everybody in.',
     why: 'Whoever wrote it meant to keep somebody out.',

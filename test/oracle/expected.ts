@@ -24,8 +24,17 @@ export const EQUAL_CASES: ReadonlySet<string> = new Set([
   // body
   'r072',
   // canary
+  'canary-01',
+  'canary-03',
+  'canary-04',
+  'canary-06',
   'canary-10',
   'canary-11',
+  'canary-12',
+  'r060',
+  'r060c',
+  'r061',
+  'r062',
   'r063',
   'r063b',
   // class

@@ -205,7 +205,7 @@ export class L7Compiler {
     this.#certificates.use(host, tls.certificate);
     const isTlsOnly = host !== ANY_HOST && own.length === 0 && tls.isClaimed;
     const read = (rules: readonly OwnedRule[]): readonly OwnedRule[] =>
-      this.#settings.compat === 'strict-nginx' ? nginxRules(rules) : rules;
+      (this.#settings.compat === 'strict-nginx' ? nginxRules(rules) : rules).flatMap(withVariants);
     const all = read(isTlsOnly ? this.#redirectedRulesAbove(host, tls, input) : own);
     let isBelow = isTlsOnly;
     const above = (entrance: Entrance): readonly OwnedRule[] => {
@@ -322,6 +322,17 @@ export class L7Compiler {
       .find((candidate) => certificateOf(snapshot, candidate) !== undefined);
     return secret === undefined ? undefined : certificateId(secret);
   }
+}
+
+/** A rule, and before it what becomes of some of its requests. */
+function withVariants(owned: OwnedRule): readonly OwnedRule[] {
+  const { variants, ...rule } = owned.rule;
+  if (variants === undefined || variants.length === 0) return [owned];
+  const some = variants.map(({ conditions, filters, target }) => ({
+    ...owned,
+    rule: { ...rule, conditions, filters: [...rule.filters, ...filters], target },
+  }));
+  return [...some, { ...owned, rule }];
 }
 
 function hostsOf({ routes, tls }: RouteSet): readonly string[] {

@@ -48,6 +48,8 @@ export interface EngineConfig {
   /** Of endpoints alone. */
   readonly hiddenHeaders?: readonly HeaderName[];
   readonly requestHeaders?: readonly { readonly name: HeaderName; readonly value: NginxText }[];
+  /** What names of headers of requests have to be made of, so that backends are given them: `_` is what CGI programs take for `-`. */
+  readonly headerNames?: 'letters-digits-dashes' | 'with-underscores';
   readonly sendsNoRequestId?: boolean;
   readonly sendsOriginalUri?: boolean;
   /** CIDRs: 403 whatever is asked for. */

@@ -58,8 +58,18 @@ export interface HttpRule {
   /** JSON path in the object, for Findings. */
   readonly field: string;
   readonly precedence: Precedence;
+  /** What becomes of some of its requests instead: they are tried in this order before the rule itself. */
+  readonly variants?: readonly RuleVariant[] | undefined;
   /** Of an Ingress, the path as it is written, where it may have to be read as ingress-nginx reads it. */
   readonly nginx?: NginxPath | undefined;
+}
+
+/** What becomes of those requests of a rule that fulfil conditions. */
+export interface RuleVariant {
+  readonly conditions: Conditions;
+  /** Beside those of the rule, and after them. */
+  readonly filters: readonly HttpFilter[];
+  readonly target: SingleTarget;
 }
 
 /** What decides how ingress-nginx matches a path. */

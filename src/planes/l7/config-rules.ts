@@ -77,6 +77,8 @@ export function requestRules(config: EngineConfig, isTls: boolean): string {
   }
   rules.push(...blockedUserAgents.map((pattern) => `deny status 403 if ${matching('user-agent', pattern)}`));
   rules.push(...blockedReferers.map((pattern) => `deny status 403 if ${matching('referer', pattern)}`));
+  if (config.headerNames !== undefined)
+    rules.push(`del-header '[^A-Za-z0-9${config.headerNames === 'with-underscores' ? '_' : ''}-]' -m reg`);
   if (config.sendsNoRequestId === true) rules.push('del-header x-request-id');
   if (config.sendsOriginalUri === true) rules.push('set-header x-original-uri %[pathq]');
   for (const { name, value } of config.requestHeaders ?? [])

@@ -29,7 +29,16 @@ function ruleOf({ kind, path, isRewritten, value: { rule, ...whose } }: Location
   // One that cannot be had is not to let its requests fall to another path.
   const isLost = kind === 'regex' && pattern.isCover;
   const target: HttpRule['target'] = isLost ? { kind: 'unavailable', reason: 'backend-invalid' } : rule.target;
-  return { ...whose, rule: { ...rule, match: match ?? rule.match, filters: isLost ? [] : filters, target } };
+  return {
+    ...whose,
+    rule: {
+      ...rule,
+      match: match ?? rule.match,
+      filters: isLost ? [] : filters,
+      target,
+      variants: isLost ? [] : rule.variants,
+    },
+  };
 }
 
 function regexMatch(value: PathRegex): PathMatch {
@@ -76,5 +85,5 @@ function addingSlash({ rule, ...whose }: OwnedRule, bare: string, path: string):
   const to = { kind: 'parts', scheme: undefined, hostname: undefined, port: undefined } as const;
   const rewrite = { type: 'ReplaceFullPath', value } as const;
   const filters: readonly HttpFilter[] = [{ type: 'RequestRedirect', status: 301, to: { ...to, path: rewrite } }];
-  return [{ ...whose, rule: { ...rule, match: exactPath(bare), filters, target: { kind: 'none' } } }];
+  return [{ ...whose, rule: { ...rule, match: exactPath(bare), filters, target: { kind: 'none' }, variants: [] } }];
 }

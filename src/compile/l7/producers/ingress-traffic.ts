@@ -1,5 +1,5 @@
 import type { HttpFilter } from '../../../model/http/filter.ts';
-import { cookieWordOf, type CookieWord } from '../../../model/http/filter/affinity.ts';
+import { cookiePathOf, cookieWordOf, type CookieWord } from '../../../model/http/filter/affinity.ts';
 import { headerNameOf } from '../../../model/http/header.ts';
 import type { IngressPolicy } from '../../../model/ingress.ts';
 
@@ -113,9 +113,10 @@ function affinityFilters(policy: IngressPolicy, path: string): readonly HttpFilt
     {
       type: 'CookieAffinity',
       name,
-      path: policy.affinityPath ?? cookieWordOf(path),
+      path: policy.affinityPath ?? cookiePathOf(path),
       domain: policy.affinityDomain,
       maxAgeS: policy.affinityMaxAgeS,
+      expiresS: policy.affinityExpiresS,
       sameSite: policy.affinitySameSite,
       isSecure: policy.isAffinitySecure,
     },

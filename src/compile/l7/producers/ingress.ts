@@ -2,7 +2,14 @@ import { PersistentMap } from '../../../lib/persistent-map.ts';
 import { finding, type Finding } from '../../../model/finding.ts';
 import type { Hostname } from '../../../model/grammar.ts';
 import { EVERY_PATH, NO_CONDITIONS } from '../../../model/http/match.ts';
-import type { HttpRule, NginxPath, RouteSet, RuleTarget, TlsClaim } from '../../../model/http/route-set.ts';
+import type {
+  HttpRule,
+  NginxPath,
+  RouteSet,
+  RuleTarget,
+  SingleTarget,
+  TlsClaim,
+} from '../../../model/http/route-set.ts';
 import type { Ingress, IngressBackend, IngressPolicy, ServicePortRef, WrittenPath } from '../../../model/ingress.ts';
 import { selects } from '../../../model/label-selector.ts';
 import type { Namespace } from '../../../model/namespace.ts';
@@ -11,6 +18,14 @@ import type { Service, ServicePort } from '../../../model/service.ts';
 import type { Snapshot } from '../../../model/snapshot.ts';
 import type { CompileSettings } from '../../settings.ts';
 import { basicAuthGuard, type Guard } from './ingress-auth.ts';
+import {
+  besideCanaries,
+  canaryLookup,
+  withCanary,
+  type Canary,
+  type CanaryLookup,
+  type CanaryTarget,
+} from './ingress-canary.ts';
 import { claimIngress } from './ingress-class.ts';
 import { configOf, served, type ServedIngress } from './ingress-config.ts';
 import { appRootRules, filtersOf, furtherRoutes, redirectOf } from './ingress-policy.ts';
@@ -28,6 +43,7 @@ export const ingressProducer: RouteProducer = {
     const isRelabelled = namespaceSelector !== undefined && before.namespaces !== after.namespaces;
     if (isRelabelled || before.ingressClasses !== after.ingressClasses)
       for (const key of after.ingresses.keys()) changed.add(key);
+    for (const key of besideCanaries(before.ingresses, after.ingresses, changed)) changed.add(key);
     return changed;
   },
 
@@ -38,9 +54,11 @@ export const ingressProducer: RouteProducer = {
     if (!isSelected(ingress, namespaces, settings)) return { isOurs: false, findings: [] };
     const claim = claimIngress(ingress, ingressClasses, settings);
     if (!claim.isOurs) return { isOurs: false, findings: claim.finding === undefined ? [] : [claim.finding] };
+    const isOurs = (other: Ingress): boolean => claimIngress(other, ingressClasses, settings).isOurs;
+    const canaryOf = canaryLookup(ingresses, ingress.meta.namespace, settings.compat === 'strict-nginx', isOurs);
     return {
       isOurs: true,
-      routeSet: routeSetOf(served(ingress, configOf(snapshot, settings), settings), snapshot, settings),
+      routeSet: routeSetOf(served(ingress, configOf(snapshot, settings), settings), canaryOf, snapshot, settings),
     };
   },
 };
@@ -56,17 +74,23 @@ function isSelected(
 }
 
 /**
- * Pure: reads only the Ingress, the Services and Secrets that it names, and the settings.
+ * Pure: reads only the Ingress, its canaries, the Services and Secrets that they name, and the settings.
  *
  * A path whose backend is broken still takes its requests and answers 503: were it left out, they
  * would fall to a less specific rule of somebody else.
  */
-function routeSetOf(ingress: ServedIngress, snapshot: Snapshot, settings: CompileSettings): RouteSet {
+function routeSetOf(
+  ingress: ServedIngress,
+  canaryOf: CanaryLookup,
+  snapshot: Snapshot,
+  settings: CompileSettings,
+): RouteSet {
+  const { services } = snapshot;
   const guard = basicAuthGuard(ingress, snapshot);
   const ref: ObjectRef = { kind: 'Ingress', namespace: ingress.meta.namespace, name: ingress.meta.name };
   const findings: Finding[] = [...guard.findings];
   const named = new Set<string>();
-  const target = (backend: IngressBackend | undefined, field: string): RuleTarget => {
+  const target = (backend: IngressBackend | undefined, field: string): SingleTarget => {
     if (backend === undefined) return { kind: 'unavailable', reason: 'backend-invalid' };
     named.add(keyOf({ namespace: ref.namespace, name: backend.service }));
     const resolved = resolveBackend(backend, ref, field, snapshot.services);
@@ -74,35 +98,42 @@ function routeSetOf(ingress: ServedIngress, snapshot: Snapshot, settings: Compil
     return closedTarget(ingress, guard) ?? resolved.target;
   };
   const byHost = new Map<Hostname | undefined, HttpRule[]>();
-  for (const rule of ingress.rules) {
+  // A canary has no routes of its own, but its Services are looked at.
+  if (ingress.policy.isCanary)
+    for (const { paths } of ingress.rules)
+      for (const { field, backend } of paths) target(backend, `${field}.backend.service`);
+  const { isCanary } = ingress.policy;
+  for (const rule of isCanary ? [] : ingress.rules) {
     const rules = byHost.get(rule.host) ?? [...appRootRules(ingress.policy)];
     byHost.set(rule.host, rules);
-    for (const { field, match, written, backend } of rule.paths)
+    for (const path of rule.paths) {
+      const { field, match, written, backend } = path;
+      const context = { owner: keyOf(ref), path: written?.path ?? match.value, guards: guard.filters };
+      const filters = filtersOf(ingress.policy, match, settings, context);
+      const main = target(backend, `${field}.backend.service`);
+      const canary = canaryTarget(canaryOf(rule.host, path), ref, services, named);
       rules.push({
         match,
         conditions: NO_CONDITIONS,
-        filters: filtersOf(ingress.policy, match, settings, {
-          owner: keyOf(ref),
-          path: written?.path ?? match.value,
-          guards: guard.filters,
-        }),
+        filters,
         field,
-        target: target(backend, `${field}.backend.service`),
+        ...(canary === undefined ? { target: main } : withCanary(main, canary, filters)),
         precedence: 'rule',
         nginx: written === undefined ? undefined : { ...written, ...nginxReading(ingress.policy) },
       });
+    }
     // Whoever redirects all requests needs no backend for them.
     if (rule.paths.length === 0 && redirectOf(ingress.policy) !== undefined)
       rules.push(fallbackRule(ingress, guard, 'spec.rules', { kind: 'none' }, settings));
   }
-  if (ingress.defaultBackend !== undefined) {
+  if (ingress.defaultBackend !== undefined && !isCanary) {
     const field = 'spec.defaultBackend';
     const fallback = fallbackRule(ingress, guard, field, target(ingress.defaultBackend, `${field}.service`), settings);
     for (const rules of byHost.values()) rules.push(fallback);
     byHost.set(undefined, byHost.get(undefined) ?? [fallback]);
   }
   const own = [...byHost].map(([host, rules]) => ({ host, entrance: 'main' as const, rules }));
-  if (own.every(({ rules }) => rules.length === 0))
+  if (!isCanary && own.every(({ rules }) => rules.length === 0))
     findings.push(finding('IngressEmpty', ref, 'spec', 'no path is left to serve, and there is no default backend'));
   return {
     ref,
@@ -144,9 +175,22 @@ function fallbackRule(
 }
 
 /** Of what would let somebody in who is to be kept out. */
-function closedTarget({ policy }: Ingress, { isClosed }: Guard): RuleTarget | undefined {
+function closedTarget({ policy }: Ingress, { isClosed }: Guard): SingleTarget | undefined {
   if (policy.isClosed) return { kind: 'unavailable', reason: 'restriction-unsupported' };
   return isClosed ? { kind: 'unavailable', reason: 'restriction-broken' } : undefined;
+}
+/** A canary whose Service cannot be had gets nothing: its requests stay with the main Ingress, as in ingress-nginx. */
+function canaryTarget(
+  canary: Canary | undefined,
+  ref: ObjectRef,
+  services: PersistentMap<Service>,
+  named: Set<string>,
+): CanaryTarget | undefined {
+  if (canary === undefined) return undefined;
+  named.add(keyOf({ namespace: ref.namespace, name: canary.backend.service }));
+  // What is wrong with its Service is reported of the canary itself.
+  const { target } = resolveBackend(canary.backend, ref, '', services);
+  return target.kind === 'forward' ? { target, policy: canary.policy } : undefined;
 }
 
 function tlsClaims(ingress: Ingress): readonly TlsClaim[] {
@@ -160,7 +204,7 @@ function tlsClaims(ingress: Ingress): readonly TlsClaim[] {
 }
 
 interface Resolved {
-  readonly target: RuleTarget;
+  readonly target: SingleTarget;
   readonly finding: Finding | undefined;
 }
 
@@ -195,7 +239,7 @@ function resolveBackend(
       finding: finding('ServicePortUnusable', ref, `${field}.port`, message),
     };
   }
-  const forward: RuleTarget = {
+  const forward: SingleTarget = {
     kind: 'forward',
     backend: { namespace: ref.namespace, service: backend.service, port: port.port },
   };

@@ -1,5 +1,5 @@
 import { headerNameOf, type HeaderName } from '../../../model/http/header.ts';
-import { cookieWordOf } from '../../../model/http/filter/affinity.ts';
+import { cookiePathOf, cookieWordOf } from '../../../model/http/filter/affinity.ts';
 import { literalRegex, pathRegexOf, type PathRegex } from '../../../model/path-regex.ts';
 import { shown, type Field } from '../field.ts';
 import type { AnnotatedValues } from './row.ts';
@@ -78,16 +78,15 @@ export function affinity(field: Field): Values {
 export function cookieAttribute(field: Field, name: 'affinityCookie' | 'affinityPath' | 'affinityDomain'): Values {
   const text = field.text();
   if (text === undefined || text === '') return NOTHING;
-  const word = cookieWordOf(text);
+  const word = name === 'affinityPath' ? cookiePathOf(text) : cookieWordOf(text);
   return word === undefined ? invalid(field, 'cannot stand in a cookie') : { [name]: word };
 }
 
-export function cookieMaxAge(field: Field): Values {
+/** A whole number of seconds, below zero too: what was kept is forgotten then. */
+export function cookieSeconds(field: Field, name: 'affinityMaxAgeS' | 'affinityExpiresS'): Values {
   const text = field.text();
   if (text === undefined || text === '') return NOTHING;
-  return /^(?:0|[1-9]\d{0,9})$/.test(text)
-    ? { affinityMaxAgeS: Number(text) }
-    : invalid(field, 'is no number of seconds');
+  return /^-?\d{1,10}$/.test(text) ? { [name]: Number(text) } : invalid(field, 'is no number of seconds');
 }
 
 export function cookieSameSite(field: Field): Values {

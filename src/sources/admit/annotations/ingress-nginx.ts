@@ -1,8 +1,9 @@
 import { authRealm, authSecret, authSecretType, authType } from './authentication.ts';
+import { canaryCookie, canaryHeader, canaryHeaderPattern, canaryHeaderValue, canaryWeight } from './canary.ts';
 import {
   affinity,
   cookieAttribute,
-  cookieMaxAge,
+  cookieSeconds,
   cookieSameSite,
   corsHeaders,
   corsMaxAge,
@@ -211,8 +212,8 @@ export const INGRESS_NGINX: AnnotationFamily = {
     })),
     supported('cors-max-age', 'How long browsers keep what `enable-cors` said.', corsMaxAge),
     supported('affinity', 'Keeps a client at one endpoint by a cookie.', affinity),
-    unsupported('affinity-mode', 'Whether a client may move when endpoints come.'),
-    unsupported('affinity-canary-behavior', 'Whether a client stays with the canary.'),
+    needless('affinity-mode', 'Few clients move when endpoints come, which is what `balanced` asks for at least.'),
+    needless('affinity-canary-behavior', 'A client with the cookie of `affinity` stays where it was, canary or not.'),
     supported('session-cookie-name', 'The name of the cookie of `affinity`.', (value) =>
       cookieAttribute(value, 'affinityCookie'),
     ),
@@ -220,22 +221,28 @@ export const INGRESS_NGINX: AnnotationFamily = {
     supported('session-cookie-domain', 'The domain of the cookie.', (value) =>
       cookieAttribute(value, 'affinityDomain'),
     ),
-    supported('session-cookie-max-age', 'How long the cookie lives.', cookieMaxAge),
-    unsupported('session-cookie-expires', 'How long the cookie lives, for old browsers.'),
+    supported('session-cookie-max-age', 'How long the cookie lives.', (value) =>
+      cookieSeconds(value, 'affinityMaxAgeS'),
+    ),
+    supported('session-cookie-expires', 'How long the cookie lives, for old browsers.', (value) =>
+      cookieSeconds(value, 'affinityExpiresS'),
+    ),
     supported('session-cookie-samesite', 'To which sites the cookie is sent.', cookieSameSite),
     supported('session-cookie-secure', 'Whether the cookie needs HTTPS.', (value) => ({
       isAffinitySecure: booleanAnnotation(value) ?? false,
     })),
-    unsupported('session-cookie-conditional-samesite-none', 'Spares old browsers `SameSite=None`.'),
-    unsupported('session-cookie-change-on-failure', 'Whether a client moves when its endpoint fails.'),
+    needless('session-cookie-conditional-samesite-none', 'Browsers that `SameSite=None` has to be spared are gone.'),
+    needless('session-cookie-change-on-failure', 'A client moves when its endpoint fails, rather than fail with it.'),
     // Canaries and mirrors.
-    unsupported('canary', 'Marks a second Ingress of a path that gets a part of its requests.'),
-    unsupported('canary-weight', 'How large the part is.'),
-    unsupported('canary-weight-total', 'Of how many.'),
-    unsupported('canary-by-header', 'The header by which requests go to the canary.'),
-    unsupported('canary-by-header-value', 'The value of that header.'),
-    unsupported('canary-by-header-pattern', 'A regular expression for it.'),
-    unsupported('canary-by-cookie', 'The cookie by which requests go to the canary.'),
+    supported('canary', 'Marks a second Ingress of a path that gets a part of its requests.', (value) => ({
+      isCanary: booleanAnnotation(value) ?? false,
+    })),
+    supported('canary-weight', 'How large the part is.', (value) => canaryWeight(value, 'canaryWeight')),
+    supported('canary-weight-total', 'Of how many; at least 100.', (value) => canaryWeight(value, 'canaryWeightTotal')),
+    supported('canary-by-header', 'The header by which requests go to the canary.', canaryHeader),
+    supported('canary-by-header-value', 'The value of that header.', canaryHeaderValue),
+    supported('canary-by-header-pattern', 'A regular expression for it.', canaryHeaderPattern),
+    supported('canary-by-cookie', 'The cookie by which requests go to the canary.', canaryCookie),
     unsupported('mirror-target', 'Sends a copy of each request elsewhere.'),
     unsupported('mirror-request-body', 'Whether the copy has the body.'),
     unsupported('mirror-host', 'The Host header of the copy.'),

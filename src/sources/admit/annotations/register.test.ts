@@ -110,7 +110,7 @@ describe('annotations', () => {
 
   it('are reported by what is lost with them, in one Finding each', () => {
     const { reported, messages } = admit(
-      'P/auth-tls-secret: s, P/mirror-target: /, P/auth-url: "http://a", P/canary: "true", P/global-rate-limit: "1"',
+      'P/auth-tls-secret: s, P/mirror-target: /, P/auth-url: "http://a", P/stream-snippet: x, P/global-rate-limit: "1"',
     );
     expect(reported).toEqual([
       'AccessRestrictionUnsupported metadata.annotations',
@@ -118,7 +118,7 @@ describe('annotations', () => {
       'AnnotationUnsupported metadata.annotations',
     ]);
     expect(messages).toContain('503: "P/auth-tls-secret", "P/auth-url"\n');
-    expect(messages).toContain('without effect: "P/canary", "P/mirror-target"');
+    expect(messages).toContain('without effect: "P/mirror-target", "P/stream-snippet"');
   });
 
   it.each([

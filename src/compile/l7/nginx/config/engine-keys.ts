@@ -144,6 +144,16 @@ export const ENGINE_KEYS: readonly ConfigKeyRow[] = [
   ),
   // Requests to backends.
   honoured(
+    'ignore-invalid-headers',
+    'Whether headers of requests are left out whose names have more than letters, digits and dashes.',
+    flag(() => ({})),
+  ),
+  honoured(
+    'enable-underscores-in-headers',
+    'Whether underscores are all right, too.',
+    flag(() => ({})),
+  ),
+  honoured(
     'generate-request-id',
     'Whether requests have an X-Request-ID.',
     flag((isOn) => engine({ sendsNoRequestId: !isOn })),
@@ -232,6 +242,14 @@ export function compressionOf(get: (key: string) => string | undefined): EngineC
   const types = words.filter((word) => /^[A-Za-z0-9.+*/-]{1,128}$/.test(word));
   const leastBytes = Number(/^\d{1,9}$/.exec(get('gzip-min-length') ?? '256')?.[0] ?? 256);
   return { compression: { types: [...new Set(['text/html', ...types])], leastBytes } };
+}
+
+/** Which headers of requests backends are given, as far as their names decide. */
+export function headerNamesOf(get: (key: string) => string | undefined, isStrict: boolean): EngineConfig {
+  const ignores = booleanOf(get('ignore-invalid-headers')) ?? isStrict;
+  if (!ignores) return {};
+  const takesUnderscores = booleanOf(get('enable-underscores-in-headers')) === true;
+  return { headerNames: takesUnderscores ? 'with-underscores' : 'letters-digits-dashes' };
 }
 
 /** Whom the program believes: everybody, where nobody is named, as ingress-nginx does. */

@@ -64,11 +64,6 @@ export const OTHER_KEYS: readonly ConfigKeyRow[] = [
   ...needless('Sluice says no Server header of its own.', 'server-tokens'),
   ...needless('zlib compresses as HAProxy has it set.', 'gzip-level', 'gzip-disable'),
   ...needless('There is no brotli, which is reported.', 'brotli-level', 'brotli-min-length', 'brotli-types'),
-  ...needless(
-    'What names of headers clients may send is decided by HAProxy, for safety of the backends.',
-    'enable-underscores-in-headers',
-    'ignore-invalid-headers',
-  ),
   ...needless('Redirects name scheme and host, which is the same for clients.', 'relative-redirects'),
   ...needless('TLS to endpoints is that of the annotations of each Ingress.', 'proxy-ssl-location-only'),
   ...needless(

@@ -15,7 +15,7 @@ import { nginxTextOf } from '../../../../model/nginx-text.ts';
 import { objectAt, type ObjectRef } from '../../../../model/object.ts';
 import { answerAboutConfigMap, type Snapshot } from '../../../../model/snapshot.ts';
 import type { CompileSettings } from '../../../settings.ts';
-import { compressionOf, ENGINE_KEYS, hstsOf, trustOf } from './engine-keys.ts';
+import { compressionOf, ENGINE_KEYS, headerNamesOf, hstsOf, trustOf } from './engine-keys.ts';
 import { OTHER_KEYS } from './other-keys.ts';
 import { ROUTE_KEYS } from './route-keys.ts';
 import type { ConfigChange, ConfigKeyRow } from './row.ts';
@@ -136,6 +136,7 @@ function dependent(data: ReadonlyMap<string, string>, { compat }: Settings): Eng
     ...(isStrict || saysHsts ? hstsOf(get) : {}),
     ...compressionOf(get),
     ...trustOf(get),
+    ...headerNamesOf(get, isStrict),
     ...(hiddenHeaders.length > 0 ? { hiddenHeaders } : {}),
   };
 }
