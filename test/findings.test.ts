@@ -159,8 +159,11 @@ function spoken(...texts: readonly string[]): Case {
   };
 }
 
-/** What an engine refuses is known to its plane alone: `test/traffic/refusals.test.ts` and `src/planes/l4/plane.test.ts` have these. */
-type OfEngines = 'RefusedByHaproxy' | 'RefusedByKernel';
+/**
+ * What an engine refuses, or the network, is known to its plane alone: `test/traffic/refusals.test.ts`, `src/planes/l4/plane.test.ts` and
+ * `src/app/announce-report.test.ts` have these.
+ */
+type OfEngines = 'RefusedByHaproxy' | 'RefusedByKernel' | 'AddressDuplicate';
 
 const cases: Readonly<Record<Exclude<FindingReason, OfEngines>, Case>> = {
   ManifestUnreadable: { files: { 'a.yaml': 'kind: [unclosed' } },

@@ -97,6 +97,7 @@ const address: Readonly<Record<keyof AddressRow, string>> = {
   nodes: 'the nodes that answer for them, as far as this process knows: two where each has one of two addresses',
   since: 'since when the latest of these nodes has (RFC 3339)',
   why: 'why it is that node',
+  conflict: 'who else on the network answers for one of them; empty where nobody does',
   here: 'whether this node answers for them on the local network: `yes`, `partly`, `no`, or `-` where it announces none',
 };
 

@@ -153,6 +153,21 @@ describe('AnnounceReport', () => {
     expect(await metrics.text()).not.toContain('metallb_speaker_announced{');
   });
 
+  it('says once who else on the network has an address, and among the Findings for as long as it is so', async () => {
+    const report = start();
+    const owner = { address: VIP, interface: 'eth0', hardwareAddress: '02:00:00:00:00:09' };
+    const elsewhere = { ...owner, address: ip('192.0.2.77') };
+    report.duplicates([owner]);
+    report.duplicates([owner, elsewhere]);
+    await settle();
+    const message =
+      'a machine with the hardware address 02:00:00:00:00:09, which is none of ours, answers for 192.0.2.1 on eth0';
+    expect(cluster.told).toEqual([`AddressDuplicate web: ${message}`]);
+    expect(report.findings).toMatchObject([{ reason: 'AddressDuplicate', object: { name: 'web' }, message }]);
+    report.duplicates([]);
+    expect(report.findings).toEqual([]);
+  });
+
   it('reports what changed, and not what is looked at again, or after a restart', async () => {
     const report = start();
     report.hold(new Set([VIP]));

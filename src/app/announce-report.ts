@@ -6,6 +6,7 @@ import type { Plan } from '../compile/plan.ts';
 import { crash } from '../lib/crash.ts';
 import type { Logger } from '../lib/logger.ts';
 import { PersistentMap } from '../lib/persistent-map.ts';
+import type { Finding } from '../model/finding.ts';
 import type { IpAddress } from '../model/grammar.ts';
 import type { L2Status, ObservedL2Status } from '../model/l2-status.ts';
 import type { Node } from '../model/node.ts';
@@ -14,7 +15,9 @@ import type { Metrics } from '../observe/metrics.ts';
 import { KeyedRunner } from '../planes/keyed-runner.ts';
 import { EventPlane, type EventWish, type EventWriter } from '../planes/status/events.ts';
 import { NodeStatusPlane, type NodeStatusWriter } from '../planes/status/node-status.ts';
+import type { ForeignOwner } from '../planes/announce/foreign-owners.ts';
 import type { ForeignRouter } from '../planes/announce/foreign-routers.ts';
+import { duplicateFindings } from './duplicate-findings.ts';
 import { EVENT_RATE } from './event-writer.ts';
 
 /** After how long two nodes that say to have one address do not agree about it for good, in milliseconds: one that dies may say so for 50 s. */
@@ -68,6 +71,7 @@ export class AnnounceReport {
   /** Who answered for a Service last and says so no longer: who hands over may say that first. */
   readonly #former = new Map<string, L2Status>();
   readonly #contested = new Map<string, number>();
+  #duplicates: readonly ForeignOwner[] = [];
 
   constructor(options: AnnounceReportOptions) {
     this.#options = options;
@@ -115,6 +119,20 @@ export class AnnounceReport {
       message,
     });
     this.#events?.want(this.#eventWishes);
+  }
+
+  /** Who else answers for addresses of Services: reported on each Service once, for as long as it is so among the Findings. */
+  duplicates(owners: readonly ForeignOwner[]): void {
+    const before = new Set(this.#duplicates.map((owner) => JSON.stringify(owner)));
+    this.#duplicates = owners;
+    const others = owners.filter((owner) => !before.has(JSON.stringify(owner)));
+    for (const item of duplicateFindings(others, this.#assignments))
+      if (item.object.kind === 'Service') this.#report(keyOf(item.object), 'Warning', item.reason, item.message);
+  }
+
+  /** Addresses of Services that somebody else on the network has. */
+  get findings(): readonly Finding[] {
+    return duplicateFindings(this.#duplicates, this.#assignments);
   }
 
   /** Which of it this node has. */

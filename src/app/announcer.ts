@@ -3,6 +3,7 @@ import type { AnnouncePlan } from '../compile/announce/announce-plan.ts';
 import type { Plan } from '../compile/plan.ts';
 import { Fault } from '../lib/fault.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { Finding } from '../model/finding.ts';
 import type { IpAddress } from '../model/grammar.ts';
 import type { L2Status } from '../model/l2-status.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -18,6 +19,9 @@ export const ANNOUNCE_FOLDER = 'announce';
 
 /** How long others on the network are listened for before a virtual router is used, in milliseconds: three times what most advertise at. */
 const LISTEN_MS = 3_000;
+
+/** Who has an address answers within some milliseconds on one segment; it is asked every few seconds. */
+const PROBE = { waitMs: 500, rememberedS: 30 };
 
 export interface AnnouncerParts {
   readonly options: AnnounceOptions;
@@ -59,6 +63,17 @@ export class Announcer implements Role {
       settings: { nodeName, advertisementMs: options.advertisementMs },
       logger,
       listenMs: LISTEN_MS,
+      probe: PROBE,
+      onForeignOwners: (owners) => {
+        for (const { address, hardwareAddress, interface: device } of owners)
+          logger.warn('somebody else on the network answers for an address of a Service', {
+            address,
+            hardwareAddress,
+            interface: device,
+          });
+        metrics.duplicateAddresses(owners.length);
+        report.duplicates(owners);
+      },
       keepsAnnouncing: true,
       onForeign: (foreign) => {
         metrics.foreignRouters(foreign.length);
@@ -91,6 +106,11 @@ export class Announcer implements Role {
 
   get announcersOf(): (service: string) => readonly L2Status[] {
     return (service) => this.#report.of(service);
+  }
+
+  /** Addresses of Services that somebody else on the network has. */
+  get refused(): readonly Finding[] {
+    return this.#report.findings;
   }
 
   want(plan: Plan): void {

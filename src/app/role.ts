@@ -111,7 +111,7 @@ export interface Role {
   notReady(): readonly string[];
   /** What the kernel has, of the role that programs it. */
   readonly programmed?: L4Plan | undefined;
-  /** What the engine of this part refuses of the newest plan. */
+  /** What the engine of this part, or the network, refuses of the newest plan. */
   readonly refused?: readonly Finding[];
   /** The end has begun: clients should be led elsewhere, although those that still come are served. */
   withdraw?(): void;

@@ -18,6 +18,7 @@ export async function withdrawAddresses(stateDirectory: string): Promise<boolean
     settings: { nodeName: hostname(), advertisementMs: 1_000 },
     logger: silentLogger,
     listenMs: 0,
+    probe: { waitMs: 0, rememberedS: 30 },
     keepsAnnouncing: false,
   });
   return plane.withdraw();

@@ -92,6 +92,7 @@ const ADDRESSES: Listing<AddressRow> = {
     { heading: 'node', cell: (row) => row.nodes.join(',') || '-' },
     { heading: 'since', cell: (row) => row.since.slice(0, 19) || '-' },
     { heading: 'why', cell: (row) => row.why || '-' },
+    { heading: 'conflict', cell: (row) => row.conflict || '-' },
   ],
 };
 

@@ -374,6 +374,14 @@ export const FINDING_CODES = {
     remedy:
       'Use externalTrafficPolicy Cluster where the address of the client is not needed, or raise --virtual-routers.',
   },
+  AddressDuplicate: {
+    code: 'SLU612',
+    severity: 'error',
+    title:
+      'Somebody else on the network answers for an address of a Service. Who was there first is left alone; an address that a node has it keeps.',
+    remedy:
+      'Find the machine with the hardware address that the message names, and give one of the two another address.',
+  },
   AddressPoolMissing: {
     code: 'SLU609',
     severity: 'warning',

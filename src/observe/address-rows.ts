@@ -1,5 +1,7 @@
+import type { Finding } from '../model/finding.ts';
 import type { IpAddress } from '../model/grammar.ts';
 import type { L2Status } from '../model/l2-status.ts';
+import { keyOf } from '../model/object.ts';
 import type { Plan } from '../compile/plan.ts';
 
 /** The addresses of one Service, and the pool that they come from. */
@@ -16,6 +18,8 @@ export interface AddressRow {
   readonly since: string;
   /** Why it is that node; empty where none is known. */
   readonly why: string;
+  /** Who else on the network answers for one of the addresses; empty where nobody does. */
+  readonly conflict: string;
 }
 
 /** How full a pool is in one IP family. */
@@ -32,6 +36,7 @@ export function addressRows(
   { addresses }: Plan,
   held: ReadonlySet<IpAddress> | undefined,
   announcers: (service: string) => readonly L2Status[],
+  refused: readonly Finding[],
 ): readonly AddressRow[] {
   return addresses.sorted().map(([service, assignment]) => {
     const [latest, ...others] = announcers(service);
@@ -43,8 +48,14 @@ export function addressRows(
       nodes: [latest, ...others].flatMap((status) => status?.node ?? []),
       since: latest?.since ?? '',
       why: latest?.why ?? '',
+      conflict: conflictOf(service, refused),
     };
   });
+}
+
+function conflictOf(service: string, refused: readonly Finding[]): string {
+  const found = refused.filter(({ reason, object }) => reason === 'AddressDuplicate' && keyOf(object) === service);
+  return found.map(({ message }) => message).join('; ');
 }
 
 function hereOf(addresses: readonly IpAddress[], held: ReadonlySet<IpAddress> | undefined): AddressRow['here'] {

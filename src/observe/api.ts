@@ -116,7 +116,9 @@ export function createApi(source: ApiSource, token?: ApiToken): Hono {
     return context.json(explainPacket(programmed, question, source.hasLocalhostNodePorts, address));
   });
   api.get('/api/v1/addresses', (context) =>
-    context.json({ items: rows(source, (plan) => addressRows(plan, source.held(), source.announcers)) }),
+    context.json({
+      items: rows(source, (plan) => addressRows(plan, source.held(), source.announcers, source.refused())),
+    }),
   );
   api.get('/api/v1/pools', (context) => context.json({ items: rows(source, poolRows) }));
   api.get('/api/v1/peers', (context) => context.json({ items: source.peers() ?? [] }));

@@ -79,6 +79,11 @@ export class Metrics {
     help: 'Virtual routers that are to be ours and that others on the network use. The goal is 0.',
     registers: [this.#registry],
   });
+  readonly #duplicateAddresses = new Gauge({
+    name: 'sluice_duplicate_addresses',
+    help: 'Addresses of Services that somebody else on the network answers for as well. The goal is 0.',
+    registers: [this.#registry],
+  });
   readonly #poolAddresses = new Gauge({
     name: 'sluice_pool_addresses',
     help: 'Addresses that a pool has, by IP family.',
@@ -204,6 +209,10 @@ export class Metrics {
 
   foreignRouters(count: number): void {
     this.#foreignRouters.set(count);
+  }
+
+  duplicateAddresses(count: number): void {
+    this.#duplicateAddresses.set(count);
   }
 
   contested(count: number): void {

@@ -62,6 +62,7 @@ describePlane<AnnouncePlan>('AnnouncePlane on keepalived', {
       settings: { nodeName: 'node', advertisementMs: 50 },
       logger: silentLogger,
       listenMs: 0,
+      probe: { waitMs: 0, rememberedS: 30 },
       keepsAnnouncing: false,
     });
     const look = async (): Promise<string> => {

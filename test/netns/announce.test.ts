@@ -271,6 +271,72 @@ describe('a configuration that keepalived refuses', () => {
   });
 });
 
+describe('an address that somebody else on the network has', () => {
+  const mine = planOf([router('r1', 101, [VIP, VIP6]), router('r2', 102, [OTHER])]);
+  const { signal } = new AbortController();
+
+  /** What another machine has to do with an address, be it a node that runs nothing of ours. */
+  async function other(verb: 'add' | 'del', address: string): Promise<void> {
+    const isIpv6 = address.includes(':');
+    const rest = isIpv6 && verb === 'add' ? ['nodad'] : [];
+    const text = `${address}/${isIpv6 ? '128' : '32'}`;
+    await lab.network.command('node-c', ['ip', 'address', verb, text, 'dev', 'eth0', ...rest]);
+  }
+
+  async function hardwareAddress(): Promise<string> {
+    const shown = await lab.network.command('node-c', ['ip', '-o', 'link', 'show', 'dev', 'eth0']);
+    return / link\/ether (\S+)/.exec(shown)?.[1] ?? '';
+  }
+
+  it('is left alone where it was there first, and kept where it comes later', async () => {
+    const { plane, owners } = lab.listenerOn('node-a');
+    const expected = [{ address: VIP, interface: 'eth0', hardwareAddress: await hardwareAddress() }];
+    await other('add', VIP);
+    await plane.apply(mine, signal);
+    await vi.waitFor(async () => expect(await lab.has('node-a', OTHER)).toBe(true), 5_000);
+    expect([await lab.has('node-a', VIP), owners]).toEqual([false, [expected]]);
+    await other('del', VIP);
+    await vi.waitFor(
+      async () => {
+        await plane.apply(mine, signal);
+        expect(await lab.has('node-a', VIP)).toBe(true);
+      },
+      { timeout: 30_000, interval: 1_000 },
+    );
+    await vi.waitFor(() => expect(owners).toEqual([expected, []]), { timeout: 20_000, interval: 100 });
+    await other('add', VIP);
+    await vi.waitFor(() => expect(owners).toEqual([expected, [], expected]), { timeout: 25_000, interval: 100 });
+    expect(await lab.has('node-a', VIP)).toBe(true);
+    await other('del', VIP);
+    await plane.withdraw();
+    await plane.release();
+  });
+
+  it('is left alone by IPv6 too', async () => {
+    const { plane, owners } = lab.listenerOn('node-a');
+    await other('add', VIP6);
+    await plane.apply(mine, signal);
+    await vi.waitFor(async () => expect(await lab.has('node-a', VIP)).toBe(true), 5_000);
+    const owner = { address: VIP6, interface: 'eth0', hardwareAddress: await hardwareAddress() };
+    expect([await lab.has('node-a', VIP6), owners]).toEqual([false, [[owner]]]);
+    await other('del', VIP6);
+    await plane.withdraw();
+    await plane.release();
+  });
+
+  it('is no matter where a node of ours has it', async () => {
+    await lab.apply(() => mine, ['node-b']);
+    await vi.waitFor(async () => expect(await lab.has('node-b', VIP)).toBe(true), 5_000);
+    const { plane, owners } = lab.listenerOn('node-a');
+    await plane.apply(mine, signal);
+    await lab.plane('node-b').apply(planOf([]), signal);
+    await vi.waitFor(async () => expect(await lab.has('node-a', VIP)).toBe(true), 5_000);
+    expect(owners).toEqual([]);
+    await plane.withdraw();
+    await plane.release();
+  });
+});
+
 describe('a virtual router that somebody else on the network uses', () => {
   /** A keepalived that is none of ours, as a router of the network may have one, with another address. */
   async function startForeign(id: number): Promise<{ readonly folder: string; readonly end: () => Promise<void> }> {

@@ -57,6 +57,7 @@ function plane(): AnnouncePlane {
     settings: { nodeName: 'node', advertisementMs: 50 },
     logger: silentLogger,
     listenMs: 0,
+    probe: { waitMs: 0, rememberedS: 30 },
     keepsAnnouncing: true,
   });
 }

@@ -76,7 +76,7 @@ global_defs {
 
 /** Two more bytes than there are numbers of virtual routers: nobody's link-local addresses but ours. */
 export const CONSTANT_IPV4_PREFIX = '169.254.77';
-const CONSTANT_IPV6_PREFIX = 'fe80::5:7';
+export const CONSTANT_IPV6_PREFIX = 'fe80::5:7';
 
 /** After how long a preferred node takes addresses back, in seconds: one that comes and goes must not take them to and fro. */
 const TAKE_BACK_DELAY_S = 60;

@@ -1,9 +1,10 @@
-import { spawn, execFile } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { ipNumberOf } from '../../lib/ip-number.ts';
 import { isRecord } from '../../lib/is-record.ts';
 import { ipAddressOf, type IpAddress } from '../../model/grammar.ts';
-import { CONSTANT_IPV4_PREFIX, word } from './configuration.ts';
+import { CONSTANT_IPV4_PREFIX, CONSTANT_IPV6_PREFIX, word } from './configuration.ts';
+import { runWith, setElements } from './nft-set.ts';
 
 const run = promisify(execFile);
 
@@ -13,6 +14,9 @@ const TABLE = `${FAMILY} ${NAME}`;
 
 /** For how long who was heard once counts, in seconds: of a router that advertises once a second, ten advertisements. */
 const REMEMBERED_S = 10;
+
+/** For how long a node of ours counts as one, in seconds: longer than what it was heard to answer for. */
+const PEER_REMEMBERED_S = 60;
 
 /** Where VRRP advertises (RFC 9568), as Ethernet has it. */
 const GROUP_ADDRESS = '01:00:5e:00:00:12';
@@ -53,6 +57,11 @@ export class ForeignRouters {
     return (await this.#elementsOf('foreign')).flatMap(decodeElement);
   }
 
+  /** The Ethernet addresses of nodes of ours that have had a virtual router lately. @throws what a failing nft throws */
+  async peers(): Promise<ReadonlySet<string>> {
+    return new Set((await this.#elementsOf('peers')).flatMap(decodePeer));
+  }
+
   /** Listens no more, and takes everything away. */
   async remove(): Promise<void> {
     // There may be nothing of all that.
@@ -81,26 +90,12 @@ export class ForeignRouters {
     return new Set(elements.filter((element) => typeof element === 'string'));
   }
 
-  async #elementsOf(set: string): Promise<readonly unknown[]> {
-    const answer: unknown = JSON.parse(await this.#run(['nft', '-j', 'list', 'set', FAMILY, NAME, set]));
-    const items =
-      isRecord(answer) && Array.isArray(answer['nftables']) ? (answer['nftables'] as readonly unknown[]) : [];
-    return items.flatMap((item) => {
-      const found = isRecord(item) && isRecord(item['set']) ? item['set'] : {};
-      return Array.isArray(found['elem']) ? (found['elem'] as readonly unknown[]) : [];
-    });
+  #elementsOf(set: string): Promise<readonly unknown[]> {
+    return setElements(this.#enter, FAMILY, NAME, set);
   }
 
-  async #nft(input: string): Promise<void> {
-    const [program, ...args] = [...this.#enter, 'nft', '-f', '-'];
-    const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'pipe'] });
-    let said = '';
-    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-    // Who ends without reading everything closes the pipe early; what it said says why.
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(input);
-    await once(child, 'close');
-    if (child.exitCode !== 0) throw new Error(`nft: ${said.trim()}`);
+  #nft(input: string): Promise<void> {
+    return runWith(this.#enter, ['nft', '-f', '-'], input);
   }
 
   async #run(command: readonly string[]): Promise<string> {
@@ -127,16 +122,20 @@ function hasStaticGroup(shown: string): boolean {
 function rules(): string {
   const [a = 0, b = 0, c = 0] = CONSTANT_IPV4_PREFIX.split('.').map(Number);
   const ours = `0x${((a << 16) | (b << 8) | c).toString(16)}`;
+  const ours6 = `0x${ipNumberOf(`${CONSTANT_IPV6_PREFIX}:0`).value.toString(16).slice(0, 28)}`;
   const ids = Array.from({ length: 255 }, (_, index) => index + 1);
   return `table ${TABLE} {
   set joined { type ifname; }
+  set peers { type ether_addr; flags dynamic,timeout; timeout ${String(PEER_REMEMBERED_S)}s; size 1024; }
   set foreign { type ifname . ipv4_addr . mark; flags dynamic,timeout; timeout ${String(REMEMBERED_S)}s; size 1024; }
   chain foreign {}
   chain heard { type filter hook prerouting priority raw; }
 }
 flush chain ${TABLE} foreign
 flush chain ${TABLE} heard
-add rule ${TABLE} heard ip protocol 112 @th,64,24 != ${ours} jump foreign
+add rule ${TABLE} heard ip protocol 112 @th,64,24 == ${ours} update @peers { ether saddr } accept
+add rule ${TABLE} heard ip6 nexthdr 112 @th,64,112 == ${ours6} update @peers { ether saddr } accept
+add rule ${TABLE} heard ip protocol 112 jump foreign
 ${ids.map((id) => `add rule ${TABLE} foreign @th,8,8 ${String(id)} update @foreign { meta iifname . ip saddr . ${String(id)} }`).join('\n')}
 `;
 }
@@ -149,4 +148,10 @@ function decodeElement(element: unknown): readonly ForeignRouter[] {
   const address = typeof text === 'string' ? ipAddressOf(text) : undefined;
   if (typeof device !== 'string' || address === undefined || typeof id !== 'number') return [];
   return [{ interface: device, address, id }];
+}
+
+/** `{ elem: { val: hardware address } }`. */
+function decodePeer(element: unknown): readonly string[] {
+  const inner = isRecord(element) && isRecord(element['elem']) ? element['elem']['val'] : element;
+  return typeof inner === 'string' ? [inner] : [];
 }

@@ -1,11 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AnnouncePlan, VirtualRouter } from '../../compile/announce/announce-plan.ts';
+import type { AnnouncePlan } from '../../compile/announce/announce-plan.ts';
 import { crash } from '../../lib/crash.ts';
 import { replaceFile } from '../../lib/durable.ts';
 import { Fault, messageOf } from '../../lib/fault.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { PersistentMap } from '../../lib/persistent-map.ts';
 import { sleep } from '../../lib/sleep.ts';
 import type { IpAddress } from '../../model/grammar.ts';
 import type { Applied, Plane } from '../plane.ts';
@@ -17,9 +16,12 @@ import {
   renderConfiguration,
   type AnnounceSettings,
 } from './configuration.ts';
+import type { ProbeTimes } from './duplicates.ts';
+import type { ForeignOwner } from './foreign-owners.ts';
 import type { ForeignRouter } from './foreign-routers.ts';
 import type { KeepalivedPaths } from './keepalived-process.ts';
 import { Keepalived } from './keepalived.ts';
+import { addressesOf, withoutAddresses } from './plan-addresses.ts';
 import { Precedence } from './precedence.ts';
 import { AddressRecord, type RecordedAddress } from './record.ts';
 
@@ -33,6 +35,9 @@ export interface AnnouncePlaneOptions {
   readonly onForeign?: (foreign: readonly ForeignRouter[]) => void;
   /** How long is listened for them before the first virtual router is used, in milliseconds. */
   readonly listenMs: number;
+  /** Called with those who answer for addresses that are to be ours, whenever they are others. */
+  readonly onForeignOwners?: (owners: readonly ForeignOwner[]) => void;
+  readonly probe: ProbeTimes;
   /** Whether keepalived goes on when the program ends, as it does when the program is killed. */
   readonly keepsAnnouncing: boolean;
 }
@@ -135,8 +140,7 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
 
   async #bringAbout(wanted: AnnouncePlan, signal: AbortSignal): Promise<number> {
     const isRunning = await this.#isRunning();
-    const ours = new Set(isRunning ? this.#record.entries.map(({ router }) => router) : []);
-    const want = await this.#precedence.without(wanted, ours, signal);
+    const want = await this.#precedence.without(wanted, isRunning ? this.#record.entries : [], signal);
     if (want.routers.size === 0) return this.#withdrawAll();
     const text = renderConfiguration(want, this.#settings);
     if (isRunning && (await this.#keepalived.hasRead(text))) return 0;
@@ -150,7 +154,7 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
       this.#logger.info('keepalived announces', { routers: want.routers.size });
     } else {
       if (moving.size > 0) {
-        await this.#reload(renderConfiguration(without(want, moving), this.#settings), signal);
+        await this.#reload(renderConfiguration(withoutAddresses(want, moving), this.#settings), signal);
         this.#reloadedMs = -Infinity;
         await sleep(MOVE_PAUSE_MS, signal);
       }
@@ -206,20 +210,20 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
   }
 
   async #remember(want: AnnouncePlan): Promise<void> {
-    const wanted = entriesOf(want);
+    const wanted = addressesOf(want);
     const known = new Set(wanted.map(keyOf));
     await this.#record.write([...wanted, ...this.#record.entries.filter((entry) => !known.has(keyOf(entry)))]);
   }
 
   /** What is not in the configuration any more has been taken away by keepalived, if it ran. */
   async #forgetOthers(want: AnnouncePlan): Promise<void> {
-    const wanted = entriesOf(want);
+    const wanted = addressesOf(want);
     if (wanted.length < this.#record.entries.length) await this.#record.write(wanted);
   }
 
   /** Takes away what no process looks after any more, before a new one starts. Those of its configuration it takes away itself. */
   async #sweep(want: AnnouncePlan): Promise<void> {
-    const wanted = new Set(entriesOf(want).map(keyOf));
+    const wanted = new Set(addressesOf(want).map(keyOf));
     const unwanted = this.#record.entries.filter((entry) => !wanted.has(keyOf(entry)));
     await unbindAll(unwanted, this.#options.paths.enter);
   }
@@ -241,7 +245,7 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
     await this.#listenOnce();
     const bound = await boundAddresses(this.#options.paths.enter).catch(() => undefined);
     if (bound === undefined) return;
-    const ours = new Set(entriesOf(wanted).map(({ address }) => address));
+    const ours = new Set(addressesOf(wanted).map(({ address }) => address));
     this.#hold(new Set(bound.flatMap(({ address }) => (ours.has(address) ? [address] : []))));
   }
 
@@ -249,7 +253,8 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
   async #listenOnce(): Promise<void> {
     this.#looks += 1;
     if (this.#looks % HEAR_EVERY_LOOKS !== 0) return;
-    if (await this.#precedence.hasChanged()) this.#disturbed('others speak VRRP, or do not any more');
+    if (await this.#precedence.hasChanged(this.held))
+      this.#disturbed('others speak VRRP or have addresses, or do not any more');
   }
 
   #hold(held: ReadonlySet<IpAddress>): void {
@@ -266,21 +271,6 @@ export class AnnouncePlane implements Plane<AnnouncePlan> {
   }
 }
 
-function entriesOf({ routers }: AnnouncePlan): readonly RecordedAddress[] {
-  return [...routers.values()].flatMap(({ name, interface: device, addresses }) =>
-    addresses.map((address) => ({ address, interface: device, router: name })),
-  );
-}
-
 function keyOf({ address, interface: device }: RecordedAddress): string {
   return `${address} ${device}`;
-}
-
-/** The plan without some addresses; a router that would be left without any goes. */
-function without(plan: AnnouncePlan, addresses: ReadonlySet<IpAddress>): AnnouncePlan {
-  const kept = [...plan.routers.entries()].flatMap(([name, router]): readonly (readonly [string, VirtualRouter])[] => {
-    const rest = router.addresses.filter((address) => !addresses.has(address));
-    return rest.length === 0 ? [] : [[name, { ...router, addresses: rest }]];
-  });
-  return { ...plan, routers: PersistentMap.from(kept) };
 }

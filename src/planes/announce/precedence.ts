@@ -1,23 +1,27 @@
 import type { AnnouncePlan, VirtualRouter } from '../../compile/announce/announce-plan.ts';
 import { messageOf } from '../../lib/fault.ts';
-import type { Logger } from '../../lib/logger.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
 import { sleep } from '../../lib/sleep.ts';
+import type { IpAddress } from '../../model/grammar.ts';
+import { Duplicates, type DuplicatesOptions } from './duplicates.ts';
 import { ForeignRouters, type ForeignRouter } from './foreign-routers.ts';
+import type { RecordedAddress } from './record.ts';
 
-export interface PrecedenceOptions {
-  readonly enter: readonly string[];
-  readonly logger: Logger;
+export interface PrecedenceOptions extends Omit<DuplicatesOptions, 'peers'> {
   /** How long is listened before the first virtual router is used, in milliseconds. */
   readonly listenMs: number;
   /** Called with those who use virtual routers that are to be ours, whenever they are others. */
   readonly onForeign?: ((foreign: readonly ForeignRouter[]) => void) | undefined;
 }
 
-/** Who was first to use a virtual router of the network has it: others are not disturbed, and who comes after us has to give way. */
+/**
+ * Who was first to use a virtual router or an address of the network has it: others are not disturbed, and who comes after us has to give
+ * way.
+ */
 export class Precedence {
   readonly #options: PrecedenceOptions;
   readonly #routers: ForeignRouters;
+  readonly #duplicates: Duplicates;
   /** The interfaces on which others are listened for. */
   #listening: ReadonlySet<string> = new Set();
   /** Who was heard when it was looked at last. */
@@ -31,11 +35,17 @@ export class Precedence {
   constructor(options: PrecedenceOptions) {
     this.#options = options;
     this.#routers = new ForeignRouters(options.enter);
+    this.#duplicates = new Duplicates({ ...options, peers: () => this.#routers.peers() });
   }
 
-  /** The plan without virtual routers that somebody else uses. `ours` are the names of those that we have already. */
-  async without(want: AnnouncePlan, ours: ReadonlySet<string>, signal: AbortSignal): Promise<AnnouncePlan> {
+  /** The plan without virtual routers and addresses that somebody else has. `ours` is what we have already. */
+  async without(want: AnnouncePlan, ours: readonly RecordedAddress[], signal: AbortSignal): Promise<AnnouncePlan> {
     if (want.routers.size === 0) return want;
+    const kept = await this.#withoutRouters(want, new Set(ours.map(({ router }) => router)), signal);
+    return this.#duplicates.without(kept, new Set(ours.map(({ address }) => address)), signal);
+  }
+
+  async #withoutRouters(want: AnnouncePlan, ours: ReadonlySet<string>, signal: AbortSignal): Promise<AnnouncePlan> {
     await this.#listen(want, ours.size > 0, signal);
     this.#heard = await this.#hear();
     const routers = [...want.routers.values()];
@@ -46,15 +56,17 @@ export class Precedence {
     return { ...want, routers: PersistentMap.from(kept.map((router) => [router.name, router])) };
   }
 
-  /** Whether others are heard than when it was looked at last. */
-  async hasChanged(): Promise<boolean> {
+  /** Whether others are heard than when it was looked at last. `held` are the addresses that this node has. */
+  async hasChanged(held: ReadonlySet<IpAddress>): Promise<boolean> {
     if (this.#deafness !== undefined) await this.#tryToListen();
-    return textOf(await this.#hear()) !== textOf(this.#heard);
+    const haveOthers = await this.#duplicates.hasChanged(held);
+    return textOf(await this.#hear()) !== textOf(this.#heard) || haveOthers;
   }
 
   /** Listens no more. */
   async end(): Promise<void> {
     await this.#routers.remove();
+    await this.#duplicates.end();
     this.#listening = new Set();
   }
 

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import type { AnnouncePlan, VirtualRouter } from '../../../src/compile/announce/announce-plan.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
 import { PersistentMap } from '../../../src/lib/persistent-map.ts';
+import type { ForeignOwner } from '../../../src/planes/announce/foreign-owners.ts';
 import type { ForeignRouter } from '../../../src/planes/announce/foreign-routers.ts';
 import { AnnouncePlane, type AnnouncePlaneOptions } from '../../../src/planes/announce/plane.ts';
 import { ip } from '../../l4/snapshot-steps.ts';
@@ -86,13 +87,20 @@ export class VipLab {
   }
 
   /** Another program on a node, which listens for others before it uses a virtual router; and whom it has reported. */
-  listenerOn(node: NodeName): { readonly plane: AnnouncePlane; readonly foreign: (readonly ForeignRouter[])[] } {
+  listenerOn(node: NodeName): {
+    readonly plane: AnnouncePlane;
+    readonly foreign: (readonly ForeignRouter[])[];
+    readonly owners: (readonly ForeignOwner[])[];
+  } {
     const foreign: (readonly ForeignRouter[])[] = [];
+    const owners: (readonly ForeignOwner[])[] = [];
     const plane = planeOf(this.network, node, this.#folder, {
       listenMs: 1_500,
+      probe: { waitMs: 500, rememberedS: 12 },
+      onForeignOwners: (found) => void owners.push(found),
       onForeign: (found) => void foreign.push(found),
     });
-    return { plane, foreign };
+    return { plane, foreign, owners };
   }
 
   folderOf(node: NodeName): string {
@@ -190,6 +198,7 @@ function planeOf(
     settings: { nodeName: node, advertisementMs: 50 },
     logger: silentLogger,
     listenMs: 0,
+    probe: { waitMs: 0, rememberedS: 30 },
     keepsAnnouncing: false,
     ...rest,
   });
