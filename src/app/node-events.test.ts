@@ -11,7 +11,7 @@ import { Store } from '../sources/store.ts';
 import { KubeEventWriter } from './event-writer.ts';
 import { KubeNodeEvents } from './node-events.ts';
 
-describe('KubeNodeEvents', { timeout: 30_000 }, () => {
+describe('KubeNodeEvents', () => {
   let server: FakeApiServer;
   let client: KubeClient;
   let events: KubeNodeEvents;

@@ -17,7 +17,7 @@ const logger: Logger = {
   warn: (message: string, fields: LogFields = {}) => void warnings.push(`${message}: ${String(fields['code'])}`),
 };
 
-describe('Heartbeat', { timeout: 30_000 }, () => {
+describe('Heartbeat', () => {
   let server: FakeApiServer;
   let client: KubeClient;
   let stop: AbortController;

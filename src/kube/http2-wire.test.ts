@@ -64,7 +64,7 @@ afterEach(async () => {
   await server.close();
 });
 
-describe('Http2Wire', { timeout: 30_000 }, () => {
+describe('Http2Wire', () => {
   it('carries everything over one connection, until the server takes no more streams on it', async () => {
     const wire = new TestWire(server.config());
     const first = await Promise.all(Array.from({ length: maxStreams }, () => wire.watch()));

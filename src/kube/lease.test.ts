@@ -93,7 +93,7 @@ afterEach(async () => {
   await server.close();
 });
 
-describe('LeaderElector', { timeout: 30_000 }, () => {
+describe('LeaderElector', () => {
   it('creates the lease, leads, and keeps it alive', async () => {
     const { elector, said } = stand('ann');
     await until(() => expect(said).toEqual(['started']));

@@ -4,7 +4,7 @@ import { ReflectionLab, until, untilNames, untilState } from '../../test/fakes/r
 
 let lab: ReflectionLab;
 
-describe('Reflector where watch-list is served', { timeout: 30_000 }, () => {
+describe('Reflector where watch-list is served', () => {
   beforeEach(async () => {
     lab = await ReflectionLab.open('served');
   });
@@ -94,7 +94,7 @@ describe('Reflector where watch-list is served', { timeout: 30_000 }, () => {
   });
 });
 
-describe('Reflector where watch-list is refused', { timeout: 30_000 }, () => {
+describe('Reflector where watch-list is refused', () => {
   beforeEach(async () => {
     lab = await ReflectionLab.open('refused');
   });

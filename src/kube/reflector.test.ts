@@ -13,7 +13,7 @@ import { projectConfigMap, ReflectionCopy } from '../../test/fakes/reflection-co
 
 let lab: ReflectionLab;
 
-describe.each(['served', 'refused'] as const)('Reflector, watch-list %s', { timeout: 30_000 }, (watchList) => {
+describe.each(['served', 'refused'] as const)('Reflector, watch-list %s', (watchList) => {
   beforeEach(async () => {
     lab = await ReflectionLab.open(watchList);
   });

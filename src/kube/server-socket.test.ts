@@ -13,7 +13,7 @@ const path = '/api/v1/namespaces/default/configmaps';
 describe.each([
   ['HTTP/1.1', {}],
   ['HTTP/2', { http2: { maxStreams: 100 } }],
-])('the API server through a proxy, over %s', { timeout: 30_000 }, (_version, options) => {
+])('the API server through a proxy, over %s', (_version, options) => {
   let server: FakeApiServer;
   let proxy: HttpProxy;
   const opened: Transport[] = [];

@@ -63,7 +63,7 @@ afterEach(async () => {
   await server.close();
 });
 
-describe('Transport.request', { timeout: 30_000 }, () => {
+describe('Transport.request', () => {
   it('speaks JSON in both directions, under its own name', async () => {
     const transport = connect();
     const body = { metadata: { name: 'greeting' }, data: { text: 'Grüße\n"quoted"' } };
@@ -181,7 +181,7 @@ describe('Transport.request', { timeout: 30_000 }, () => {
   });
 });
 
-describe('Transport with credentials that change', { timeout: 30_000 }, () => {
+describe('Transport with credentials that change', () => {
   let dir: string;
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'transport-'));
@@ -218,7 +218,7 @@ describe('Transport with credentials that change', { timeout: 30_000 }, () => {
 describe.each([
   ['HTTP/1.1', {}],
   ['HTTP/2', { http2: { maxStreams: 100 } }],
-])('Transport over TLS and %s', { timeout: 30_000 }, (_version, options) => {
+])('Transport over TLS and %s', (_version, options) => {
   beforeEach(() => serve({ isTls: true, ...options }));
 
   it('believes a server for whom the authority vouches', async () => {
@@ -290,7 +290,7 @@ describe.each([
   });
 });
 
-describe('Transport.stream', { timeout: 30_000 }, () => {
+describe('Transport.stream', () => {
   it('gives one value after the other, until the server ends the answer', async () => {
     const stream = await connect().stream(watch);
     server.seed('configmaps', [

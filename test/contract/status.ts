@@ -252,7 +252,11 @@ async function oneOfMany(scene: StatusScene): Promise<void> {
   for (let index = 0; index < names.length; index += 50)
     await Promise.all(names.slice(index, index + 50).map((name) => scene.createIngress(name)));
   const replica = scene.replica(ONE, { hasEvents: false });
-  await until(async () => expect((await replica.writes('ingress-status')).done).toBe(999));
+  // Twenty seconds at the rate that is kept to, and many times that where the machine is busy.
+  await vi.waitFor(async () => expect((await replica.writes('ingress-status')).done).toBe(999), {
+    timeout: 150_000,
+    interval: 100,
+  });
   expect(await scene.addresses('i500')).toEqual([]);
   expect((await replica.writes('ingress-status')).refused).toBeGreaterThan(0);
   await accept();
@@ -268,7 +272,7 @@ async function oneOfMany(scene: StatusScene): Promise<void> {
 
 /** Runs the suite; one server serves all cases. */
 export function describeStatus(name: string, makeCluster: () => Promise<StatusCluster>): void {
-  describe(name, { timeout: 200_000 }, () => {
+  describe(name, { timeout: 400_000 }, () => {
     let cluster: StatusCluster;
     let scene: StatusScene;
     let count = 0;

@@ -44,9 +44,12 @@ export interface Reflection {
   readonly stop: () => Promise<void>;
 }
 
-/** Waits, long enough for a busy machine, until `check` no longer throws. */
+/**
+ * Waits until `check` no longer throws, for nearly as long as a test may take: on a machine with twenty times as much to do as it has
+ * processors, a few requests to a server in the same process have taken more than 15 s.
+ */
 export function until(check: () => void): Promise<void> {
-  return vi.waitFor(check, { timeout: 15_000, interval: 5 });
+  return vi.waitFor(check, { timeout: 60_000, interval: 5 });
 }
 
 export function untilNames(copy: ReflectionCopy, ...names: readonly string[]): Promise<void> {

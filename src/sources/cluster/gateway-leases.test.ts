@@ -12,7 +12,7 @@ import { GATEWAY_LABEL, gatewayAnnotations, GatewayLeases } from './gateway-leas
 /** Short, and long enough for a busy machine to renew in time. */
 const LEASE_MS = 2_000;
 
-describe('GatewayLeases', { timeout: 60_000 }, () => {
+describe('GatewayLeases', () => {
   let server: FakeApiServer;
   let client: KubeClient;
   const ends: (() => Promise<void>)[] = [];
