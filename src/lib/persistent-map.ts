@@ -31,10 +31,14 @@ export class PersistentMap<V> {
   }
 
   get(key: string): V | undefined {
-    const hash = hashOf(key);
+    return this.#at(hashOf(key), key);
+  }
+
+  #at(hash: number, key: string): V | undefined {
     let node = this.#root;
     for (let shift = 0; node !== undefined; shift += BITS) {
-      if (node.kind !== 'branch') return entriesOf(node).find((entry) => entry.key === key)?.value;
+      if (node.kind === 'entry') return node.key === key ? node.value : undefined;
+      if (node.kind === 'collision') return node.entries.find((entry) => entry.key === key)?.value;
       node = childAt(node, slotOf(hash, shift));
     }
     return undefined;
@@ -46,9 +50,10 @@ export class PersistentMap<V> {
 
   /** This map with `key` set to `value`; this very map when it already holds that same value. */
   set(key: string, value: V): PersistentMap<V> {
-    const before = this.get(key);
+    const hash = hashOf(key);
+    const before = this.#at(hash, key);
     if (before === value && before !== undefined) return this;
-    const root = insert(this.#root, hashOf(key), key, value, 0);
+    const root = insert(this.#root, { kind: 'entry', hash, key, value }, 0);
     return new PersistentMap(root, before === undefined ? this.size + 1 : this.size);
   }
 
@@ -155,11 +160,11 @@ function leafOf<V>(entries: readonly Entry<V>[]): Leaf<V> | undefined {
   return { kind: 'collision', hash: first.hash, entries };
 }
 
-function insert<V>(node: Node<V> | undefined, hash: number, key: string, value: V, shift: number): Node<V> {
-  const added: Entry<V> = { kind: 'entry', hash, key, value };
+function insert<V>(node: Node<V> | undefined, added: Entry<V>, shift: number): Node<V> {
   if (node === undefined) return added;
+  const { hash, key } = added;
   if (node.kind !== 'branch') {
-    if (node.hash !== hash) return insert(branchOf(node, shift), hash, key, value, shift);
+    if (node.hash !== hash) return insert(branchOf(node, shift), added, shift);
     const others = entriesOf(node).filter((entry) => entry.key !== key);
     if (others.length === 0) return added;
     return { kind: 'collision', hash, entries: [...others, added].sort((a, b) => (a.key < b.key ? -1 : 1)) };
@@ -167,7 +172,7 @@ function insert<V>(node: Node<V> | undefined, hash: number, key: string, value: 
   const slot = slotOf(hash, shift);
   const index = indexOf(node.bitmap, slot);
   const child = childAt(node, slot);
-  const next = insert(child, hash, key, value, shift + BITS);
+  const next = insert(child, added, shift + BITS);
   const children = child === undefined ? node.children.toSpliced(index, 0, next) : node.children.with(index, next);
   return { kind: 'branch', bitmap: node.bitmap | (1 << slot), children };
 }
