@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { commandsOf, ROOT, runAsPerson } from '../documented-commands.ts';
 
-/** Those about networks are run where networks can be made, by test/netns/docs.test.ts. */
+/** Those about networks are run where networks can be made, by test/netns/docs.test.ts, those about clusters by test/cluster/tutorial.test.ts. */
 const tutorials = readdirSync(join(ROOT, 'docs/tutorial')).filter(
-  (name) => name.endsWith('.md') && !name.startsWith('service-address'),
+  (name) => name.endsWith('.md') && !/^(?:service-address|from-ingress-nginx)/.test(name),
 );
 
 describe('what the documentation tells to type', () => {
