@@ -16,6 +16,8 @@ const OURS = [
   'checkpoint-0123456789abcdef',
   'self-signed.pem',
   'self-signed.pem.tmp',
+  'checker-key',
+  'checker-key.tmp',
   'allocations.json',
   'allocations.json.before',
   'allocations.json.tmp',

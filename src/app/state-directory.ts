@@ -10,6 +10,7 @@ const STATE_FILES: readonly RegExp[] = [
   /^(?:current|previous)(?:\.tmp)?$/,
   /^checkpoint(?:-[0-9a-f]{16}|\.tmp)$/,
   /^self-signed\.pem(?:\.tmp)?$/,
+  /^checker-key(?:\.tmp)?$/,
   /^allocations\.json(?:\.before|\.tmp)?$/,
   /^manifests\.json(?:\.tmp)?$/,
   /^announce$/,
