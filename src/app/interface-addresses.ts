@@ -30,7 +30,8 @@ export async function listeningAddresses(bound: readonly string[]): Promise<read
     if (own.length === 0) return [];
     const [only] = own;
     const address = own.includes(any) || only === undefined ? reachable.find(isOf) : ipAddressOf(only);
-    return address === undefined ? [] : [address];
+    // Nobody else gets to a loopback address, and an EndpointSlice with one is refused.
+    return address === undefined || /^127\.|^::1$/.test(address) ? [] : [address];
   });
 }
 

@@ -35,7 +35,7 @@ import { whyNoNode } from './node-possible.ts';
 import { NodeRole } from './node.ts';
 import type { RunOptions } from './options.ts';
 import { Program } from './program.ts';
-import { GATEWAY_INTERESTS, interestsOf, type Role } from './role.ts';
+import { interestsOf, type Role } from './role.ts';
 import { programVersion } from './version.ts';
 import { withdrawUnwanted } from './withdrawal.ts';
 
@@ -192,6 +192,9 @@ async function servedBefore({ stateDirectory, compile }: RunOptions, logger: Log
   return new ServedBefore(await readServedCertificates(stateDirectory, fallback, logger));
 }
 
+/** Kinds that decide which Gateways and routes are ours. Others of Gateway API may be absent, or of an older release, and nothing waits for them. */
+const DECIDING_KINDS = ['GatewayClass', 'Gateway', 'HTTPRoute', 'ReferenceGrant', 'Namespace'] as const;
+
 function roleFactories(
   options: RunOptions,
   { logger, metrics, store, cluster }: RoleParts,
@@ -252,7 +255,7 @@ function roleFactories(
     const hasReadClasses = (): boolean => source.hasRead('Ingress') && source.hasRead('IngressClass');
     const givesAddresses = compile.addresses !== undefined;
     const hasGatewayApi = options.source.kind === 'cluster' && options.source.hasGatewayApi;
-    const hasReadGateways = (): boolean => GATEWAY_INTERESTS.every(({ kind }) => source.hasRead(kind));
+    const hasReadGateways = (): boolean => DECIDING_KINDS.every((kind) => source.hasRead(kind));
     const common = { client, logger, metrics, store, installation, leaseNamespace: namespace, hasEvents, isGateway };
     factories.push(
       () =>

@@ -180,7 +180,8 @@ describe('sluice run --gateway-api', () => {
       // The Services of pools are for the controller to write, as deploy/load-balancer.yaml lets it.
       await cluster.kubectl(['apply', '--server-side', '-f', LOAD_BALANCER]);
       await apply(route('web'));
-      lab = await Lab.forCluster(kubeconfig, [...FLAGS, ...own, '--node-name=node-1']);
+      // Where others reach it: on loopback alone it would stand behind nothing.
+      lab = await Lab.forCluster(kubeconfig, [...FLAGS, ...own, '--node-name=node-1', '--bind-address=0.0.0.0']);
       await lab.start();
     });
 
