@@ -33,11 +33,21 @@ export function announcedAddresses(
   snapshot: Snapshot,
   nodes: readonly NodeLabels[],
 ): readonly AnnouncedAddress[] {
+  const make = announcedAddressOf(snapshot, nodes);
+  return holdersOf(assignments).map(([address, keys]) => make(address, keys));
+}
+
+/** Looks an address up that the Services of these keys have. */
+export function announcedAddressOf(
+  snapshot: Snapshot,
+  nodes: readonly NodeLabels[],
+): (address: IpAddress, keys: readonly string[]) => AnnouncedAddress {
   const advertisements = snapshot.l2Advertisements.sorted().map(([, item]) => item);
-  return holdersOf(assignments).map(([address, keys]) => {
+  const byBgp = [...snapshot.bgpAdvertisements.values()];
+  return (address, keys) => {
     const services = keys.flatMap((key) => snapshot.services.get(key) ?? []);
     const pool = poolOf(address, snapshot.addressPools);
-    const isByBgp = [...snapshot.bgpAdvertisements.values()].some((item) => isFor(item, pool, services));
+    const isByBgp = byBgp.some((item) => isFor(item, pool, services));
     const isLeftToBgp = isByBgp && advertisements.length === 0;
     return {
       address,
@@ -47,7 +57,7 @@ export function announcedAddresses(
       isByBgp,
       local: services.filter(({ traffic }) => traffic.externalPolicy === 'Local'),
     };
-  });
+  };
 }
 
 /** What an address asks of {@link routerNumbers}; undefined where nobody is to answer for it. */

@@ -11,8 +11,8 @@ import type { AddressAssignments } from '../addresses/address-plan.ts';
 import { refOf } from '../l4/frontends.ts';
 import type { AnnouncePlan, VirtualRouter } from './announce-plan.ts';
 import type { AnnounceSettings, InterfaceFacts } from './announce-settings.ts';
-import { announcedAddresses, numbersOf, type AnnouncedAddress } from './address-claims.ts';
-import { hasEndpoint, nodesInOrder, nodesOf, whyNotEligible } from './eligibility.ts';
+import { numbersOf, type AnnouncedAddress } from './address-claims.ts';
+import { hasEndpoint, nodesInOrder, whyNotEligible } from './eligibility.ts';
 import { devicesFor } from './interfaces.ts';
 import type { Profile } from './profile.ts';
 import type { RouterRange } from './router-numbers.ts';
@@ -44,15 +44,16 @@ interface Group {
  * Says which addresses this node answers for, together with which others, and how eager it is to. Every node computes the same groups with
  * the same numbers from the same objects, and its own priority in each. Pure.
  *
+ * @param all the addresses that Services have, sorted
  * @param mode in a cluster the virtual router of an address is the one that is recorded of it, and until there is one nobody answers
  */
 export function compileAnnounce(
   input: AnnounceInput,
+  all: readonly AnnouncedAddress[],
   settings: AnnounceSettings,
   mode: 'standalone' | 'cluster',
 ): AnnounceOutput {
   const { snapshot, interfaces } = input;
-  const all = announcedAddresses(input.assignments, snapshot, nodesOf(snapshot, settings.nodeName));
   const numbers = numbersOf(all, settings.routers, mode);
   const findings = new Map<string, readonly Finding[]>();
   for (const item of all) report(item, numbers, settings, mode, findings);

@@ -2,7 +2,8 @@ import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { AddressAssignments } from '../addresses/address-plan.ts';
 import type { ServiceStatus } from '../plan.ts';
-import { announcedAddresses, routerClaim } from './address-claims.ts';
+import { routerClaim } from './address-claims.ts';
+import { AnnouncedAddressTable } from './announced-address-table.ts';
 import { routerNumbers, type RouterRange } from './router-numbers.ts';
 
 /**
@@ -11,6 +12,8 @@ import { routerNumbers, type RouterRange } from './router-numbers.ts';
  */
 export class RouterRecords {
   readonly #range: RouterRange;
+  // Which nodes there are is no part of what an address's router is.
+  readonly #addresses = new AnnouncedAddressTable(() => []);
   #made: Pick<Snapshot, 'addressPools' | 'l2Advertisements'> | undefined;
   #assignments: AddressAssignments | undefined;
   #services = PersistentMap.empty<ServiceStatus>();
@@ -33,8 +36,7 @@ export class RouterRecords {
     if (isSame) return this.#services;
     this.#made = snapshot;
     this.#assignments = assignments;
-    // Which nodes there are is no part of what an address's router is.
-    const claims = announcedAddresses(assignments, snapshot, []).flatMap((item) => routerClaim(item) ?? []);
+    const claims = this.#addresses.update(assignments, changed, snapshot).flatMap((item) => routerClaim(item) ?? []);
     const numbers = routerNumbers(claims, this.#range);
     let services = this.#services;
     for (const key of services.keys()) if (!assignments.has(key)) services = services.delete(key);
