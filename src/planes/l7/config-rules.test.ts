@@ -79,6 +79,29 @@ describe('what a ConfigMap says of the engine', () => {
     ]);
   });
 
+  // HAProxy starts with none of these: one value would keep every later change from everybody.
+  it.each([
+    ['a time that is too long', { 'keep-alive': '25d', 'worker-shutdown-timeout': '999999999d' }],
+    ['a brace, which ends a condition', { 'block-user-agents': '}', 'block-referers': '~}' }],
+  ])('leaves out %s', (_, data) => {
+    expect(added(engineOf(data))).toEqual([]);
+  });
+
+  it('removes a header whose value is empty', () => {
+    const engine = engineOf({ 'proxy-set-headers': 'n/headers', 'add-headers': 'n/headers' }, { 'X-A': '' });
+    expect(new Set(added(engine))).toEqual(
+      new Set(['    http-request del-header x-a', '    http-after-response del-header x-a']),
+    );
+  });
+
+  it('stands in several lines where it has many words', () => {
+    const types = Array.from({ length: 80 }, (_, index) => `text/x-${String(index)}`);
+    const lines = added(engineOf({ 'use-gzip': 'true', 'gzip-types': types.join(' ') }));
+    const words = lines.filter((line) => line.includes('type-res')).map((line) => line.trim().split(' '));
+    expect(words.every(({ length }) => length <= 64)).toBe(true);
+    expect(words.flatMap((line) => line.slice(2))).toEqual(['text/html', ...types]);
+  });
+
   it('never becomes another directive, whatever is in it', () => {
     const honoured = CONFIG_KEYS.filter(({ support }) => support.kind === 'honoured').map(({ name }) => name);
     const hostile = attack.map((how) => attacked('value', how));

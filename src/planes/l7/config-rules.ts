@@ -58,7 +58,7 @@ export function connectionDirectives({ keepAliveMs, compression }: EngineConfig)
       ? []
       : [
           '    compression direction response\n    compression algo-res gzip\n',
-          `    compression type-res ${compression.types.map(checkedWord).join(' ')}\n`,
+          ...linesOf(compression.types).map((types) => `    compression type-res ${types}\n`),
           `    compression minsize-res ${String(compression.leastBytes)}\n`,
         ]),
   ].join('');
@@ -67,22 +67,30 @@ export function connectionDirectives({ keepAliveMs, compression }: EngineConfig)
 /** HAProxy does not start with a line of more than 64 words. */
 const PER_LINE = 50;
 
+function linesOf(words: readonly string[]): readonly string[] {
+  const lines: string[] = [];
+  for (let start = 0; start < words.length; start += PER_LINE)
+    lines.push(
+      words
+        .slice(start, start + PER_LINE)
+        .map(checkedWord)
+        .join(' '),
+    );
+  return lines;
+}
+
 /** What is done with every request, once it is known who asks, and before it is known what for. */
 export function requestRules(config: EngineConfig, isTls: boolean): string {
   const rules: string[] = [];
   const { blockedAddresses = [], blockedUserAgents = [], blockedReferers = [] } = config;
-  for (let start = 0; start < blockedAddresses.length; start += PER_LINE) {
-    const some = blockedAddresses.slice(start, start + PER_LINE).map(checkedWord);
-    rules.push(`deny status 403 if { src ${some.join(' ')} }`);
-  }
+  rules.push(...linesOf(blockedAddresses).map((some) => `deny status 403 if { src ${some} }`));
   rules.push(...blockedUserAgents.map((pattern) => `deny status 403 if ${matching('user-agent', pattern)}`));
   rules.push(...blockedReferers.map((pattern) => `deny status 403 if ${matching('referer', pattern)}`));
   if (config.headerNames !== undefined)
     rules.push(`del-header '[^A-Za-z0-9${config.headerNames === 'with-underscores' ? '_' : ''}-]' -m reg`);
   if (config.sendsNoRequestId === true) rules.push('del-header x-request-id');
   if (config.sendsOriginalUri === true) rules.push('set-header x-original-uri %[pathq]');
-  for (const { name, value } of config.requestHeaders ?? [])
-    rules.push(`set-header ${checkedHeader(name)} ${formatted(value, isTls)}`);
+  for (const { name, value } of config.requestHeaders ?? []) rules.push(headerRule(name, formatted(value, isTls)));
   return rules.map((rule) => `    http-request ${rule}\n`).join('');
 }
 
@@ -96,13 +104,18 @@ function checkedHeader(name: string): string {
   return name;
 }
 
+/** An empty value removes the header, as it does in nginx; HAProxy does not start with one. */
+function headerRule(name: string, value: string): string {
+  return value === `''` ? `del-header ${checkedHeader(name)}` : `set-header ${checkedHeader(name)} ${value}`;
+}
+
 /** What is done with every answer. Those of endpoints lose what clients are not to see before it is known what is added. */
 export function responseRules(
   { hsts, responseHeaders = [], hiddenHeaders = [] }: EngineConfig,
   isTls: boolean,
 ): string {
   const set = ({ name, value }: HeaderField): string =>
-    `    http-after-response set-header ${checkedHeader(name)} ${quoted(value.replaceAll('%', '%%'))}\n`;
+    `    http-after-response ${headerRule(name, quoted(value.replaceAll('%', '%%')))}\n`;
   return [
     ...hiddenHeaders.map((name) => `    http-response del-header ${checkedHeader(name)}\n`),
     ...responseHeaders.map(set),

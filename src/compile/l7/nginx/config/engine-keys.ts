@@ -191,7 +191,9 @@ function patternsOf(value: ConfigValue): readonly HeaderPattern[] {
   return patterns.flatMap((item): readonly HeaderPattern[] => {
     const [, tilde = '', text = ''] = /^(~\*|~)?(.*)$/.exec(item) ?? [];
     const isExpression = tilde !== '';
-    if (text.length > 512 || !/^[\x20-\x26\x28-\x7e]+$/.test(text) || (isExpression && !compiles(text))) {
+    // A brace alone ends a condition of HAProxy, in quotes too.
+    const isWord = text.length <= 512 && /^[\x20-\x26\x28-\x7e]+$/.test(text) && text !== '}';
+    if (!isWord || (isExpression && !compiles(text))) {
       value.report(`has "${item}", which cannot be compared with and is left out; the rest is blocked`);
       return [];
     }

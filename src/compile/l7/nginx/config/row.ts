@@ -73,13 +73,16 @@ export function count(
 
 const UNITS_MS: Readonly<Record<string, number>> = { '': 1000, s: 1000, ms: 1, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+/** HAProxy does not start with a time of 2^31 milliseconds. */
+const LONGEST_MS = 24 * 86_400_000;
+
 /** Seconds, or a number with one of nginx's units. */
 export function duration(set: (ms: number) => ConfigChange): (value: ConfigValue) => ConfigChange {
   return ({ text, report }) => {
     const [, digits, unit = ''] = /^(\d{1,9})(ms|s|m|h|d)?$/.exec(text) ?? [];
-    const unitMs = UNITS_MS[unit];
-    if (digits !== undefined && unitMs !== undefined) return set(Number(digits) * unitMs);
-    report('is no time such as "60" or "60s"; the default is used');
+    const ms = digits === undefined ? Infinity : Number(digits) * (UNITS_MS[unit] ?? Infinity);
+    if (ms <= LONGEST_MS) return set(ms);
+    report('is no time such as "60" or "60s", of at most 24 days; the default is used');
     return NOTHING;
   };
 }
