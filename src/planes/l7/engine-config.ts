@@ -14,11 +14,16 @@ export function isSameConfig(a: EngineConfig, b: EngineConfig): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 
-/** Whether it names ciphers or groups of TLS. */
-export function hasNames({ tlsCiphers, tlsCurves }: EngineConfig): boolean {
-  return tlsCiphers !== undefined || tlsCurves !== undefined;
-}
-
-export function withoutNames({ tlsCiphers: _, tlsCurves: __, ...rest }: EngineConfig): EngineConfig {
-  return rest;
+/**
+ * What may be started with in place of a configuration with which no process starts, the one with most of it first. Which names of ciphers and
+ * groups there are, only the TLS library knows: with another one the configuration `isInvalid`. How many connections a process can have, it
+ * learns when it starts.
+ */
+export function lesserConfigs(config: EngineConfig, isInvalid: boolean): readonly EngineConfig[] {
+  const { maxConnections: _, ...fewer } = config;
+  const { tlsCiphers, tlsCurves, ...nameless } = config;
+  const { maxConnections, ...neither } = nameless;
+  if (!isInvalid) return maxConnections === undefined ? [] : [fewer];
+  if (tlsCiphers === undefined && tlsCurves === undefined) return [];
+  return maxConnections === undefined ? [nameless] : [nameless, neither];
 }

@@ -9,7 +9,7 @@ import type { Applied, Plane } from '../plane.ts';
 import { Checkpointer, stateDirectoryFault } from './checkpointer.ts';
 import { renderChange } from './change.ts';
 import { Collector } from './collector.ts';
-import { engineConfigIn, hasNames, isSameConfig, withoutNames } from './engine-config.ts';
+import { engineConfigIn, isSameConfig, lesserConfigs } from './engine-config.ts';
 import { execute } from './execute.ts';
 import { readKeptFiles } from './password/kept-files.ts';
 import {
@@ -85,8 +85,8 @@ export class L7Plane implements Plane<L7Plan> {
   /** A larger number of them that could not be had. */
   #unavailableReserve: number | undefined;
   #refusals: readonly Refusal[] = [];
-  /** With what is said in it of TLS, no process starts. */
-  #refusedConfig: EngineConfig | undefined;
+  /** What is started with in place of a configuration with which no process starts. */
+  #lesser: { readonly refused: EngineConfig; readonly taken: EngineConfig } | undefined;
   #nextStart: ReloadReason = 'started';
   #disturbed: (reason: string) => void = () => {};
   readonly #checkpointer: Checkpointer;
@@ -142,7 +142,7 @@ export class L7Plane implements Plane<L7Plan> {
     this.#options.passwords.hold(want.passwords);
     if (this.#engine === undefined || this.#applied === undefined) return this.#startOver(want, signal);
     if (this.#isOutgrown(want)) return this.#grow(want, signal);
-    if (!isSameConfig(this.#applied.engine, want.engine)) {
+    if (!isSameConfig(this.#applied.engine, this.#configFor(want.engine))) {
       // All of it is configuration text.
       this.#nextStart = 'settings';
       return this.#startOver(want, signal);
@@ -187,11 +187,8 @@ export class L7Plane implements Plane<L7Plan> {
     return this.#options.skeleton(this.#reserveFor(reserve), this.#configFor(engine));
   }
 
-  /** Which names of ciphers and groups there are, only the TLS library knows: with those that it refuses, nothing would be served. */
   #configFor(config: EngineConfig): EngineConfig {
-    return this.#refusedConfig !== undefined && isSameConfig(config, this.#refusedConfig)
-      ? withoutNames(config)
-      : config;
+    return this.#lesser !== undefined && isSameConfig(config, this.#lesser.refused) ? this.#lesser.taken : config;
   }
 
   #reserveFor(reserve: number): number {
@@ -199,10 +196,12 @@ export class L7Plane implements Plane<L7Plan> {
   }
 
   /** Has a fresh process serve a plan, less what it does not start with. */
-  async #startOver(want: L7Plan, signal: AbortSignal): Promise<Applied> {
+  async #startOver(asked: L7Plan, signal: AbortSignal): Promise<Applied> {
     // What is kept meanwhile would take the place of the folder that HAProxy is reading.
     this.#checkpointer.stop();
     const predecessor = await this.#findPredecessor(signal);
+    // So does a checkpoint hold only what a process starts with.
+    const want = this.#withLesserConfig(asked);
     let taken = want;
     try {
       const folder = await this.#checkpointToStart(want, predecessor, signal);
@@ -210,13 +209,8 @@ export class L7Plane implements Plane<L7Plan> {
       this.#refusals = [];
     } catch (thrown) {
       if (!(thrown instanceof Fault) || thrown.code !== NOT_STARTED || signal.aborted) throw thrown;
-      if (hasNames(this.#configFor(want.engine))) {
-        this.#refusedConfig = want.engine;
-        this.#logger.error('HAProxy refuses ciphers or groups of TLS; its own are used', { error: thrown.message });
-        return this.#startOver(want, signal);
-      }
       const refusals = await this.#findRefusals(want);
-      if (refusals === undefined) throw thrown;
+      if (refusals === undefined) return this.#startWithLess(asked, thrown, signal);
       this.#noteRefusals(refusals);
       taken = this.#lessRefused(want);
       await this.#start(await this.#checkpointer.layDown(taken), want.engine, predecessor, signal);
@@ -229,17 +223,49 @@ export class L7Plane implements Plane<L7Plan> {
     return { changes: taken.hosts.size + taken.backends.size };
   }
 
+  /**
+   * The same without what of the configuration is to blame, which no object is; at worst with the configuration before: what it was asked
+   * for must not keep back what others change. @throws `refused` when that is not it either
+   */
+  async #startWithLess(asked: L7Plan, refused: Fault, signal: AbortSignal): Promise<Applied> {
+    const { engine } = asked;
+    if (this.#configFor(engine) !== engine) throw refused;
+    const isInvalid = (await this.#check(asked)) !== undefined;
+    const before = isInvalid && this.#served !== undefined ? [this.#served.engine] : [];
+    for (const taken of [...lesserConfigs(engine, isInvalid), ...before]) {
+      this.#lesser = { refused: engine, taken };
+      try {
+        const applied = await this.#startOver(asked, signal);
+        this.#logger.error('HAProxy refuses a setting, which has no effect; the rest is served', {
+          error: refused.message,
+        });
+        return applied;
+      } catch (thrown) {
+        this.#lesser = undefined;
+        if (!(thrown instanceof Fault) || thrown.code !== NOT_STARTED || signal.aborted) throw thrown;
+      }
+    }
+    throw refused;
+  }
+
+  #withLesserConfig(plan: L7Plan): L7Plan {
+    const engine = this.#configFor(plan.engine);
+    return engine === plan.engine ? plan : { ...plan, engine };
+  }
+
   #lessRefused(want: L7Plan): L7Plan {
     const items = this.#refusals.map(({ item }) => item);
-    return without(want, items, this.#served);
+    return without(this.#withLesserConfig(want), items, this.#served);
   }
 
   #findRefusals(want: L7Plan): Promise<readonly Refusal[] | undefined> {
-    const { paths } = this.#options;
-    const skeleton = this.#skeletonFor(want);
-    return findRefusals(want, async (plan) =>
-      checkConfig(paths.haproxy, await this.#checkpointer.layDown(plan), skeleton),
-    );
+    return findRefusals(want, (plan) => this.#check(plan));
+  }
+
+  /** What HAProxy has against a plan; undefined: nothing. */
+  async #check(plan: L7Plan): Promise<string | undefined> {
+    const folder = await this.#checkpointer.layDown(plan);
+    return checkConfig(this.#options.paths.haproxy, folder, this.#skeletonFor(plan));
   }
 
   /** What is left out stays so until the object changes, or another process is started. */
