@@ -220,6 +220,10 @@ const cases: Readonly<Record<Exclude<FindingReason, OfEngines>, Case>> = {
       store.commit([{ table: 'unread', key: 'ConfigMap/default/settings', value }]);
     },
   },
+  CustomHeadersUnusable: only(
+    use,
+    'name: a, annotations: { nginx.ingress.kubernetes.io/custom-headers: default/absent }',
+  ),
   ConfigKeyUnknown: configured('proxy-body-sise: 1m'),
   ConfigValueInvalid: configured('proxy-body-size: large'),
   ConfigKeyUnsupported: configured('enable-brotli: "true"'),

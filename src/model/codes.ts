@@ -190,6 +190,12 @@ export const FINDING_CODES = {
       'A key in the ConfigMap of --configmap restricts access, or may do so, and is not implemented. Rather than let everybody in, every path of every Ingress answers 503.',
     remedy: 'If everybody may come, or something else restricts access, remove the key.',
   },
+  CustomHeadersUnusable: {
+    code: 'SLU237',
+    severity: 'error',
+    title: 'The headers of annotation custom-headers cannot be had; as with ingress-nginx, every path answers 503.',
+    remedy: 'Correct the ConfigMap, or name its headers under global-allowed-response-headers in that of --configmap.',
+  },
   PathWildcard: {
     code: 'SLU217',
     severity: 'warning',

@@ -1,6 +1,7 @@
 import type { Cidr } from './cidr.ts';
 import type { CookieAffinity } from './http/filter/affinity.ts';
 import type { Cors } from './http/filter/cors.ts';
+import type { HeaderField } from './http/header.ts';
 
 /** What annotations of an Ingress say about who may come, how much, and how backends are used. Undefined: nothing. */
 export interface TrafficPolicy {
@@ -30,6 +31,10 @@ export interface TrafficPolicy {
   readonly corsExposed: Cors['exposed'];
   readonly corsAllowsCredentials: boolean;
   readonly corsMaxAgeS: number;
+  /** `namespace/name` of a ConfigMap with headers for answers. */
+  readonly customHeaders: string | undefined;
+  /** Headers of answers. */
+  readonly responseHeaders: readonly HeaderField[];
   readonly hasAffinity: boolean;
   readonly affinityCookie: CookieAffinity['name'] | undefined;
   readonly affinityPath: CookieAffinity['path'];
@@ -62,6 +67,8 @@ export const DEFAULT_TRAFFIC: TrafficPolicy = {
   corsExposed: [],
   corsAllowsCredentials: true,
   corsMaxAgeS: 1_728_000,
+  customHeaders: undefined,
+  responseHeaders: [],
   hasAffinity: false,
   affinityCookie: undefined,
   affinityPath: undefined,

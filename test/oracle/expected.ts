@@ -25,12 +25,14 @@ export const EQUAL_CASES: ReadonlySet<string> = new Set([
   'r072',
   // canary
   'canary-01',
+  'canary-02',
   'canary-03',
   'canary-04',
   'canary-06',
   'canary-10',
   'canary-11',
   'canary-12',
+  'canary-14',
   'r060',
   'r060c',
   'r061',
@@ -63,10 +65,12 @@ export const EQUAL_CASES: ReadonlySet<string> = new Set([
   // errors
   'errors-07',
   // headers
+  'headers-02',
   'headers-03',
   'headers-05',
   'headers-08',
   'headers-13',
+  'headers-14',
   // host
   'host-04',
   'r009b',

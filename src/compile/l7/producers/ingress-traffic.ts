@@ -20,9 +20,15 @@ export function trafficFilters(policy: IngressPolicy, context: TrafficContext): 
     ...limitFilters(policy, context.owner),
     ...bodyFilters(policy, context.isStrict),
     ...timeoutFilters(policy),
+    ...responseHeaderFilters(policy),
     ...corsFilters(policy),
     ...affinityFilters(policy, context.path),
   ];
+}
+
+function responseHeaderFilters({ responseHeaders }: IngressPolicy): readonly HttpFilter[] {
+  if (responseHeaders.length === 0) return [];
+  return [{ type: 'ResponseHeaderModifier', set: responseHeaders, add: [], remove: [] }];
 }
 
 function accessFilters({ allowedSources, deniedSources }: IngressPolicy): readonly HttpFilter[] {

@@ -58,7 +58,12 @@ export const ingressProducer: RouteProducer = {
     const canaryOf = canaryLookup(ingresses, ingress.meta.namespace, settings.compat === 'strict-nginx', isOurs);
     return {
       isOurs: true,
-      routeSet: routeSetOf(served(ingress, configOf(snapshot, settings), settings), canaryOf, snapshot, settings),
+      routeSet: routeSetOf(
+        served(ingress, configOf(snapshot, settings), snapshot, settings),
+        canaryOf,
+        snapshot,
+        settings,
+      ),
     };
   },
 };
@@ -88,7 +93,7 @@ function routeSetOf(
   const { services } = snapshot;
   const guard = basicAuthGuard(ingress, snapshot);
   const ref: ObjectRef = { kind: 'Ingress', namespace: ingress.meta.namespace, name: ingress.meta.name };
-  const findings: Finding[] = [...guard.findings];
+  const findings: Finding[] = [...ingress.findings, ...guard.findings];
   const named = new Set<string>();
   const target = (backend: IngressBackend | undefined, field: string): SingleTarget => {
     if (backend === undefined) return { kind: 'unavailable', reason: 'backend-invalid' };

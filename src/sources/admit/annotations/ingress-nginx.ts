@@ -22,6 +22,7 @@ import {
 import {
   aliases,
   appRoot,
+  customHeaders,
   forwardedPrefix,
   redirectStatus,
   redirectUrl,
@@ -190,7 +191,11 @@ export const INGRESS_NGINX: AnnotationFamily = {
     needless('client-body-buffer-size', 'Tunes buffers of nginx.'),
     needless('proxy-http-version', 'HTTP/1.1, or by `appProtocol` HTTP/2.'),
     // Headers and cookies.
-    unsupported('custom-headers', 'A ConfigMap with headers for answers.'),
+    supported(
+      'custom-headers',
+      'A ConfigMap, `namespace/name`, with headers for answers; `global-allowed-response-headers` says which.',
+      customHeaders,
+    ),
     unsupported('connection-proxy-header', 'The Connection header for the backend.'),
     unsupported('proxy-cookie-domain', 'Replaces the domain of cookies.'),
     unsupported('proxy-cookie-path', 'Replaces the path of cookies.'),

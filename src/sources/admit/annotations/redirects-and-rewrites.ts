@@ -115,6 +115,18 @@ export function forwardedPrefix(field: Field): Values {
   return NOTHING;
 }
 
+/** `namespace/name`. Without what it leads to, the paths are closed, as in ingress-nginx. */
+export function customHeaders(field: Field): Values {
+  const text = field.text();
+  if (text === undefined || text === '') return NOTHING;
+  if (/^[a-z0-9-]{1,63}\/[a-z0-9.-]{1,253}$/.test(text)) return { customHeaders: text };
+  field.add(
+    'AnnotationInvalid',
+    `${shown(text)} is not the namespace and name of a ConfigMap, so that the paths answer 503`,
+  );
+  return { isClosed: true };
+}
+
 /** What is no pattern has no groups to refer to. */
 function withoutGroups(text: string): Replacement | undefined {
   return text.includes('$') ? undefined : replacementOf(text);
