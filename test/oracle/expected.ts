@@ -83,6 +83,8 @@ export const EQUAL_CASES: ReadonlySet<string> = new Set([
   // lb
   'lb-04',
   // limits
+  'limits-01',
+  'limits-03',
   'limits-04',
   'limits-07',
   'r071',

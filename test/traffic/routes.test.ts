@@ -402,6 +402,21 @@ describe('rules to what clients are answered', () => {
     );
   });
 
+  it('limits: as many are let in of requests that come all at once', async () => {
+    const limit: HttpFilter = {
+      type: 'RateLimit',
+      intervalMs: 60_000,
+      burst: 2,
+      bucket: 'at once',
+      exempt: [],
+      status: 420,
+    };
+    await serve([{ filters: [limit] }]);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => ask(['GET', '/'])));
+    const statuses = answers.map((answer) => answer.slice(0, 3)).sort();
+    expect(statuses).toEqual([...Array<string>(3).fill('200'), ...Array<string>(17).fill('420')]);
+  });
+
   it('limits: so many requests of a client run at the same time', async () => {
     const limit: HttpFilter = { type: 'ConnectionLimit', most: 2, bucket: 'b', exempt: [], status: 503 };
     await serve([{ filters: [limit] }]);

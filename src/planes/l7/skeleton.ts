@@ -97,6 +97,9 @@ ${settings.threads === undefined ? '' : `    nbthread ${String(settings.threads)
     # Whom to ask about passwords, and by which key both sides are known.
     set-var proc.checker str(${word(passwords.name)})
     set-var proc.checker_key str(${word(passwords.key)})
+    # By default a request pauses after 50 rules and others go on: between reading how much a client has had and writing it down again,
+    # so that of many requests at once none would be beyond a limit.
+    tune.max-rules-at-once 1000
     # What rules cannot do with data alone.
     tune.lua.bool-sample-conversion normal
     lua-load-per-thread ${FILES.lua}
