@@ -92,7 +92,8 @@ export function nginxWorkloads(objects: readonly WrittenObject[]): readonly Ngin
   });
 }
 
-function containersOf(raw: unknown): readonly Readonly<Record<string, unknown>>[] {
+/** The containers of a workload. */
+export function containersOf(raw: unknown): readonly Readonly<Record<string, unknown>>[] {
   const list = ['spec', 'template', 'spec', 'containers'].reduce<unknown>(
     (value, key) => (isRecord(value) ? value[key] : undefined),
     raw,

@@ -11,6 +11,7 @@ import { readArguments } from '../ingress-nginx/arguments.ts';
 import { changedRequests, type RuleSets } from './comparison.ts';
 import { nginxWorkloads, type WrittenObject } from './inputs.ts';
 import { replayFile } from './replay.ts';
+import { loadBalancerReports } from './service-loadbalancer.ts';
 import { migrationReport, type MigrationReport, type ObjectReport } from './report.ts';
 import { configMapReport, ingressReport } from './verdict.ts';
 
@@ -55,7 +56,7 @@ export async function migrationOf({
     arguments: readArguments(words).arguments,
   }));
   const replayed = accessLog === undefined ? undefined : await replayFile(accessLog, rules);
-  return migrationReport([...reports, ...configMaps], workloads, replayed);
+  return migrationReport([...reports, ...configMaps, ...loadBalancerReports(objects)], workloads, replayed);
 }
 
 function compiled(snapshot: Snapshot, settings: CompileSettings): Plan {
