@@ -203,7 +203,7 @@ describe('ClusterSource on an API server that refuses at the start', { timeout: 
     server.seed('ingressclasses', [{ metadata: { name: 'edge' }, spec: { controller: 'sluice.dev/ingress' } }]);
     server.access.allow('sluice', allBut('ingressclasses'));
     const told = start();
-    await vi.waitFor(() => expect(told.at(-1)).toBe('synced 1'));
+    await vi.waitFor(() => expect(told.at(-1)).toBe('synced 1'), { timeout: 20_000 });
     expect([...store.snapshot.findings.values()].flat()).toMatchObject([
       { reason: 'SourceForbidden', object: { kind: 'IngressClass' } },
     ]);
