@@ -15,7 +15,7 @@ import { GatewayServicePlane } from '../planes/gateway-services/service-plane.ts
 import { KeyedRunner, type KeyedRunnerOptions } from '../planes/keyed-runner.ts';
 import { gatewayClassStatusPlane } from '../planes/status/gateway-class.ts';
 import { gatewayStatusPlane, GatewayWishes, type GatewayWish } from '../planes/status/gateway.ts';
-import { POLICY_ANCESTORS, ROUTE_PARENTS, sharedListStatusPlane } from '../planes/status/shared-list.ts';
+import { CALL_PARENTS, POLICY_ANCESTORS, ROUTE_PARENTS, sharedListStatusPlane } from '../planes/status/shared-list.ts';
 import { observeStatus } from '../sources/admit/observe.ts';
 import { KubeGatewayServiceWriter, KubeGatewaySliceWriter } from './gateway-service-writer.ts';
 import { KubeStatusWriter } from './status-writer.ts';
@@ -25,6 +25,7 @@ export class GatewayApiStatus {
   readonly #classes: KeyedRunner<ClassStatus, ObservedStatus>;
   readonly #gateways: KeyedRunner<GatewayWish, ObservedStatus>;
   readonly #httpRoutes: KeyedRunner<RouteStatus, ObservedStatus>;
+  readonly #grpcRoutes: KeyedRunner<RouteStatus, ObservedStatus>;
   readonly #servicePlane: GatewayServicePlane;
   readonly #services: KeyedRunner<GatewayServiceWish, ObservedService>;
   readonly #slices: KeyedRunner<GatewaySliceWish, EndpointSlice>;
@@ -43,6 +44,8 @@ export class GatewayApiStatus {
     this.#gateways = new KeyedRunner(gatewayStatusPlane(gateways, now), options);
     const routes = new KubeStatusWriter(client, fieldManager, 'HTTPRoute', observeStatus, 'shared');
     this.#httpRoutes = new KeyedRunner(sharedListStatusPlane(ROUTE_PARENTS, routes, now, mayTakeBack), options);
+    const calls = new KubeStatusWriter(client, fieldManager, 'GRPCRoute', observeStatus, 'shared');
+    this.#grpcRoutes = new KeyedRunner(sharedListStatusPlane(CALL_PARENTS, calls, now, mayTakeBack), options);
     const policies = new KubeStatusWriter(client, fieldManager, 'BackendTLSPolicy', observeStatus, 'shared');
     this.#backendTlsPolicies = new KeyedRunner(
       sharedListStatusPlane(POLICY_ANCESTORS, policies, now, mayTakeBack),
@@ -64,7 +67,15 @@ export class GatewayApiStatus {
   }
 
   get #all(): readonly Pick<KeyedRunner<unknown, unknown>, 'start' | 'stop' | 'name' | 'backlog' | 'run'>[] {
-    return [this.#classes, this.#gateways, this.#httpRoutes, this.#backendTlsPolicies, this.#services, this.#slices];
+    return [
+      this.#classes,
+      this.#gateways,
+      this.#httpRoutes,
+      this.#grpcRoutes,
+      this.#backendTlsPolicies,
+      this.#services,
+      this.#slices,
+    ];
   }
 
   want(plan: Plan): void {
@@ -77,6 +88,7 @@ export class GatewayApiStatus {
     }
     this.#classes.want(plan.status.gateway.classes);
     this.#httpRoutes.want(plan.status.gateway.httpRoutes);
+    this.#grpcRoutes.want(plan.status.gateway.grpcRoutes);
     this.#backendTlsPolicies.want(plan.status.gateway.backendTlsPolicies);
   }
 
@@ -100,6 +112,7 @@ export class GatewayApiStatus {
     this.#gateways.observe(observed.gateways);
     this.#services.observe(observed.services);
     this.#httpRoutes.observe(observed.httpRoutes);
+    this.#grpcRoutes.observe(observed.grpcRoutes);
     this.#backendTlsPolicies.observe(observed.backendTlsPolicies);
   }
 

@@ -222,6 +222,7 @@ function hasSameWants(left: Snapshot, right: Snapshot | undefined): boolean {
       'gatewayClasses',
       'gateways',
       'httpRoutes',
+      'grpcRoutes',
       'backendTlsPolicies',
       'referenceGrants',
       'bgpPeers',

@@ -45,6 +45,7 @@ export const GATEWAY_INTERESTS: readonly Interest[] = [
   { kind: 'GatewayClass', objects: 'all' },
   { kind: 'Gateway', objects: 'all' },
   { kind: 'HTTPRoute', objects: 'all' },
+  { kind: 'GRPCRoute', objects: 'all' },
   { kind: 'ReferenceGrant', objects: 'all' },
   { kind: 'BackendTLSPolicy', objects: 'all' },
   // Listeners select routes by the labels of their namespaces.

@@ -9,6 +9,7 @@ import type { Retries } from '../model/http/filter/retries.ts';
 import type { Conditions, PathMatch } from '../model/http/match.ts';
 import type { Entrance, UnavailableReason } from '../model/http/route-set.ts';
 import type { PasswordFile } from '../model/password-file.ts';
+import type { ObjectKind } from '../model/object.ts';
 import type { Certificate } from '../model/secret.ts';
 import type { PublishedAddress } from '../model/service.ts';
 import type { Wants } from '../model/want.ts';
@@ -88,7 +89,7 @@ declare const brand: unique symbol;
 
 /**
  * Names a backend in every sink: `namespace_service_port`, with its protocol appended where that is not plain HTTP/1.1, its class where that
- * is not the plain one, and a digest of how its endpoints are verified where a route says so.
+ * is not the plain one, and a digest of how its endpoints are spoken to where a route says so.
  */
 export type BackendId = string & { readonly [brand]: 'BackendId' };
 
@@ -125,6 +126,8 @@ export interface Destination {
   readonly action: RouteAction;
   /** The object that made it, `namespace/name`, for logs and metrics; empty for one that no object made. */
   readonly owner: string;
+  /** Undefined for one that no object made. */
+  readonly ownerKind: ObjectKind | undefined;
 }
 
 /** One path of one host: where its requests go unless one of the alternatives wants them. */

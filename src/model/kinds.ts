@@ -134,6 +134,13 @@ export const KINDS = {
     presence: 'custom',
     table: 'httpRoutes',
   },
+  GRPCRoute: {
+    apiVersions: ['gateway.networking.k8s.io/v1', 'gateway.networking.k8s.io/v1alpha2'],
+    plural: 'grpcroutes',
+    scope: 'namespace',
+    presence: 'custom',
+    table: 'grpcRoutes',
+  },
   // Older CRDs serve v1beta1 alone.
   ReferenceGrant: {
     apiVersions: ['gateway.networking.k8s.io/v1beta1', 'gateway.networking.k8s.io/v1'],

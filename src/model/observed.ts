@@ -39,6 +39,7 @@ export interface ObservedTables {
   readonly gatewayClasses: ObservedStatus;
   readonly gateways: ObservedStatus;
   readonly httpRoutes: ObservedStatus;
+  readonly grpcRoutes: ObservedStatus;
   readonly backendTlsPolicies: ObservedStatus;
 }
 
@@ -55,5 +56,6 @@ export const NOTHING_OBSERVED: Observed = {
   gatewayClasses: PersistentMap.empty(),
   gateways: PersistentMap.empty(),
   httpRoutes: PersistentMap.empty(),
+  grpcRoutes: PersistentMap.empty(),
   backendTlsPolicies: PersistentMap.empty(),
 };

@@ -44,6 +44,7 @@ interface Models {
   readonly GatewayClass: GatewayClass;
   readonly Gateway: Gateway;
   readonly HTTPRoute: HTTPRoute;
+  readonly GRPCRoute: HTTPRoute;
   readonly ReferenceGrant: ReferenceGrant;
   readonly BackendTLSPolicy: BackendTlsPolicy;
   readonly BGPPeer: BgpPeer;

@@ -2,7 +2,13 @@ import type { Condition } from '../../src/compile/gateway/condition.ts';
 import type { GatewayStatusPlan } from '../../src/compile/gateway/status-plan.ts';
 
 /** What objects of Gateway API show, as a person reads it; nothing where there are none. */
-export function printGatewayStatus({ classes, gateways, httpRoutes, backendTlsPolicies }: GatewayStatusPlan): string {
+export function printGatewayStatus({
+  classes,
+  gateways,
+  httpRoutes,
+  grpcRoutes,
+  backendTlsPolicies,
+}: GatewayStatusPlan): string {
   const lines = [
     ...classes
       .sorted()
@@ -20,15 +26,8 @@ export function printGatewayStatus({ classes, gateways, httpRoutes, backendTlsPo
           ...conditions.map((condition) => `  ${line(condition)}`),
         ]),
       ]),
-    ...httpRoutes
-      .sorted()
-      .flatMap(([key, { generation, parents }]) => [
-        `HTTPRoute ${key} generation ${String(generation)}`,
-        ...parents.flatMap(({ parent, conditions }) => [
-          `  parent ${[parent.name, parent.sectionName, parent.port].filter((part) => part !== undefined).join(' ')}`,
-          ...conditions.map((condition) => `  ${line(condition)}`),
-        ]),
-      ]),
+    ...routeLines('HTTPRoute', httpRoutes),
+    ...routeLines('GRPCRoute', grpcRoutes),
     ...backendTlsPolicies
       .sorted()
       .flatMap(([key, { generation, parents }]) => [
@@ -40,6 +39,18 @@ export function printGatewayStatus({ classes, gateways, httpRoutes, backendTlsPo
       ]),
   ];
   return lines.map((text) => `${text}\n`).join('');
+}
+
+function routeLines(kind: string, routes: GatewayStatusPlan['httpRoutes']): readonly string[] {
+  return routes
+    .sorted()
+    .flatMap(([key, { generation, parents }]) => [
+      `${kind} ${key} generation ${String(generation)}`,
+      ...parents.flatMap(({ parent, conditions }) => [
+        `  parent ${[parent.name, parent.sectionName, parent.port].filter((part) => part !== undefined).join(' ')}`,
+        ...conditions.map((condition) => `  ${line(condition)}`),
+      ]),
+    ]);
 }
 
 function line({ type, isTrue, reason, message }: Condition): string {

@@ -254,7 +254,7 @@ export function checkPem(pem: readonly string[]): void {
 }
 
 /** The same for authorities, which bring no keys. */
-function checkAuthorities(pem: readonly string[]): void {
+export function checkAuthorities(pem: readonly string[]): void {
   checkPemOf(pem, /^CERTIFICATE(?: CERTIFICATE)*$/);
 }
 

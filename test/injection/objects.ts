@@ -283,6 +283,63 @@ function gatewayApi({ namespace, host }: Cast): readonly Json[] {
   ];
 }
 
+/** What is spoken in TLS to endpoints, and calls by gRPC. */
+function endpointTls({ namespace, host, certificate }: Cast): readonly Json[] {
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'authorities', namespace },
+      data: { 'ca.crt': certificate, other: 'o' },
+    },
+    {
+      apiVersion: GATEWAY_API,
+      kind: 'BackendTLSPolicy',
+      metadata: { name: 'tls', namespace, creationTimestamp: '2026-01-01T00:00:00Z' },
+      spec: {
+        targetRefs: [{ group: '', kind: 'Service', name: 'tls', sectionName: 'https' }],
+        validation: {
+          hostname: `tls.${host}`,
+          caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'authorities' }],
+        },
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'tls', namespace },
+      spec: { ports: [{ name: 'https', port: 443 }] },
+    },
+    {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: { name: 'tls-1', namespace, labels: { 'kubernetes.io/service-name': 'tls' } },
+      addressType: 'IPv4',
+      ports: [{ name: 'https', port: 8443 }],
+      endpoints: [{ addresses: ['192.0.2.9'], conditions: { ready: true } }],
+    },
+    {
+      apiVersion: GATEWAY_API,
+      kind: 'GRPCRoute',
+      metadata: { name: 'calls', namespace, creationTimestamp: '2026-01-01T00:00:00Z' },
+      spec: {
+        parentRefs: [{ name: 'edge', sectionName: 'plain' }],
+        hostnames: [`calls.gw.${host}`],
+        rules: [
+          {
+            matches: [
+              { method: { service: 'a.B', method: 'C' }, headers: [{ name: 'X-A', value: 'b' }] },
+              { method: { type: 'RegularExpression', service: 'a[.]x', method: 'D.*' } },
+            ],
+            filters: [{ type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'X-S', value: 'v' }] } }],
+            backendRefs: [{ name: 'tls', port: 443 }],
+          },
+        ],
+      },
+    },
+  ];
+}
+
 function gatewayClass(name: string): Json {
   return {
     apiVersion: GATEWAY_API,
@@ -293,7 +350,15 @@ function gatewayClass(name: string): Json {
 }
 
 function everything(cast: Cast): readonly Json[] {
-  return [service(cast), endpointSlice(cast), ingress(cast), ...secrets(cast), ...legacy(cast), ...gatewayApi(cast)];
+  return [
+    service(cast),
+    endpointSlice(cast),
+    ingress(cast),
+    ...secrets(cast),
+    ...legacy(cast),
+    ...gatewayApi(cast),
+    ...endpointTls(cast),
+  ];
 }
 
 /** A default backend is for every host, so that only one of the two parties can have one. */

@@ -12,6 +12,7 @@ import { admitObject, findingsKey } from '../../src/sources/admit/admit.ts';
 import { EVERYTHING_READ, type Change } from '../../src/sources/change.ts';
 import { Store } from '../../src/sources/store.ts';
 import {
+  checkAuthorities,
   checkCommand,
   checkPem,
   readCli,
@@ -64,7 +65,9 @@ export function served({ l7 }: Plan): Served {
     const isOurs = Object.values<string>(FILES).includes(name) || /^certs\/[a-z0-9][a-z0-9._-]*\.pem$/.test(name);
     // A longer name cannot be created (NAME_MAX of Linux).
     if (!isOurs || name.includes('..') || name.length > 200) throw new Error(`not a file of ours: ${name}`);
-    if (name.startsWith('certs/') && name !== FILES.selfSigned) checkPem(text(name).slice(0, -1).split('\n'));
+    if (!name.startsWith('certs/') || name === FILES.selfSigned) continue;
+    const check = name.startsWith('certs/authorities-') ? checkAuthorities : checkPem;
+    check(text(name).slice(0, -1).split('\n'));
   }
   return {
     sections: readSections(text(FILES.backends)),

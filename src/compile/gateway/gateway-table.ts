@@ -1,5 +1,5 @@
 import { PersistentMap } from '../../lib/persistent-map.ts';
-import type { HTTPRoute } from '../../model/gateway/http-route.ts';
+import type { HTTPRoute, HttpRouteKind } from '../../model/gateway/http-route.ts';
 import { keyOf } from '../../model/object.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { DependencyIndex } from '../dependency-index.ts';
@@ -20,7 +20,14 @@ import { supportedFeatures } from './supported-features.ts';
 import { NO_GATEWAY_STATUS, type GatewayStatusPlan } from './status-plan.ts';
 
 const GATEWAY_PREFIX = 'Gateway/';
-const HTTP_ROUTE_PREFIX = 'HTTPRoute/';
+
+/** Where routes of a kind stand in the Snapshot, and what is said of them in the plan. */
+const ROUTE_TABLES = { HTTPRoute: 'httpRoutes', GRPCRoute: 'grpcRoutes' } as const satisfies Record<
+  HttpRouteKind,
+  string
+>;
+
+const ROUTE_KINDS = Object.keys(ROUTE_TABLES) as readonly HttpRouteKind[];
 
 /** What is said of the objects of Gateway API, computed again only where something has changed that it is made of. */
 export class GatewayTable {
@@ -31,7 +38,7 @@ export class GatewayTable {
   readonly #secretsOfGateway = new DependencyIndex();
   #classes = NO_GATEWAY_STATUS.classes;
   #gateways = NO_GATEWAY_STATUS.gateways;
-  #httpRoutes = NO_GATEWAY_STATUS.httpRoutes;
+  readonly #routes = { HTTPRoute: NO_GATEWAY_STATUS.httpRoutes, GRPCRoute: NO_GATEWAY_STATUS.grpcRoutes };
   #services = NO_GATEWAY_STATUS.services;
   #plan = NO_GATEWAY_STATUS;
 
@@ -54,7 +61,8 @@ export class GatewayTable {
     const gateways = new Set<string>(ofServices);
     for (const id of changed) {
       if (id.startsWith(GATEWAY_PREFIX)) gateways.add(id.slice(GATEWAY_PREFIX.length));
-      if (id.startsWith(HTTP_ROUTE_PREFIX)) this.#updateRoute(id.slice(HTTP_ROUTE_PREFIX.length), after, gateways);
+      for (const kind of ROUTE_KINDS)
+        if (id.startsWith(`${kind}/`)) this.#updateRoute(kind, id.slice(kind.length + 1), after, gateways);
     }
     PersistentMap.diff(before.secrets, after.secrets, (secret) => {
       for (const key of this.#secretsOfGateway.ownersOf(secret)) gateways.add(key);
@@ -69,7 +77,8 @@ export class GatewayTable {
     const plan: GatewayStatusPlan = {
       classes: this.#classes,
       gateways: this.#gateways,
-      httpRoutes: this.#httpRoutes,
+      httpRoutes: this.#routes.HTTPRoute,
+      grpcRoutes: this.#routes.GRPCRoute,
       services: this.#services,
       backendTlsPolicies: this.#policies.update(after),
     };
@@ -77,23 +86,21 @@ export class GatewayTable {
     return this.#plan;
   }
 
-  #updateRoute(key: string, snapshot: Snapshot, gateways: Set<string>): void {
-    const route = snapshot.httpRoutes.get(key);
-    const attachments =
-      route === undefined ? [] : attachmentsOf({ kind: 'HTTPRoute', ...route }, snapshot, this.#settings);
-    const id = `${HTTP_ROUTE_PREFIX}${key}`;
+  #updateRoute(kind: HttpRouteKind, key: string, snapshot: Snapshot, gateways: Set<string>): void {
+    const route = snapshot[ROUTE_TABLES[kind]].get(key);
+    const attachments = route === undefined ? [] : attachmentsOf(route, snapshot, this.#settings);
+    const id = `${kind}/${key}`;
     const listeners = listenersOf(attachments);
     for (const listener of [...this.#listenersOfRoute.inputsOf(id), ...listeners]) gateways.add(gatewayOf(listener));
     this.#listenersOfRoute.set(id, listeners);
     this.#policies.use(id, route === undefined ? [] : policiesOf(route, snapshot), [
       ...new Set(listeners.map(gatewayOf)),
     ]);
-    if (route === undefined || attachments.length === 0) this.#httpRoutes = this.#httpRoutes.delete(key);
-    else
-      this.#httpRoutes = this.#httpRoutes.set(
-        key,
-        routeStatus(route.generation, attachments, targetsOf(route, snapshot)),
-      );
+    const before = this.#routes[kind];
+    this.#routes[kind] =
+      route === undefined || attachments.length === 0
+        ? before.delete(key)
+        : before.set(key, routeStatus(route.generation, attachments, targetsOf(route, snapshot)));
   }
 
   /** What is wanted as before stays the same object. */

@@ -1,4 +1,4 @@
-import type { HTTPRoute, RouteBackend, RouteRule } from '../../model/gateway/http-route.ts';
+import type { HTTPRoute, HttpRouteKind, RouteBackend, RouteRule } from '../../model/gateway/http-route.ts';
 import type { BackendRef, RuleTarget, Share, SingleTarget } from '../../model/http/route-set.ts';
 import { keyOf } from '../../model/object.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
@@ -53,7 +53,8 @@ function targetOf(
   mistakes: Verdict[],
   tlsMistakes: Set<string>,
 ): RuleTarget {
-  const from = { kind: 'HTTPRoute', namespace: route.meta.namespace };
+  const from = { kind: route.kind, namespace: route.meta.namespace };
+  const { closed, notServed } = REFUSALS[route.kind];
   const shares = rule.backends.map((backend): Share => {
     const found = resolveBackendReference(backend, from, snapshot);
     if (found.kind === 'unresolved') mistakes.push(found.verdict);
@@ -62,36 +63,59 @@ function targetOf(
       weight: backend.weight,
       filters: backend.filters,
       target: isServed
-        ? connected(found.backend, snapshot, tlsMistakes)
+        ? connected(found.backend, route, snapshot, tlsMistakes)
         : backend.unsupported.length > 0
-          ? CLOSED
-          : NOT_SERVED,
+          ? closed
+          : notServed,
     };
   });
-  if (rule.unsupported.length > 0) return CLOSED;
+  if (rule.unsupported.length > 0) return closed;
   if (rule.filters.some(({ type }) => type === 'RequestRedirect')) return { kind: 'none' };
   const [only, ...others] = shares.filter(({ weight }) => weight > 0);
-  if (only === undefined) return NOT_SERVED;
+  if (only === undefined) return notServed;
   return others.length === 0 && only.filters.length === 0 ? only.target : { kind: 'split', shares };
 }
 
 /** A backend, spoken to as the policy for it says; refused where that cannot be had. */
-function connected(backend: BackendRef, snapshot: Services, tlsMistakes: Set<string>): SingleTarget {
+function connected(
+  backend: BackendRef,
+  { kind }: HTTPRoute,
+  snapshot: Services,
+  tlsMistakes: Set<string>,
+): SingleTarget {
+  // gRPC is HTTP/2, whether the Service port says so or not.
+  const version = kind === 'GRPCRoute' ? 'h2' : undefined;
   const service = keyOf({ namespace: backend.namespace, name: backend.service });
   const port = snapshot.services.get(service)?.ports.find((item) => item.port === backend.port);
   const policy = policyInForce(service, port, snapshot.backendTlsPolicies);
-  if (policy === undefined) return { kind: 'forward', backend };
+  if (policy === undefined)
+    return { kind: 'forward', backend, ...(version === undefined ? {} : { connection: { version, tls: undefined } }) };
   const { accepted, resolved, tls, isPending } = backendTlsVerdict(policy, snapshot);
   const wrong = isPending ? undefined : [accepted, resolved].find(({ isTrue }) => !isTrue);
   if (wrong !== undefined) tlsMistakes.add(`BackendTLSPolicy ${keyOf(policy.meta)}: ${wrong.reason}: ${wrong.message}`);
-  return tls === undefined ? NOT_SERVED : { kind: 'forward', backend, connection: { version: undefined, tls } };
+  return tls === undefined ? REFUSALS[kind].notServed : { kind: 'forward', backend, connection: { version, tls } };
 }
 
-/** Gateway API asks for 500 (HTTPRouteRule.backendRefs). */
-const NOT_SERVED: SingleTarget = { kind: 'unavailable', reason: 'backend-invalid', status: 500 };
+interface Refusals {
+  readonly notServed: SingleTarget;
+  /** The same for what might keep somebody out: not even a redirect of the rule tells whoever asks where to go. */
+  readonly closed: SingleTarget;
+}
 
-/** The same for what might keep somebody out: not even a redirect of the rule tells whoever asks where to go. */
-const CLOSED: SingleTarget = { kind: 'unavailable', reason: 'restriction-unsupported', status: 500 };
+/**
+ * Gateway API asks for 500 (HTTPRouteRule.backendRefs), and for UNAVAILABLE of gRPC (GRPCRouteRule.backendRefs), which clients make of 503
+ * (https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md).
+ */
+const REFUSALS: Readonly<Record<HttpRouteKind, Refusals>> = {
+  HTTPRoute: {
+    notServed: { kind: 'unavailable', reason: 'backend-invalid', status: 500 },
+    closed: { kind: 'unavailable', reason: 'restriction-unsupported', status: 500 },
+  },
+  GRPCRoute: {
+    notServed: { kind: 'unavailable', reason: 'backend-invalid' },
+    closed: { kind: 'unavailable', reason: 'restriction-unsupported' },
+  },
+};
 
 /** Every Service that a route names. */
 export function backendsOf(route: HTTPRoute): readonly RouteBackend[] {

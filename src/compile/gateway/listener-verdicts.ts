@@ -17,8 +17,8 @@ export interface ListenerVerdict {
 
 /** Kinds of routes by protocol; a protocol that is not here is not served. */
 const KINDS_OF_PROTOCOL: Readonly<Record<string, readonly string[]>> = {
-  HTTP: ['HTTPRoute'],
-  HTTPS: ['HTTPRoute'],
+  HTTP: ['HTTPRoute', 'GRPCRoute'],
+  HTTPS: ['HTTPRoute', 'GRPCRoute'],
 };
 
 /** Thousands of routes may ask for the listeners of one Gateway. */

@@ -10,6 +10,7 @@ export interface GatewayStatusPlan {
   readonly classes: PersistentMap<ClassStatus>;
   readonly gateways: PersistentMap<GatewayStatus>;
   readonly httpRoutes: PersistentMap<RouteStatus>;
+  readonly grpcRoutes: PersistentMap<RouteStatus>;
   /** The Services that Gateways are to have in a cluster. */
   readonly services: GatewayServiceWishes;
   /** Of those for backends of routes that are ours; their parents are the Gateways of these. */
@@ -21,6 +22,7 @@ export const NO_GATEWAY_STATUS: GatewayStatusPlan = {
   classes: PersistentMap.empty(),
   gateways: PersistentMap.empty(),
   httpRoutes: PersistentMap.empty(),
+  grpcRoutes: PersistentMap.empty(),
   services: PersistentMap.empty(),
   backendTlsPolicies: PersistentMap.empty(),
 };

@@ -51,7 +51,9 @@ export function backendId(
   const parts = [namespace, service, String(port)];
   if (protocol !== 'http') parts.push(protocol);
   if (backendClass !== 'plain') parts.push(backendClass);
-  if (tlsOf(connection) !== undefined) parts.push(`t${digestOf(connectionKey(connection))}`);
+  // What a route says of it has a name of its own, also where the Service port says the same: each of the two goes when its routes do.
+  const connected = connectionKey(connection);
+  if (connected !== '') parts.push(`t${digestOf(connected)}`);
   // The brand is given here, where the parts are known to be names of admitted objects, a number, and words of ours.
   return parts.join('_') as BackendId;
 }

@@ -39,7 +39,13 @@ export function destinationOf(
   };
   const action = actionOf(rule.target, filters, (share) => shareOf(rule.filters, share, context, single), single);
   const isRefused = action.kind === 'refuse';
-  const destination = { match: rule.match, filters: isRefused ? [] : filters, action, owner: keyOf(owner.ref) };
+  const destination = {
+    match: rule.match,
+    filters: isRefused ? [] : filters,
+    action,
+    owner: keyOf(owner.ref),
+    ownerKind: owner.ref.kind,
+  };
   return { destination: isRefused ? { ...destination, filters: filters.filter(isOfFrontend) } : destination, uses };
 }
 

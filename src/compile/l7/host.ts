@@ -82,6 +82,7 @@ function notFound(match: PathMatch): RoutePlan {
     filters: [],
     action: { kind: 'refuse', status: 404, reason: 'no-route' },
     owner: '',
+    ownerKind: undefined,
     alternatives: [],
   };
 }

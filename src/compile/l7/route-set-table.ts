@@ -8,7 +8,7 @@ import type { CompileSettings } from '../settings.ts';
 import { servedOf } from './continuity.ts';
 import { defaultBackendProducer } from './producers/default-backend.ts';
 import { gatewayProducer } from './producers/gateway.ts';
-import { httpRouteProducer } from './producers/http-route.ts';
+import { grpcRouteProducer, httpRouteProducer } from './producers/http-route.ts';
 import { ingressProducer } from './producers/ingress.ts';
 import type { RouteProducer } from './producers/producer.ts';
 
@@ -18,6 +18,7 @@ const PRODUCERS: readonly RouteProducer[] = [
   defaultBackendProducer,
   gatewayProducer,
   httpRouteProducer,
+  grpcRouteProducer,
 ];
 
 /** Begin the keys of Secrets and ConfigMaps among those of all objects. */

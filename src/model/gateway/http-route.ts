@@ -6,8 +6,12 @@ import type { PathRewrite } from '../http/path-rewrite.ts';
 import type { ObjectMeta } from '../object.ts';
 import type { BackendReference, ParentReference } from './reference.ts';
 
-/** An HTTPRoute (gateway.networking.k8s.io/v1). */
+/** The kinds of routes that are HTTP: a call by gRPC is a request with `/SERVICE/METHOD` for its path. */
+export type HttpRouteKind = 'HTTPRoute' | 'GRPCRoute';
+
+/** An HTTPRoute, or a GRPCRoute as the HTTP that it is (gateway.networking.k8s.io/v1). */
 export interface HTTPRoute {
+  readonly kind: HttpRouteKind;
   readonly meta: ObjectMeta;
   /** `metadata.generation`, which every condition in its status repeats; 0 where there is none, as in manifests. */
   readonly generation: number;

@@ -8,7 +8,13 @@ export type PathMatch =
   | { readonly type: 'Exact'; readonly value: UrlPath }
   | { readonly type: 'PathPrefix'; readonly value: UrlPath }
   /** PCRE, anchored at the start of the path, and case-sensitive unless it says otherwise. */
-  | { readonly type: 'RegularExpression'; readonly value: PathRegex; readonly ignoresCase?: boolean };
+  | {
+      readonly type: 'RegularExpression';
+      readonly value: PathRegex;
+      readonly ignoresCase?: boolean;
+      /** As how long it counts among the paths of its host, of which the longest is tried first; by default as it is. */
+      readonly length?: number;
+    };
 
 /** Matches every path. */
 export const EVERY_PATH: PathMatch = { type: 'PathPrefix', value: pathOf('/') };

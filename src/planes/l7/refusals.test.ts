@@ -3,7 +3,7 @@ import { bystanders, targets } from '../../../test/injection/objects.ts';
 import { planOf } from '../../../test/injection/served.ts';
 import { hostKey, type HostPlan, type L7Plan } from '../../compile/plan.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
-import { findRefusals, nameOf, without, type Ask, type Item } from './refusals.ts';
+import { findingOf, findRefusals, nameOf, without, type Ask, type Item } from './refusals.ts';
 import { regexLines } from './routes.ts';
 
 const plan = planOf([...targets, ...bystanders]).l7;
@@ -100,7 +100,10 @@ describe('without', () => {
           : [],
       ),
     );
-    const item = everything.find((one) => one.kind === 'expression' && one.value.action.kind === 'forward');
+    const item = everything.find(
+      (one) =>
+        one.kind === 'expression' && one.value.match.value === '/regex/[0-9]+' && one.value.action.kind === 'forward',
+    );
     if (item?.kind !== 'expression') throw new Error('a plan with an expression');
     const before = plan.hosts.get(hostKey(item.host))?.routes ?? [];
 
@@ -119,6 +122,12 @@ describe('without', () => {
         text.includes('()()()'),
       );
       expect(line).toMatch(/ sluice-503\|.*\|backend-invalid$/);
+    });
+
+    it('is named as of the object that wrote it, whichever kind that is', () => {
+      const kinds = new Set(['Ingress', 'HTTPRoute', 'GRPCRoute']);
+      expect(new Set(everything.map((one) => nameOf(one).replace(/ .*/, '')))).toEqual(kinds);
+      expect(new Set(everything.map((one) => findingOf({ item: one, reason: 'no' }).object.kind))).toEqual(kinds);
     });
 
     it('says of a closed one that it is closed', () => {

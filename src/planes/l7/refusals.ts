@@ -8,9 +8,10 @@ import {
   type RouteAction,
   type RoutePlan,
 } from '../../compile/plan.ts';
+import { invariant } from '../../lib/invariant.ts';
 import type { PersistentMap } from '../../lib/persistent-map.ts';
 import { finding, type Finding } from '../../model/finding.ts';
-import { objectAt, type ObjectRef } from '../../model/object.ts';
+import { objectAt, type ObjectKind, type ObjectRef } from '../../model/object.ts';
 import { coverOf } from '../../model/path-regex.ts';
 import { partsOf } from './certificates.ts';
 import { backendName } from './encode.ts';
@@ -50,7 +51,7 @@ export function nameOf(item: Item): string {
     case 'backend':
       return `Service ${item.value.namespace}/${item.value.service}, port ${String(item.value.port)}`;
     case 'expression':
-      return `Ingress ${item.value.owner}, path ${item.value.match.value} of ${item.host.host}`;
+      return `${ownerKindOf(item.value)} ${item.value.owner}, path ${item.value.match.value} of ${item.host.host}`;
   }
 }
 
@@ -66,8 +67,14 @@ function refOf({ kind, value }: Item): ObjectRef {
     case 'backend':
       return { kind: 'Service', namespace: value.namespace, name: value.service };
     case 'expression':
-      return objectAt('Ingress', value.owner);
+      return objectAt(ownerKindOf(value), value.owner);
   }
+}
+
+/** What no object made has no expression. */
+function ownerKindOf({ ownerKind }: RoutePlan): ObjectKind {
+  invariant(ownerKind !== undefined, 'an object wrote the expression');
+  return ownerKind;
 }
 
 /** Whether HAProxy speaks of an item. Only a hint of where to look first. */
@@ -125,7 +132,9 @@ export function without(plan: L7Plan, items: readonly Item[], served?: L7Plan): 
 
 /** The routes of a host with one that refuses in the place of an expression; behind all others, so that it wins where both have one text. */
 function closed(routes: readonly RoutePlan[], refused: RoutePlan): readonly RoutePlan[] {
-  const match = { type: 'RegularExpression', value: coverOf(refused.match.value) } as const;
+  const length = refused.match.type === 'RegularExpression' ? refused.match.length : undefined;
+  const value = coverOf(refused.match.value);
+  const match = { type: 'RegularExpression' as const, value, ...(length === undefined ? {} : { length }) };
   const action = refused.action.kind === 'refuse' ? refused.action : UNAVAILABLE;
   return [...routes.filter((route) => route !== refused), { ...refused, match, filters: [], action, alternatives: [] }];
 }

@@ -55,7 +55,7 @@ function renderHost(plan: HostPlan): HostEntries {
     const regex = hasRegex ? regexOf(match) : undefined;
     if (regex !== undefined) {
       const isPrefix = match.type === 'PathPrefix';
-      const entry = { value: valueOf(route, false), pathLength: match.value.length, isPrefix };
+      const entry = { value: valueOf(route, false), pathLength: lengthOf(match), isPrefix };
       const ignoresCase = match.type === 'RegularExpression' && match.ignoresCase === true;
       regexes.set(regexKey(keyHost(plan), regex, ignoresCase), entry);
     }
@@ -99,6 +99,10 @@ export function regexLines(hosts: PersistentMap<HostPlan>): readonly string[] {
     .filter((host) => host.routes.some(isRegex))
     .flatMap((host) => [...hostEntries(host).regexes]);
   return entries.sort(inOrderOfTrial).map(([key, { value }]) => `${key} ${value}`);
+}
+
+function lengthOf(match: PathMatch): number {
+  return (match.type === 'RegularExpression' ? match.length : undefined) ?? match.value.length;
 }
 
 function inOrderOfTrial([a, left]: readonly [string, RegexEntry], [b, right]: readonly [string, RegexEntry]): number {

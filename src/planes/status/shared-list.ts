@@ -17,13 +17,16 @@ export interface SharedList {
   readonly most: number;
 }
 
-/** What routes show at their parents. */
+/** What routes for HTTP show at their parents. */
 export const ROUTE_PARENTS: SharedList = {
   name: 'http-route-status',
   list: 'parents',
   reference: 'parentRef',
   most: 32,
 };
+
+/** The same of routes for gRPC. */
+export const CALL_PARENTS: SharedList = { ...ROUTE_PARENTS, name: 'grpc-route-status' };
 
 /** What policies show for the Gateways whose routes they are for (PolicyStatus). */
 export const POLICY_ANCESTORS: SharedList = {

@@ -14,6 +14,7 @@ import { Field, Findings, isRecord, shown, type Origin } from './field.ts';
 import { admitBackendTlsPolicy } from './gateway/backend-tls-policy.ts';
 import { admitGatewayClass } from './gateway/gateway-class.ts';
 import { admitGateway } from './gateway/gateway.ts';
+import { admitGrpcRoute } from './gateway/grpc-route.ts';
 import { admitHttpRoute } from './gateway/http-route.ts';
 import { admitReferenceGrant } from './gateway/reference-grant.ts';
 import { admitIngress, admitIngressClass } from './ingress.ts';
@@ -55,6 +56,7 @@ const ADMIT: Readonly<Record<Kind, Admit>> = {
   GatewayClass: admitGatewayClass,
   Gateway: admitGateway,
   HTTPRoute: admitHttpRoute,
+  GRPCRoute: admitGrpcRoute,
   ReferenceGrant: admitReferenceGrant,
   BackendTLSPolicy: admitBackendTlsPolicy,
   BGPPeer: admitBgpPeer,

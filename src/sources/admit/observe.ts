@@ -18,6 +18,7 @@ const OBSERVE: Partial<Readonly<Record<Kind, (raw: Json, key: string) => Observe
   GatewayClass: (raw, key) => ({ table: 'gatewayClasses', key, value: observeStatus(raw) }),
   Gateway: (raw, key) => ({ table: 'gateways', key, value: observeStatus(raw) }),
   HTTPRoute: (raw, key) => ({ table: 'httpRoutes', key, value: observeStatus(raw) }),
+  GRPCRoute: (raw, key) => ({ table: 'grpcRoutes', key, value: observeStatus(raw) }),
   BackendTLSPolicy: (raw, key) => ({ table: 'backendTlsPolicies', key, value: observeStatus(raw) }),
 };
 

@@ -1,6 +1,6 @@
 import { PersistentMap } from '../../../lib/persistent-map.ts';
 import type { Gateway, Listener } from '../../../model/gateway/gateway.ts';
-import type { HTTPRoute, RedirectWish } from '../../../model/gateway/http-route.ts';
+import type { HTTPRoute, HttpRouteKind, RedirectWish } from '../../../model/gateway/http-route.ts';
 import { finding, type Finding } from '../../../model/finding.ts';
 import type { Hostname } from '../../../model/grammar.ts';
 import type { RequestRedirect } from '../../../model/http/filter/request-redirect.ts';
@@ -20,27 +20,34 @@ import type { CompileSettings } from '../../settings.ts';
 import type { RouteProducer } from './producer.ts';
 
 /** HTTPRoute (gateway.networking.k8s.io/v1). */
-export const httpRouteProducer: RouteProducer = {
-  kind: 'HTTPRoute',
+export const httpRouteProducer: RouteProducer = producerOf('HTTPRoute', ({ httpRoutes }) => httpRoutes);
 
-  changed(before, after, settings) {
-    const changed = new Set<string>();
-    PersistentMap.diff(before.httpRoutes, after.httpRoutes, (key) => changed.add(key));
-    const isAffected = affectedBy(before, after, settings);
-    if (isAffected !== undefined)
-      for (const [key, route] of after.httpRoutes.entries()) if (isAffected(route)) changed.add(key);
-    return changed;
-  },
+/** GRPCRoute (gateway.networking.k8s.io/v1). */
+export const grpcRouteProducer: RouteProducer = producerOf('GRPCRoute', ({ grpcRoutes }) => grpcRoutes);
 
-  produce(key, snapshot, settings) {
-    const route = snapshot.httpRoutes.get(key);
-    if (route === undefined) return undefined;
-    const attachments = attachmentsOf({ kind: 'HTTPRoute', ...route }, snapshot, settings);
-    const ref: ObjectRef = { kind: 'HTTPRoute', namespace: route.meta.namespace, name: route.meta.name };
-    if (attachments.length === 0) return { isOurs: false, findings: orphanFindings(ref, route, snapshot, settings) };
-    return { isOurs: true, routeSet: routeSetOf(ref, route, attachments, snapshot, settings) };
-  },
-};
+function producerOf(kind: HttpRouteKind, tableOf: (snapshot: Snapshot) => PersistentMap<HTTPRoute>): RouteProducer {
+  return {
+    kind,
+
+    changed(before, after, settings) {
+      const changed = new Set<string>();
+      PersistentMap.diff(tableOf(before), tableOf(after), (key) => changed.add(key));
+      const isAffected = affectedBy(before, after, settings);
+      if (isAffected !== undefined)
+        for (const [key, route] of tableOf(after).entries()) if (isAffected(route)) changed.add(key);
+      return changed;
+    },
+
+    produce(key, snapshot, settings) {
+      const route = tableOf(snapshot).get(key);
+      if (route === undefined) return undefined;
+      const attachments = attachmentsOf(route, snapshot, settings);
+      const ref: ObjectRef = { kind, namespace: route.meta.namespace, name: route.meta.name };
+      if (attachments.length === 0) return { isOurs: false, findings: orphanFindings(ref, route, snapshot, settings) };
+      return { isOurs: true, routeSet: routeSetOf(ref, route, attachments, snapshot, settings) };
+    },
+  };
+}
 
 /** Which routes a change of something else may concern; undefined where nothing else has changed. */
 function affectedBy(

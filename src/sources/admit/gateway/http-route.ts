@@ -13,10 +13,16 @@ import { admitBackendReference, admitParent, generationOf } from './reference.ts
 
 /** Admits an HTTPRoute (gateway.networking.k8s.io/v1). */
 export function admitHttpRoute(raw: Field, meta: ObjectMeta): Change {
+  const value: HTTPRoute = { ...admitRouteTo(raw, meta), kind: 'HTTPRoute', rules: admitRules(raw.at('spec')) };
+  return { table: 'httpRoutes', key: keyOf(meta), value };
+}
+
+/** Where a route is attached, and for which hosts. */
+export function admitRouteTo(raw: Field, meta: ObjectMeta): Omit<HTTPRoute, 'kind' | 'rules'> {
   const spec = raw.at('spec');
   const hosts = spec.at('hostnames');
   const hostnames = hosts.flatMap((field) => admitHostname(field) ?? []);
-  const value: HTTPRoute = {
+  return {
     meta,
     generation: generationOf(raw),
     parents: spec.at('parentRefs').flatMap((field) => admitParent(field) ?? []),
@@ -25,9 +31,7 @@ export function admitHttpRoute(raw: Field, meta: ObjectMeta): Change {
     hasNoUsableHost:
       hostnames.length === 0 &&
       (hosts.isAbsent ? raw.unknownNames.length + spec.unknownNames.length > 0 : !hosts.isEmpty),
-    rules: admitRules(spec),
   };
-  return { table: 'httpRoutes', key: keyOf(meta), value };
 }
 
 /** A route without rules has one for every path that leads nowhere, as CRDs have it. */
@@ -118,7 +122,7 @@ function admitMatch(field: Field): RouteMatch | undefined {
 }
 
 /** A reference that names nothing stands for its share of the requests all the same, which are answered 500. */
-function admitBackend(field: Field): readonly RouteBackend[] {
+export function admitBackend(field: Field): readonly RouteBackend[] {
   const reference = admitBackendReference(field);
   if (reference === undefined) return [{ ...UNUSABLE, field: field.path }];
   const { filters, unsupported } = admitFilters(field.at('filters'));

@@ -94,6 +94,28 @@ export const GATEWAY_FIELDS = {
     },
     status: 'any',
   },
+  GRPCRoute: {
+    spec: {
+      parentRefs: [PARENT],
+      useDefaultGateways: 'any',
+      hostnames: 'any',
+      rules: [
+        {
+          name: 'any',
+          matches: [
+            {
+              method: { type: 'any', service: 'any', method: 'any' },
+              headers: [{ type: 'any', name: 'any', value: 'any' }],
+            },
+          ],
+          filters: [HTTP_FILTER],
+          backendRefs: [{ ...SERVICE_REFERENCE, weight: 'any', filters: [HTTP_FILTER] }],
+          sessionPersistence: 'any',
+        },
+      ],
+    },
+    status: 'any',
+  },
   BackendTLSPolicy: {
     spec: {
       targetRefs: [{ group: 'any', kind: 'any', name: 'any', sectionName: 'any' }],
