@@ -117,6 +117,11 @@ const REFUSALS: Readonly<Record<HttpRouteKind, Refusals>> = {
   },
 };
 
+/** The target of whatever might be meant to keep somebody out, and cannot be read. */
+export function closedTarget({ kind }: HTTPRoute): SingleTarget {
+  return REFUSALS[kind].closed;
+}
+
 /** Every Service that a route names. */
 export function backendsOf(route: HTTPRoute): readonly RouteBackend[] {
   return route.rules.flatMap(({ backends }) => backends);

@@ -1,6 +1,8 @@
 /** What works whatever address Gateways have (pkg/features of Gateway API v1.6). Only what the official suite has shown to work stands here. */
 const FEATURES: readonly string[] = [
   'BackendTLSPolicy',
+  'GRPCRoute',
+  'GRPCRouteNamedRouteRule',
   'Gateway',
   'GatewayHTTPListenerIsolation',
   'HTTPRoute',

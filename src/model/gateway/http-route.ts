@@ -39,6 +39,8 @@ export interface RouteRule {
 export interface RouteMatch {
   readonly path: PathMatch;
   readonly conditions: Conditions;
+  /** Its expression cannot be read: `path` takes whatever that could match, which is refused. */
+  readonly isClosed?: true | undefined;
   /** JSON path, for Findings. */
   readonly field: string;
 }

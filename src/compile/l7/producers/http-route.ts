@@ -10,7 +10,7 @@ import type { Snapshot } from '../../../model/snapshot.ts';
 import { attachmentsOf, gatewayKeyOf, type Attachment, type Binding } from '../../gateway/attachment.ts';
 import { serviceKeyOf } from '../../gateway/backend-reference.ts';
 import { configMapsOf, policiesFor } from '../../gateway/backend-tls.ts';
-import { backendsOf, targetsOf, type RouteTargets } from '../../gateway/http-route-targets.ts';
+import { backendsOf, closedTarget, targetsOf, type RouteTargets } from '../../gateway/http-route-targets.ts';
 import { entranceOf, movedGateways, servedPorts } from '../../gateway/gateway-services.ts';
 import { isAccepted } from '../../gateway/gateway-status.ts';
 import { covers } from '../../gateway/hostnames.ts';
@@ -155,11 +155,11 @@ function rulesOf(route: HTTPRoute, { targets }: RouteTargets, listener: Listener
     const filters = rule.filters.map((filter) =>
       filter.type === 'RequestRedirect' ? redirectFrom(filter, listener) : filter,
     );
-    return rule.matches.map(({ path, conditions, field }) => ({
+    return rule.matches.map(({ path, conditions, isClosed = false, field }) => ({
       match: path,
       conditions,
-      filters,
-      target,
+      filters: isClosed ? [] : filters,
+      target: isClosed ? closedTarget(route) : target,
       field,
       precedence: 'rule' as const,
     }));

@@ -8,7 +8,7 @@ import { admitDuration } from './duration.ts';
 import { admitFilters } from './http-filter.ts';
 import { admitConditions } from './http-match.ts';
 import { admitHostname } from './listener.ts';
-import { admitPathMatch } from './path-match.ts';
+import { admitPathMatch, pathToClose } from './path-match.ts';
 import { admitBackendReference, admitParent, generationOf } from './reference.ts';
 
 /** Admits an HTTPRoute (gateway.networking.k8s.io/v1). */
@@ -110,7 +110,8 @@ function admitTimeouts(field: Field): Timeouts | undefined | 'refused' {
 
 /** Undefined where it is not known which requests it is for. */
 function admitMatch(field: Field): RouteMatch | undefined {
-  const path = admitPathMatch(field.at('path'));
+  const read = admitPathMatch(field.at('path'));
+  const path = read ?? pathToClose(field.at('path'));
   const conditions = admitConditions(field);
   if (field.unknownNames.length > 0) {
     const names = field.unknownNames.map(shown).join(', ');
@@ -118,7 +119,7 @@ function admitMatch(field: Field): RouteMatch | undefined {
     return undefined;
   }
   if (path === undefined || conditions === undefined || !field.isObject) return undefined;
-  return { path, conditions, field: field.path };
+  return { path, conditions, ...(read === undefined ? { isClosed: true } : {}), field: field.path };
 }
 
 /** A reference that names nothing stands for its share of the requests all the same, which are answered 500. */

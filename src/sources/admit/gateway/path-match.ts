@@ -1,6 +1,6 @@
 import { urlPathOf } from '../../../model/grammar.ts';
 import { EVERY_PATH, type PathMatch } from '../../../model/http/match.ts';
-import { pathRegexOf } from '../../../model/path-regex.ts';
+import { coverOf, pathRegexOf } from '../../../model/path-regex.ts';
 import { shown, type Field } from '../field.ts';
 
 /** What the CRD refuses in a path that is matched as text: HAProxy normalises nothing, so that these would match no sane request. */
@@ -31,6 +31,17 @@ export function admitPathMatch(field: Field): PathMatch | undefined {
       field.at('type').add('PathTypeUnknown', `${shown(type)} is not Exact, PathPrefix or RegularExpression`);
       return undefined;
   }
+}
+
+/**
+ * What an expression that cannot be read could match, as far as it is written plainly: left out, its requests would fall to routes that are
+ * not meant for them. Undefined where it was no expression, or nothing says where it begins: closing all paths of the host would harm others.
+ */
+export function pathToClose(field: Field): PathMatch | undefined {
+  const text = field.at('value').text();
+  if (field.at('type').text() !== 'RegularExpression' || text === undefined) return undefined;
+  const cover = coverOf(text);
+  return /^\/[^+(]/.test(cover) ? { type: 'RegularExpression', value: cover } : undefined;
 }
 
 function admitTextPath(field: Field, type: 'Exact' | 'PathPrefix', text: string): PathMatch | undefined {
