@@ -102,6 +102,16 @@ describe('documentation', () => {
     expect(missing).toEqual([]);
   });
 
+  it('numbers the decisions from one, each once, in the file name as in the heading', () => {
+    const decisions = readdirSync(join(ROOT, 'docs', 'adr')).toSorted();
+    const expected = decisions.map((_, index) => index + 1);
+    const headings = decisions.map((name) =>
+      Number.parseInt(readFileSync(join(ROOT, 'docs', 'adr', name), 'utf8').slice(2), 10),
+    );
+    expect(decisions.map((name) => Number.parseInt(name, 10))).toEqual(expected);
+    expect(headings).toEqual(expected);
+  });
+
   it('keeps command blocks where a test runs them: the READMEs, the tutorials and one guide', () => {
     const others = pages.filter(
       (page) =>
