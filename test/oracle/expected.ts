@@ -2,6 +2,8 @@
 export const EQUAL_CASES: ReadonlySet<string> = new Set([
   // affinity
   'affinity-06',
+  'affinity-07',
+  'affinity-08',
   'r064',
   'r066',
   // auth-basic
@@ -68,6 +70,7 @@ export const EQUAL_CASES: ReadonlySet<string> = new Set([
   'headers-02',
   'headers-03',
   'headers-05',
+  'headers-06',
   'headers-08',
   'headers-13',
   'headers-14',
