@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createServer, request } from 'node:http';
+import { connect } from 'node:net';
 import { hashSync } from 'bcryptjs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { PersistentMap } from '../../src/lib/persistent-map.ts';
 import { md5Crypt } from '../../src/lib/md5-crypt.ts';
 import { shaCrypt } from '../../src/lib/sha-crypt.ts';
 import { realmOf, NO_REALM, type BasicAuth } from '../../src/model/http/filter/basic-auth.ts';
@@ -93,6 +95,28 @@ describe('basic authentication', () => {
   ])('lets nobody in who says "%s"', async (authorization) => {
     await serve({ filters: [basicAuth(USERS)] });
     expect(await statusOf({ authorization })).toBe('401');
+  });
+
+  it('asks nobody about what cannot be asked', async () => {
+    await serve({ filters: [basicAuth(USERS)] });
+    const status = await new Promise((resolve, reject) => {
+      const socket = connect(world.ports.http, '127.0.0.1');
+      socket.on('data', (answer: Buffer) => resolve(answer.toString().slice(9, 12))).on('error', reject);
+      // A header that node:http would not send, nor take.
+      socket.end('GET / HTTP/1.1\r\nhost: a.test\r\nauthorization: Basic \u0001\r\n\r\n');
+    });
+    expect(status).toBe('401');
+  });
+
+  it('checks with the passwords that are served, for as long as others cannot be', async () => {
+    const { passwords } = basicAuth('ann:{PLAIN}still\n');
+    await serve({ filters: [basicAuth('ann:{PLAIN}still\n')] });
+    world.passwords.hold(PersistentMap.empty(), PersistentMap.from([[passwords.id, passwords]]));
+    const now = performance.now.bind(performance);
+    const later = vi.spyOn(performance, 'now').mockImplementation(() => now() + 3_600_000);
+    world.passwords.hold(PersistentMap.empty(), undefined);
+    expect(await statusOf(headersOf('ann', 'still'))).toBe('200');
+    later.mockRestore();
   });
 
   it('of 10,000 requests by many clients, those with the right password are let in, and no others', async () => {

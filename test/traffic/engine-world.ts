@@ -62,7 +62,7 @@ export class EngineWorld {
       skeleton: (_, config) => skeletonWith(config),
       selfSignedPem: pem,
       logger: silentLogger,
-      passwords: { hold: (files) => this.#hold(files) },
+      passwords: { hold: (files, served) => this.#hold(files, served) },
       onStart: (reason) => this.starts.push(reason),
       onRefused: () => (this.refusals += 1),
       keepsServing: false,
@@ -133,15 +133,15 @@ export class EngineWorld {
     return askedIn(this.#root).name;
   }
 
-  #hold(files: PersistentMap<PasswordFile>): void {
+  #hold(files: PersistentMap<PasswordFile>, served: PersistentMap<PasswordFile> | undefined): void {
     this.#held = files;
-    this.passwords.hold(files);
+    this.passwords.hold(files, served);
   }
 
   /** As after an upgrade of Sluice. */
   async restartPasswords(): Promise<void> {
     this.passwords = new PasswordChecker({ ...askedIn(this.#root), logger: silentLogger });
-    this.passwords.hold(this.#held);
+    this.passwords.hold(this.#held, undefined);
     await this.passwords.listen();
   }
 

@@ -38,8 +38,8 @@ export interface L7PlaneOptions {
   readonly skeleton: (reserve: number, config: EngineConfig) => string;
   readonly selfSignedPem: string;
   readonly logger: Logger;
-  /** Is given the password files before HAProxy can ask about them. */
-  readonly passwords: { hold(files: L7Plan['passwords']): void };
+  /** Is given the password files before HAProxy can ask about them, and those that it asks about meanwhile. */
+  readonly passwords: { hold(files: L7Plan['passwords'], served: L7Plan['passwords'] | undefined): void };
   /** Called whenever a process is started. */
   readonly onStart: (reason: ReloadReason) => void;
   /** Called for every object that HAProxy refuses. */
@@ -127,7 +127,8 @@ export class L7Plane implements Plane<L7Plan> {
   async #serveLastGood(predecessor: Predecessor, signal: AbortSignal): Promise<boolean> {
     const folder = await this.#checkpointer.lastGood();
     if (folder === undefined) return false;
-    this.#options.passwords.hold(await readKeptFiles(folder));
+    const passwords = await readKeptFiles(folder);
+    this.#options.passwords.hold(passwords, passwords);
     await this.#start(folder, await engineConfigIn(folder), predecessor, signal);
     this.#applied = undefined;
     this.#nextStart = 'adopted';
@@ -139,7 +140,7 @@ export class L7Plane implements Plane<L7Plan> {
   }
 
   async #apply(want: L7Plan, signal: AbortSignal): Promise<Applied> {
-    this.#options.passwords.hold(want.passwords);
+    this.#options.passwords.hold(want.passwords, this.#served?.passwords);
     if (this.#engine === undefined || this.#applied === undefined) return this.#startOver(want, signal);
     if (this.#isOutgrown(want)) return this.#grow(want, signal);
     if (!isSameConfig(this.#applied.engine, this.#configFor(want.engine))) {

@@ -24,6 +24,8 @@ export const VERIFIED_TABLE = `backend sluice-verified
 `;
 
 const ASKS = '{ var(txn.passwords) -m found }';
+/** RFC 7617 §2. Of anything else nobody is asked: with a control character in it, the question itself would be refused, again and again. */
+const CREDENTIALS = '^basic +[A-Za-z0-9+/=_-]+ *$';
 const IS_NEW = '{ var(txn.is_new) -m bool }';
 
 /**
@@ -32,8 +34,9 @@ const IS_NEW = '{ var(txn.is_new) -m bool }';
  */
 export const basicAuthRules: readonly string[] = [
   `http-request set-var(txn.passwords) var(txn.rid),map_str(${DATA_MAPS.passwords}) if ${hasData('passwords')}`,
-  `http-request set-var(txn.verdict) str(no) if ${ASKS} !{ req.fhdr(authorization) -m beg -i "basic " }`,
-  `http-request set-var-fmt(txn.said) "%[var(proc.checker_key)]|%[var(txn.rid)]|%[req.fhdr(authorization)]" if ${ASKS} !{ var(txn.verdict) -m found }`,
+  `http-request set-var(txn.credentials) req.fhdr(authorization) if ${ASKS}`,
+  `http-request set-var(txn.verdict) str(no) if ${ASKS} !{ var(txn.credentials) -m reg -i '${CREDENTIALS}' }`,
+  `http-request set-var-fmt(txn.said) "%[var(proc.checker_key)]|%[var(txn.rid)]|%[var(txn.credentials)]" if ${ASKS} !{ var(txn.verdict) -m found }`,
   'http-request set-var(txn.said) var(txn.said),sha2(256),hex if { var(txn.said) -m found }',
   'http-request set-var(txn.verdict) str(yes) if { var(txn.said) -m found } { var(txn.said),table_gpt(0,sluice-verified) -m int 1 }',
   `http-request set-var(txn.is_new) bool(true) if ${ASKS} !{ var(txn.verdict) -m found }`,

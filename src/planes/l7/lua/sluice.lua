@@ -182,7 +182,7 @@ local MOST_TRIES, PAUSE_MS = 20, 250
 core.register_action("sluice_check", { "http-req" }, function(txn)
   local file = txn:get_var("txn.passwords"):match("^%x+")
   local key, socket = txn:get_var("proc.checker_key"), txn:get_var("proc.checker")
-  local said = txn.f:req_fhdr("authorization")
+  local said = txn:get_var("txn.credentials")
   local function proof(nonce, word)
     return txn.c:hex(txn.c:sha2(key .. "|" .. nonce .. "|" .. word, 256))
   end

@@ -36,6 +36,7 @@ export class PasswordChecker {
   readonly #server: Server;
   readonly #threads: VerifyingThreads;
   #files = PersistentMap.empty<PasswordFile>();
+  #served = PersistentMap.empty<PasswordFile>();
   #former: readonly { readonly files: PersistentMap<PasswordFile>; readonly untilMs: number }[] = [];
   readonly #lines = new WeakMap<PasswordFile, PasswordLines>();
   readonly #remembered = new Map<string, Promise<Verdict>>();
@@ -72,8 +73,12 @@ export class PasswordChecker {
     await this.#threads.close();
   }
 
-  /** The files that are asked about from now on. Call it before a route leads to one. */
-  hold(files: PersistentMap<PasswordFile>): void {
+  /**
+   * The files that are asked about from now on. Call it before a route leads to one. `served`: those that routes lead to until then, however
+   * long it takes; undefined: as was said before.
+   */
+  hold(files: PersistentMap<PasswordFile>, served: PersistentMap<PasswordFile> | undefined): void {
+    this.#served = served ?? this.#served;
     if (files === this.#files) return;
     const nowMs = performance.now();
     this.#former = [
@@ -86,7 +91,7 @@ export class PasswordChecker {
   #fileOf(id: string): PasswordFile | undefined {
     const nowMs = performance.now();
     const former = this.#former.find(({ files, untilMs }) => untilMs > nowMs && files.has(id));
-    return this.#files.get(id) ?? former?.files.get(id);
+    return this.#files.get(id) ?? this.#served.get(id) ?? former?.files.get(id);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
