@@ -2,7 +2,6 @@ import type { RedirectStatus } from '../../../../model/http/filter/request-redir
 import { REDIRECT_STATUSES } from '../../../../model/http/filter/request-redirect.ts';
 import { headerNameOf } from '../../../../model/http/header.ts';
 import type { IngressPolicy } from '../../../../model/ingress.ts';
-import { RISK_LEVELS } from '../../../../model/nginx-config.ts';
 import {
   closing,
   count,
@@ -82,32 +81,18 @@ export const ROUTE_KEYS: readonly ConfigKeyRow[] = [
   honoured('global-allowed-response-headers', 'Headers that `custom-headers` may set.', (value) => ({
     allowedResponseHeaders: new Set(wordsOf(value).flatMap((word) => headerNameOf(word) ?? [])),
   })),
-  honoured(
-    'allow-snippet-annotations',
-    'Whether snippets in annotations are read, as far as they can be.',
-    flag((isOn) => ({ allowsSnippets: isOn })),
+  refused('allow-snippet-annotations', 'Configuration of nginx as text: never taken over.'),
+  refused(
+    'annotations-risk-level',
+    'Annotations are read whatever their risk; none of them becomes configuration as text.',
+    /^(?:|High|Critical)$/,
   ),
-  honoured('annotations-risk-level', 'How much harm the annotations may do that are read.', (value) => {
-    const riskLevel = RISK_LEVELS.find((level) => level === value.text);
-    if (riskLevel !== undefined) return { riskLevel };
-    value.report('is none of Low, Medium, High and Critical; the default is used');
-    return {};
-  }),
-  honoured(
+  refused(
     'annotation-value-word-blocklist',
-    'Words, between commas, that close an Ingress whose annotations have one.',
-    (value) => ({
-      blockedWords: value.text
-        .split(',')
-        .map((word) => word.trim())
-        .filter((word) => word !== ''),
-    }),
+    'Annotations are read whatever words they have; none of them becomes configuration as text.',
+    /^$/,
   ),
-  honoured(
-    'allow-cross-namespace-resources',
-    'Whether annotations may name Secrets of other namespaces.',
-    flag((isOn) => ({ allowsCrossNamespace: isOn })),
-  ),
+  refused('allow-cross-namespace-resources', 'Annotations may not name Secrets of other namespaces.'),
   honoured(
     'strict-validate-path-type',
     'Paths are read as the Ingress API and `--compat` say, whatever this says.',
