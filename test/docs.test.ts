@@ -142,6 +142,7 @@ describe('documentation', () => {
       admin: '/admin.sock',
       accessLog: 'access',
       passwords: { name: 'passwords', key: 'key' },
+      asked: 'asked',
     });
     const page = readFileSync(join(ROOT, 'docs/reference/timeouts.md'), 'utf8');
     const documented = [...page.matchAll(/^\| (timeout [a-z-]+) +\| (\w+) +\|/gm)].map((row) => `${row[1]} ${row[2]}`);

@@ -208,7 +208,7 @@ const cases: Readonly<Record<Exclude<FindingReason, OfEngines>, Case>> = {
   ),
   AccessRestrictionUnsupported: only(
     use,
-    'name: a, annotations: { nginx.ingress.kubernetes.io/auth-url: "http://x.test" }',
+    'name: a, annotations: { nginx.ingress.kubernetes.io/auth-proxy-set-headers: h }',
   ),
   AnnotationUnsupported: only(use, 'name: a, annotations: { nginx.ingress.kubernetes.io/mirror-target: / }'),
   ConfigMapNotFound: { files: { 'a.yaml': service() + ingress(use) }, settings: { configMap: 'default/settings' } },
@@ -228,6 +228,10 @@ const cases: Readonly<Record<Exclude<FindingReason, OfEngines>, Case>> = {
   ConfigValueInvalid: configured('proxy-body-size: large'),
   ConfigKeyUnsupported: configured('enable-brotli: "true"'),
   ConfigRestrictionUnsupported: configured('http-snippet: "deny all;"'),
+  AuthServerNotFound: only(
+    use,
+    'name: a, annotations: { nginx.ingress.kubernetes.io/auth-url: "http://auth.default.svc.cluster.local/x" }',
+  ),
   PasswordsMissing: only(use, `name: a, annotations: { ${BASIC} }`),
   PasswordUnusable: {
     files: {

@@ -88,7 +88,7 @@ export class Gateway implements Role {
       skeleton: (reserve, config) =>
         renderSkeleton(
           engine,
-          { admin: paths.adminSocket, accessLog: accessLogName, passwords: asked },
+          { admin: paths.adminSocket, accessLog: accessLogName, passwords: asked, asked: `${accessLogName}-asked` },
           reserve,
           config,
         ),

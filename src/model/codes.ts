@@ -210,6 +210,12 @@ export const FINDING_CODES = {
       'An Ingress has a rule with a host and no paths, and next to it one with paths and no host; the paths are served for every host.',
     remedy: 'If both belong together, make one item of the list of them: host and http under one dash.',
   },
+  AuthServerNotFound: {
+    code: 'SLU219',
+    severity: 'error',
+    title: 'A Service that is to be asked who may come does not exist, or has no such port; all paths answer 503.',
+    remedy: 'Create the Service, or correct the URL: http://NAME.NAMESPACE.svc.cluster.local:PORT/PATH.',
+  },
   ...SECRET_CODES,
   ServicePortUnusable: {
     code: 'SLU401',

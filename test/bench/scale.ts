@@ -150,6 +150,7 @@ async function measure(size: Size): Promise<Row> {
         admin: adminSocket,
         accessLog: 'sluice-bench',
         passwords: { name: 'sluice-bench-passwords', key: 'unused' },
+        asked: 'sluice-bench-asked',
       }),
     selfSignedPem: await selfSignedPem(folder),
     logger: silentLogger,

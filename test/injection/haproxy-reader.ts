@@ -70,7 +70,7 @@ const PARENT_KEY = /^\*\|[a-z0-9.-]+\.$/;
 const PARENT_VALUE = /^[a-z0-9.-]+$/;
 const ROUTE_MAP = /^(?:routes|entrances)\.map$/;
 const DATA_MAP =
-  /^(?:access|bodies|conditions|connections|cookies|cors|hashes|lists|origins|passwords|patterns|rates|redirects|request-headers|response-headers|rewrites|shares|stages|timeouts)\.map$/;
+  /^(?:access|authorizations|bodies|conditions|connections|cookies|cors|hashes|lists|origins|passwords|patterns|rates|redirects|request-headers|response-headers|rewrites|shares|stages|timeouts)\.map$/;
 /** The id of a route, and which of its entries it is. */
 const DATA_KEY = /^[0-9a-f]{20}(?:#[0-9A-Za-z.:/_-]+)?$/;
 const DATA_VALUE = /^[A-Za-z0-9\-._~!$&'()*+,:@%/=?|<>]+$/;

@@ -69,6 +69,12 @@ function ingress({ namespace, host }: Cast): Json {
         'nginx.ingress.kubernetes.io/auth-secret': 'users',
         'nginx.ingress.kubernetes.io/auth-secret-type': 'auth-file',
         'nginx.ingress.kubernetes.io/auth-realm': 'Realm 1',
+        'nginx.ingress.kubernetes.io/auth-url': 'http://192.0.2.80:8080/check?a=1',
+        'nginx.ingress.kubernetes.io/auth-method': 'POST',
+        'nginx.ingress.kubernetes.io/auth-signin': 'https://in.example.com/start',
+        'nginx.ingress.kubernetes.io/auth-signin-redirect-param': 'back',
+        'nginx.ingress.kubernetes.io/auth-response-headers': 'X-User, X-Group',
+        'nginx.ingress.kubernetes.io/auth-request-redirect': '$request_uri',
       },
     },
     spec: {

@@ -63,4 +63,9 @@ export const INTENDED_DIFFERENCES: readonly IntendedDifference[] = [
     what: '`auth-realm: "off"` is a realm as any other. ingress-nginx lets everybody in.',
     why: 'Whoever writes `auth-type: basic` means somebody to be kept out.',
   },
+  {
+    cases: ['r052'],
+    what: 'The server of `auth-url` is asked about every request; `auth-cache-key` and `auth-cache-duration` are without effect. ingress-nginx goes by answers that are up to five minutes old, refusals too.',
+    why: 'Who is not to come any more is refused at once, and who may come again is let in.',
+  },
 ];

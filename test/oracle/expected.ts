@@ -14,6 +14,11 @@ export const EQUAL_CASES: ReadonlySet<string> = new Set([
   'r046',
   // block
   'r092',
+  // auth-external
+  'auth-external-06',
+  'r048',
+  'r049',
+  'r051',
   // blocks-all
   'blocks-all-03',
   'blocks-all-07',
@@ -45,6 +50,7 @@ export const EQUAL_CASES: ReadonlySet<string> = new Set([
   'class-05',
   'r015c',
   // combo
+  'combo-02',
   'combo-06',
   // compression
   'r091c',

@@ -93,7 +93,12 @@ export class EngineWorld {
     const asked = askedIn(root);
     const passwords = new PasswordChecker({ ...asked, logger: silentLogger });
     await passwords.listen();
-    const sockets = { admin: join(root, 'admin.sock'), accessLog: 'unused', passwords: asked };
+    const sockets = {
+      admin: join(root, 'admin.sock'),
+      accessLog: 'unused',
+      passwords: asked,
+      asked: `${asked.name}-asked`,
+    };
     const skeletonWith = (config: EngineConfig): string => renderSkeleton(settings, sockets, 0, config);
     const binary = await findHaproxy(undefined, process.env);
     const confinement = isConfined ? await confinementOf(binary, root) : [];

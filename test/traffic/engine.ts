@@ -93,6 +93,7 @@ export class Engine {
               admin: adminSocket,
               accessLog: 'sluice-engine',
               passwords: { name: 'sluice-engine-passwords', key: 'unused' },
+              asked: 'sluice-engine-asked',
             },
             reserve,
           ),

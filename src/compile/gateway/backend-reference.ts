@@ -1,5 +1,5 @@
 import { GATEWAY_GROUP, type BackendReference } from '../../model/gateway/reference.ts';
-import type { BackendRef } from '../../model/http/route-set.ts';
+import type { BackendRef } from '../../model/http/backend-ref.ts';
 import { keyOf } from '../../model/object.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { no, type Verdict } from './condition.ts';

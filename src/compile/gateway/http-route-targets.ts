@@ -1,5 +1,6 @@
 import type { HTTPRoute, HttpRouteKind, RouteBackend, RouteRule } from '../../model/gateway/http-route.ts';
-import type { BackendRef, RuleTarget, Share, SingleTarget } from '../../model/http/route-set.ts';
+import type { BackendRef } from '../../model/http/backend-ref.ts';
+import type { RuleTarget, Share, SingleTarget } from '../../model/http/route-set.ts';
 import { keyOf } from '../../model/object.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { resolveBackendReference } from './backend-reference.ts';

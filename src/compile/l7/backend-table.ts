@@ -2,10 +2,10 @@ import { PersistentMap } from '../../lib/persistent-map.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { Authorities } from '../../model/authorities.ts';
 import { connectionKey, type EndpointConnection } from '../../model/http/endpoint-connection.ts';
-import type { BackendRef } from '../../model/http/route-set.ts';
+import type { BackendRef } from '../../model/http/backend-ref.ts';
 import { ipAddressOf, type IpAddress } from '../../model/grammar.ts';
-import { keyOf } from '../../model/object.ts';
-import type { EndpointSlice, Service } from '../../model/service.ts';
+import { keyOf, objectAt } from '../../model/object.ts';
+import { DEFAULT_TRAFFIC, type EndpointSlice, type Service } from '../../model/service.ts';
 import type { Certificate } from '../../model/secret.ts';
 import type { ResolvedName } from '../../model/snapshot.ts';
 import { DependencyIndex } from '../dependency-index.ts';
@@ -28,6 +28,7 @@ interface UsedPort {
   readonly port: number;
   readonly class: BackendClass;
   readonly connection: EndpointConnection | undefined;
+  readonly external: BackendRef['external'];
 }
 
 /** Backends of the Service ports in use, computed again only when their Service, slices or users change. */
@@ -58,7 +59,8 @@ export class BackendTable {
     for (const use of uses) {
       const { namespace, service: name, port } = use.backend;
       const { connection } = use;
-      const used = { service: keyOf({ namespace, name }), port, class: use.class, connection };
+      const external = use.backend.external;
+      const used = { service: keyOf({ namespace, name }), port, class: use.class, connection, external };
       const key = [used.service, port, use.class, connectionKey(connection)].join(' ').trimEnd();
       if (!this.#used.has(key)) this.#dirty.add(key);
       this.#used.set(key, used);
@@ -99,7 +101,8 @@ export class BackendTable {
 
   #compilePort(key: string, input: L7Input): readonly Finding[] {
     const used = this.#used.get(key);
-    const service = used === undefined ? undefined : input.snapshot.services.get(used.service);
+    const service =
+      used === undefined ? undefined : (externalService(used) ?? input.snapshot.services.get(used.service));
     const isUsed = this.#portsOfHost.ownersOf(key).size > 0;
     if (used === undefined || service === undefined || !isUsed) {
       this.#forget(key, isUsed);
@@ -164,6 +167,21 @@ export class BackendTable {
       if (this.#namesOfPort.ownersOf(old).size === 0) this.wantedNames = this.wantedNames.delete(old);
     for (const name of names) this.wantedNames = this.wantedNames.set(name, true);
   }
+}
+
+/** What no Service names is looked up, judged and reached as what an ExternalName Service names. */
+function externalService({ service: key, external }: UsedPort): Service | undefined {
+  if (external === undefined) return undefined;
+  const { namespace, name } = objectAt('Service', key);
+  return {
+    meta: { namespace, name, uid: '', createdMs: 0 },
+    type: 'ExternalName',
+    ports: [],
+    externalName: external,
+    publishedAddresses: [],
+    traffic: DEFAULT_TRAFFIC,
+    loadBalancer: undefined,
+  };
 }
 
 /** A backend of the Service as it is now, with the servers of the version that is `served`. */

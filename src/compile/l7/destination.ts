@@ -1,8 +1,8 @@
 import type { EndpointConnection } from '../../model/http/endpoint-connection.ts';
 import type { HttpFilter } from '../../model/http/filter.ts';
+import type { BackendRef } from '../../model/http/backend-ref.ts';
 import {
   isRestriction,
-  type BackendRef,
   type HttpRule,
   type RouteSet,
   type RuleTarget,
@@ -29,15 +29,21 @@ export function destinationOf(
   backends: BackendLookup,
 ): { readonly destination: Destination; readonly uses: readonly BackendUse[] } {
   const context = { isSecured: securedBy.has(owner.ref.namespace) };
-  const filters = effectiveFilters(rule.filters, context);
   const uses: BackendUse[] = [];
+  const withServer = (filter: HttpFilter): HttpFilter => {
+    if (filter.type !== 'ExternalAuth') return filter;
+    const use = { backend: filter.server, class: 'plain', connection: filter.connection } as const;
+    uses.push(use);
+    return { ...filter, backend: backends(use.backend, use.class, use.connection) };
+  };
+  const filters = effectiveFilters(rule.filters, context).map(withServer);
   const single = (target: SingleTarget, needed: readonly HttpFilter[]): SingleAction => {
     if (target.kind === 'unavailable') return refusal(target);
     const use = { backend: target.backend, class: classFor(needed), connection: target.connection };
     uses.push(use);
     return { kind: 'forward', backend: backends(use.backend, use.class, use.connection) };
   };
-  const action = actionOf(rule.target, filters, (share) => shareOf(rule.filters, share, context, single), single);
+  const action = actionOf(rule.target, filters, (share) => shareOf(filters, share, context, single), single);
   const isRefused = action.kind === 'refuse';
   const destination = {
     match: rule.match,

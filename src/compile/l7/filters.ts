@@ -28,6 +28,7 @@ const FILTERS: Readonly<Record<HttpFilter['type'], FilterEntry>> = {
   Retries: { hasEffect: always, class: 'plain' },
   AccessList: { hasEffect: always, class: 'full' },
   BasicAuth: { hasEffect: always, class: 'full' },
+  ExternalAuth: { hasEffect: always, class: 'full' },
   RateLimit: { hasEffect: always, class: 'full' },
   ConnectionLimit: { hasEffect: always, class: 'full' },
   BodySize: { hasEffect: always, class: 'full' },

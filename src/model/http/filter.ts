@@ -2,6 +2,7 @@ import type { AccessList } from './filter/access-list.ts';
 import type { CookieAffinity } from './filter/affinity.ts';
 import type { BasicAuth } from './filter/basic-auth.ts';
 import type { Cors } from './filter/cors.ts';
+import type { ExternalAuth } from './filter/external-auth.ts';
 import type { HashBy } from './filter/hash-by.ts';
 import type { RequestHeaderModifier, ResponseHeaderModifier } from './filter/header-modifier.ts';
 import type { HttpsRedirect } from './filter/https-redirect.ts';
@@ -24,6 +25,7 @@ export type HttpFilter =
   | ConnectionLimit
   | CookieAffinity
   | Cors
+  | ExternalAuth
   | HashBy
   | HttpsRedirect
   | RateLimit

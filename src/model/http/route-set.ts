@@ -2,6 +2,7 @@ import type { Finding } from '../finding.ts';
 import type { Hostname } from '../grammar.ts';
 import type { ObjectMeta, ObjectRef } from '../object.ts';
 import type { EndpointConnection } from './endpoint-connection.ts';
+import type { BackendRef } from './backend-ref.ts';
 import type { HttpFilter } from './filter.ts';
 import type { Conditions, PathMatch } from './match.ts';
 
@@ -135,13 +136,6 @@ export type UnavailableReason =
 export function isRestriction(target: RuleTarget): boolean {
   if (target.kind !== 'unavailable') return false;
   return target.reason === 'restriction-unsupported' || target.reason === 'restriction-broken';
-}
-
-/** A port of a Service, resolved to the number that the Service declares. */
-export interface BackendRef {
-  readonly namespace: string;
-  readonly service: string;
-  readonly port: number;
 }
 
 /** That an object wants TLS for a host. */

@@ -4,6 +4,7 @@ import { accessListRules, clientAddressRules } from './filter/access-list.ts';
 import { affinityResponseRules, affinityRules } from './filter/affinity.ts';
 import { basicAuthRules } from './filter/basic-auth.ts';
 import { corsResponseRules, corsRules } from './filter/cors.ts';
+import { externalAuthResponseRules, externalAuthRules } from './filter/external-auth.ts';
 import { hashRules } from './filter/hash-by.ts';
 import { requestHeaderRules, responseHeaderLookUp, responseHeaderRules } from './filter/header-modifier.ts';
 import { bodyRules, connectionRules, rateRules } from './filter/limits.ts';
@@ -42,11 +43,17 @@ const GUARD_RULES: readonly string[] = [
   ...accessListRules,
   ...rateRules,
   ...connectionRules,
+  ...externalAuthRules,
   ...basicAuthRules,
   ...bodyRules,
 ];
 
-const AFTER_GUARDS: readonly string[] = [...EDIT_RULES, ...responseHeaderRules, ...corsResponseRules];
+const AFTER_GUARDS: readonly string[] = [
+  ...EDIT_RULES,
+  ...responseHeaderRules,
+  ...corsResponseRules,
+  ...externalAuthResponseRules,
+];
 
 const CLASSES: Readonly<Record<BackendStages, ClassText>> = {
   plain: { name: 'sluice-backend', balance: 'leastconn', rules: [] },

@@ -24,7 +24,7 @@ const FLAGS = {
   user: undefined,
 };
 
-const SOCKETS = { admin: '/s/admin.sock', accessLog: 'log', passwords: { name: 'p', key: 'k' } };
+const SOCKETS = { admin: '/s/admin.sock', accessLog: 'log', passwords: { name: 'p', key: 'k' }, asked: 'asked' };
 
 function configMap(name: string, data: Readonly<Record<string, string>>): readonly [string, ConfigMap] {
   const meta = { namespace: 'n', name, uid: '', createdMs: 0 };

@@ -13,6 +13,7 @@ export const DATA_MAPS = {
   access: 'access.map',
   lists: 'lists.map',
   passwords: 'passwords.map',
+  authorizations: 'authorizations.map',
   rates: 'rates.map',
   connections: 'connections.map',
   bodies: 'bodies.map',

@@ -3,6 +3,7 @@ import { urlPathOf } from '../../model/grammar.ts';
 import type { HttpFilter } from '../../model/http/filter.ts';
 import { cookieWordOf } from '../../model/http/filter/affinity.ts';
 import { realmOf } from '../../model/http/filter/basic-auth.ts';
+import { urlTemplateOf } from '../../model/http/filter/external-auth.ts';
 import { hostHeaderOf } from '../../model/http/filter/url-rewrite.ts';
 import { headerNameOf } from '../../model/http/header.ts';
 import { EVERY_PATH } from '../../model/http/match.ts';
@@ -20,6 +21,7 @@ function defined<T>(value: T | undefined): T {
 /** Every sign that these may have. */
 const name = defined(headerNameOf("az9!#$%&'*+-.^_`|~"));
 const cookie = defined(cookieWordOf("aZ9!#$%&'*+-./:^_`~"));
+const template = defined(urlTemplateOf("aZ9-._~:/?#[]@!$host&'()*+,;=%7C"));
 const realm = defined(realmOf('aZ9 -._~:/'));
 const passwords = {
   id: defined(passwordFileIdOf('0123456789abcdef0123456789abcdef01234567')),
@@ -60,6 +62,22 @@ const rows: readonly (readonly [HttpFilter, number])[] = [
     5,
   ],
   [{ type: 'BasicAuth', realm, passwords }, 2],
+  [
+    {
+      type: 'ExternalAuth',
+      server: { namespace: 'shop', service: 'URL.2001-db8--1', port: 80 },
+      connection: { version: undefined, tls: undefined },
+      backend: 'shop_URL.2001-db8--1_80',
+      method: 'GET',
+      host: defined(hostHeaderOf('[2001:db8::1]:80')),
+      path: template,
+      responseHeaders: [name, name],
+      signIn: template,
+      requestRedirect: template,
+      alwaysSetsCookie: true,
+    },
+    8,
+  ],
   [{ type: 'URLRewrite', host: defined(hostHeaderOf('[2001:db8::1]:80')), path }, 3],
   [{ type: 'RequestRedirect', status: 301, to: parts }, 6],
   [{ type: 'RequestRedirect', status: 301, to: { kind: 'url', url } }, 6],

@@ -5,6 +5,7 @@ import { cookieAffinity } from './filter/affinity.ts';
 import { basicAuth } from './filter/basic-auth.ts';
 import { cors } from './filter/cors.ts';
 import type { Datum, FilterData } from './filter/filter-data.ts';
+import { externalAuth } from './filter/external-auth.ts';
 import { hashBy } from './filter/hash-by.ts';
 import { requestHeaderModifier, responseHeaderModifier } from './filter/header-modifier.ts';
 import { httpsRedirect } from './filter/https-redirect.ts';
@@ -27,6 +28,7 @@ export const FILTERS: {
   Retries: retries,
   AccessList: accessList,
   BasicAuth: basicAuth,
+  ExternalAuth: externalAuth,
   RateLimit: rateLimit,
   ConnectionLimit: connectionLimit,
   BodySize: bodySize,

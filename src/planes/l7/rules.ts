@@ -22,7 +22,7 @@ export function rulesDigest(): string {
       hardStopAfterS: 1,
       user: undefined,
     },
-    { admin: 'admin', accessLog: 'access', passwords: { name: 'passwords', key: 'key' } },
+    { admin: 'admin', accessLog: 'access', passwords: { name: 'passwords', key: 'key' }, asked: 'asked' },
     1,
   );
   return createHash('sha256').update(skeleton).digest('hex').slice(0, 16);

@@ -16,6 +16,7 @@ import {
 } from './config-rules.ts';
 import { FILES } from './files.ts';
 import { VERIFIED_TABLE } from './filter/basic-auth.ts';
+import { askedFrontend } from './filter/external-auth.ts';
 import { TABLES } from './filter/limits.ts';
 import { lookUpRules, redirectBackend, refusalBackends, routingRules, type Place } from './routing-rules.ts';
 
@@ -25,6 +26,8 @@ export interface EngineSockets {
   readonly accessLog: string;
   /** With the key that only the two of them know. */
   readonly passwords: { readonly name: string; readonly key: string };
+  /** The abstract Unix socket by which rules of HAProxy reach its backends. */
+  readonly asked: string;
 }
 
 /**
@@ -53,6 +56,7 @@ export function renderSkeleton(
     redirectBackend(className('plain')),
     TABLES,
     VERIFIED_TABLE,
+    askedFrontend(word(sockets.asked)),
   ].join('\n');
 }
 
@@ -64,7 +68,7 @@ function word(text: string): string {
 function globalSection(
   settings: EngineSettings,
   config: EngineConfig,
-  { admin: adminSocket, passwords }: EngineSockets,
+  { admin: adminSocket, passwords, asked }: EngineSockets,
 ): string {
   const { user } = settings;
   return `# Written by Sluice. Changes made here are lost.
@@ -96,6 +100,7 @@ ${settings.threads === undefined ? '' : `    nbthread ${String(settings.threads)
     tune.h2.fe.max-rst-at-once 10
     # Whom to ask about passwords, and by which key both sides are known.
     set-var proc.checker str(${word(passwords.name)})
+    set-var proc.asked str(${word(asked)})
     set-var proc.checker_key str(${word(passwords.key)})
     # By default a request pauses after 50 rules and others go on: between reading how much a client has had and writing it down again,
     # so that of many requests at once none would be beyond a limit.

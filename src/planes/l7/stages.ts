@@ -17,6 +17,7 @@ const STAGE_LETTERS: Readonly<Record<DataMap, string>> = {
   access: 'a',
   lists: 'l',
   passwords: 'x',
+  authorizations: 'z',
   rates: 'q',
   connections: 'n',
   bodies: 'b',

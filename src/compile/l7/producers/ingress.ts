@@ -17,7 +17,7 @@ import { keyOf, type ObjectRef } from '../../../model/object.ts';
 import type { Service, ServicePort } from '../../../model/service.ts';
 import type { Snapshot } from '../../../model/snapshot.ts';
 import type { CompileSettings } from '../../settings.ts';
-import { basicAuthGuard, type Guard } from './ingress-auth.ts';
+import { guardOf, type Guard } from './ingress-auth.ts';
 import {
   besideCanaries,
   canaryLookup,
@@ -91,10 +91,10 @@ function routeSetOf(
   settings: CompileSettings,
 ): RouteSet {
   const { services } = snapshot;
-  const guard = basicAuthGuard(ingress, snapshot);
+  const guard = guardOf(ingress, snapshot);
   const ref: ObjectRef = { kind: 'Ingress', namespace: ingress.meta.namespace, name: ingress.meta.name };
   const findings: Finding[] = [...ingress.findings, ...guard.findings];
-  const named = new Set<string>();
+  const named = new Set<string>(guard.services);
   const target = (backend: IngressBackend | undefined, field: string): SingleTarget => {
     if (backend === undefined) return { kind: 'unavailable', reason: 'backend-invalid' };
     named.add(keyOf({ namespace: ref.namespace, name: backend.service }));

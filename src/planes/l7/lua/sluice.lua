@@ -5,6 +5,7 @@
 local conditions = Map.new("conditions.map", Map._str)
 local patterns = Map.new("patterns.map", Map._str)
 local origins = Map.new("origins.map", Map._str)
+local authorizations = Map.new("authorizations.map", Map._str)
 
 -- Ids of routes name data that never change, so that what was taken apart stays right; old ones make room all at once.
 local MOST_CACHED = 2000
@@ -209,5 +210,134 @@ core.register_action("sluice_check", { "http-req" }, function(txn)
     end
     if shown ~= nil then return end
     core.msleep(PAUSE_MS)
+  end
+end, 0)
+
+-- "backend|method|host|path|response headers|sign-in|redirect|cookies"
+local authorization = cached(function(rid)
+  local text = authorizations:lookup(rid)
+  if text == nil then return nil end
+  local fields = {}
+  for field in (text .. "|"):gmatch("([^|]*)|") do fields[#fields + 1] = field end
+  local names = {}
+  for name in fields[5]:gmatch("[^,]+") do names[#names + 1] = decoded(name) end
+  return {
+    backend = decoded(fields[1]),
+    method = fields[2],
+    host = decoded(fields[3]),
+    path = decoded(fields[4]),
+    names = names,
+    sign_in = decoded(fields[6]),
+    redirect = decoded(fields[7]),
+    always = fields[8] == "always",
+  }
+end)
+
+local function escaped(text)
+  return (text:gsub("[^%w%-._~]", function(character) return ("%%%02X"):format(character:byte()) end))
+end
+
+-- What a request has, for a URL: nothing that could end it, or begin another part of it where it stands for a name.
+local function filled(template, request)
+  return (template:gsub("%$([%w_]+)", function(name) return request[name] or "" end))
+end
+
+local function seen(txn)
+  local host = txn.f:req_hdr("host") or ""
+  if not host:match("^[%w.:%[%]_-]*$") then host = "" end
+  local uri = (txn.f:pathq() or "/"):gsub('[^%w%-._~:/?%[%]@!$&\'()*+,;=%%]', function(character)
+    return ("%%%02X"):format(character:byte())
+  end)
+  local scheme = txn.f:req_hdr("x-forwarded-proto") == "https" and "https" or "http"
+  return {
+    host = (host:gsub(":%d+$", "")):lower(),
+    http_host = host,
+    best_http_host = host,
+    scheme = scheme,
+    pass_access_scheme = scheme,
+    request_uri = uri,
+    escaped_request_uri = escaped(uri),
+  }
+end
+
+-- What is about this connection, or a body that the other server is not sent.
+local NOT_ASKED = {}
+for _, name in ipairs({
+  "host", "connection", "content-length", "transfer-encoding", "upgrade", "expect", "te", "trailer", "keep-alive",
+  "x-original-url", "x-original-method", "x-sent-from", "x-auth-request-redirect", "x-sluice-key", "x-sluice-backend",
+}) do NOT_ASKED[name] = true end
+
+local ASK_SECONDS, MOST_HEADERS = 60, 200
+
+-- The status and the headers of the answer: what follows is not read, however long it is.
+local function answer_of(socket)
+  for _ = 1, 10 do
+    local status = tonumber(((socket:receive("*l")) or ""):match("^HTTP/1%.%d (%d%d%d)"))
+    if status == nil then return nil end
+    local headers = {}
+    for count = 1, MOST_HEADERS + 1 do
+      local line = socket:receive("*l")
+      if line == nil or count > MOST_HEADERS then return nil end
+      line = line:gsub("\r$", "")
+      if line == "" then break end
+      local name, value = line:match("^([^:]+):%s*(.-)%s*$")
+      if name == nil then return nil end
+      name = name:lower()
+      headers[name] = headers[name] or {}
+      table.insert(headers[name], value)
+    end
+    -- What comes before the answer itself (RFC 9110 §15.2).
+    if status >= 200 then return status, headers end
+  end
+  return nil
+end
+
+-- Asks another server whether a request is let in. Whatever goes wrong leaves txn.authorization as it is, which lets nobody in.
+core.register_action("sluice_authorize", { "http-req" }, function(txn)
+  local auth = authorization(txn:get_var("txn.rid"))
+  if auth == nil then return end
+  local request = seen(txn)
+  local lines = {
+    auth.method .. " " .. filled(auth.path, request) .. " HTTP/1.1",
+    "host: " .. auth.host,
+    "connection: close",
+    "content-length: 0",
+    "x-sluice-key: " .. txn:get_var("proc.checker_key"),
+    "x-sluice-backend: " .. auth.backend,
+    "x-original-url: " .. request.scheme .. "://" .. request.http_host .. request.request_uri,
+    "x-original-method: " .. txn.f:method(),
+    "x-sent-from: nginx-ingress-controller",
+    "x-auth-request-redirect: " .. (auth.redirect ~= "" and filled(auth.redirect, request) or request.request_uri),
+  }
+  for name, values in pairs(txn.http:req_get_headers()) do
+    if not NOT_ASKED[name] then
+      for _, value in pairs(values) do lines[#lines + 1] = name .. ": " .. value end
+    end
+  end
+  local socket = core.tcp()
+  socket:settimeout(ASK_SECONDS)
+  local status, headers
+  if socket:connect("abns@" .. txn:get_var("proc.asked")) then
+    socket:send(table.concat(lines, "\r\n") .. "\r\n\r\n")
+    status, headers = answer_of(socket)
+  end
+  socket:close()
+  if status == nil then return end
+  if headers["set-cookie"] ~= nil and (auth.always or status < 400) then
+    txn:set_var("txn.auth_cookie", headers["set-cookie"][1])
+    if auth.always then txn:set_var("txn.auth_always", "yes") end
+  end
+  if status < 300 then
+    for _, name in ipairs(auth.names) do
+      txn.http:req_del_header(name)
+      for _, value in ipairs(headers[name] or {}) do txn.http:req_add_header(name, value) end
+    end
+    txn:set_var("txn.authorization", "yes")
+  elseif status == 401 and auth.sign_in ~= "" and request.host ~= "" then
+    txn:set_var("txn.sign_in", filled(auth.sign_in, request))
+    txn:set_var("txn.authorization", "sign-in")
+  elseif status == 401 or status == 403 then
+    if headers["www-authenticate"] ~= nil then txn:set_var("txn.challenge", headers["www-authenticate"][1]) end
+    txn:set_var("txn.authorization", tostring(status))
   end
 end, 0)

@@ -1,4 +1,14 @@
-import { authRealm, authSecret, authSecretType, authType } from './authentication.ts';
+import {
+  authMethod,
+  authRealm,
+  authResponseHeaders,
+  authSecret,
+  authSecretType,
+  authSignInParameter,
+  authTemplate,
+  authType,
+  authUrl,
+} from './authentication.ts';
 import { canaryCookie, canaryHeader, canaryHeaderPattern, canaryHeaderValue, canaryWeight } from './canary.ts';
 import {
   affinity,
@@ -104,16 +114,29 @@ export const INGRESS_NGINX: AnnotationFamily = {
       authSecretType,
     ),
     supported('auth-realm', 'What browsers show when they ask for a password.', authRealm),
-    restricting('auth-url', 'Asks another server whether a request is let in.'),
-    unsupported('auth-signin', 'Where clients are sent that `auth-url` does not let in.'),
-    unsupported('auth-signin-redirect-param', 'The parameter of `auth-signin` with the URL to come back to.'),
-    unsupported('auth-method', 'The method of requests to `auth-url`.'),
-    unsupported('auth-response-headers', 'Headers of the answer of `auth-url` for the backend.'),
-    unsupported('auth-request-redirect', 'The X-Auth-Request-Redirect header for `auth-url`.'),
-    unsupported('auth-always-set-cookie', 'Gives cookies of `auth-url` to the client whatever the status.'),
-    unsupported('auth-cache-key', 'What answers of `auth-url` are kept by.'),
-    unsupported('auth-cache-duration', 'How long answers of `auth-url` are kept.'),
-    unsupported('auth-proxy-set-headers', 'A ConfigMap with headers for `auth-url`.'),
+    supportedRestriction('auth-url', 'Asks another server whether a request is let in.', authUrl),
+    supported('auth-signin', 'Where clients are sent that `auth-url` answers 401.', (value) =>
+      authTemplate(value, 'authSignIn'),
+    ),
+    supported(
+      'auth-signin-redirect-param',
+      'The parameter of `auth-signin` with the URL to come back to.',
+      authSignInParameter,
+    ),
+    supported('auth-method', 'The method of requests to `auth-url`.', authMethod),
+    supported('auth-response-headers', 'Headers of the answer of `auth-url` for the backend.', authResponseHeaders),
+    supported('auth-request-redirect', 'The X-Auth-Request-Redirect header for `auth-url`.', (value) =>
+      authTemplate(value, 'authRequestRedirect'),
+    ),
+    supported('auth-always-set-cookie', 'Gives cookies of `auth-url` to the client whatever the status.', (value) => ({
+      authAlwaysSetsCookie: booleanAnnotation(value) ?? false,
+    })),
+    needless(
+      'auth-cache-key',
+      'The other server is asked about every request, so that a decision is never an old one.',
+    ),
+    needless('auth-cache-duration', 'The other server is asked about every request.'),
+    restricting('auth-proxy-set-headers', 'A ConfigMap with headers for `auth-url`.'),
     needless('auth-keepalive', 'Tunes connections of nginx to `auth-url`.'),
     needless('auth-keepalive-share-vars', 'Tunes connections of nginx to `auth-url`.'),
     needless('auth-keepalive-requests', 'Tunes connections of nginx to `auth-url`.'),

@@ -31,7 +31,7 @@ const OPEN: Admitted = { isClosed: false, reported: [], messages: '' };
 
 describe('annotations', () => {
   it.each([
-    'P/auth-url: "http://a.test"',
+    'P/auth-proxy-set-headers: h',
     'P/auth-type: digest',
     'P/auth-tls-secret: s',
     'P/auth-tls-verify-client: "on"',
@@ -110,14 +110,14 @@ describe('annotations', () => {
 
   it('are reported by what is lost with them, in one Finding each', () => {
     const { reported, messages } = admit(
-      'P/auth-tls-secret: s, P/mirror-target: /, P/auth-url: "http://a", P/stream-snippet: x, P/global-rate-limit: "1"',
+      'P/auth-tls-secret: s, P/mirror-target: /, P/auth-proxy-set-headers: h, P/stream-snippet: x, P/global-rate-limit: "1"',
     );
     expect(reported).toEqual([
       'AccessRestrictionUnsupported metadata.annotations',
       'AccessRestrictionIgnored metadata.annotations["P/global-rate-limit"]',
       'AnnotationUnsupported metadata.annotations',
     ]);
-    expect(messages).toContain('503: "P/auth-tls-secret", "P/auth-url"\n');
+    expect(messages).toContain('503: "P/auth-proxy-set-headers", "P/auth-tls-secret"\n');
     expect(messages).toContain('without effect: "P/mirror-target", "P/stream-snippet"');
   });
 
@@ -130,6 +130,14 @@ describe('annotations', () => {
     'P/denylist-source-range: 5',
     'P/auth-type: 5',
     'P/auth-secret: a/b/c',
+    'P/auth-url: "http://a b"',
+    'P/auth-url: "ftp://a.test"',
+    'P/auth-url: "http://$host/x"',
+    'P/auth-url: "http://a.test/x?$remote_user"',
+    'P/auth-url: 5',
+    'P/auth-method: get',
+    'P/auth-response-headers: X One',
+    'P/auth-response-headers: Content-Length',
     'P/rewrite-target: "/$host"',
     'P/rewrite-target: new',
   ])('close an Ingress with %s, which cannot be read', (annotation) => {
