@@ -36,6 +36,8 @@ export class Duplicates {
   readonly #owners: ForeignOwners;
   #all: readonly PlacedAddress[] = [];
   #withheld: ReadonlySet<IpAddress> = new Set();
+  /** Those that this node had when it was looked at last. */
+  #held: ReadonlySet<IpAddress> = new Set();
   #next = 0;
   /** Heard at the look before, of addresses that we have. */
   #suspected: ReadonlySet<string> = new Set();
@@ -59,7 +61,7 @@ export class Duplicates {
       }
       const [heard, ours] = [await this.#owners.heard(), await this.#ours()];
       this.#withheld = this.#ownedByOthers(fresh, heard, ours);
-      this.#report(heard, ours, new Set());
+      this.#report(heard, ours);
       this.#failure = undefined;
     } catch (thrown) {
       this.#warn(messageOf(thrown));
@@ -69,6 +71,7 @@ export class Duplicates {
 
   /** Asks again, for what we have and what somebody else has; reports who answers. Returns whether others have other addresses than before. */
   async hasChanged(held: ReadonlySet<IpAddress>): Promise<boolean> {
+    this.#held = held;
     const asked = this.#all.filter(({ address }) => held.has(address) || this.#withheld.has(address));
     const start = this.#next >= asked.length ? 0 : this.#next;
     this.#next = start + ASKED_PER_LOOK;
@@ -77,7 +80,7 @@ export class Duplicates {
       await this.#owners.ask(asked.slice(start, this.#next));
       const heard = await this.#owners.heard();
       const ours = heard.length === 0 ? new Set<string>() : await this.#ours();
-      this.#report(heard, ours, held);
+      this.#report(heard, ours);
       const withheld = this.#all.filter(({ address }) => this.#withheld.has(address));
       return this.#ownedByOthers(withheld, heard, ours).size !== this.#withheld.size;
     } catch (thrown) {
@@ -111,12 +114,13 @@ export class Duplicates {
     return new Set([...(await this.#options.peers()), ...(await ownHardwareAddresses(this.#options.enter))]);
   }
 
-  #report(heard: readonly ForeignOwner[], ours: ReadonlySet<string>, held: ReadonlySet<IpAddress>): void {
+  #report(heard: readonly ForeignOwner[], ours: ReadonlySet<string>): void {
     const foreign = heard.filter(({ hardwareAddress }) => !ours.has(hardwareAddress));
     const suspected = new Set(foreign.map((owner) => JSON.stringify(owner)));
     const sure = foreign.filter(
       (owner) =>
-        this.#withheld.has(owner.address) || (held.has(owner.address) && this.#suspected.has(JSON.stringify(owner))),
+        this.#withheld.has(owner.address) ||
+        (this.#held.has(owner.address) && this.#suspected.has(JSON.stringify(owner))),
     );
     this.#suspected = suspected;
     const text = sure

@@ -18,8 +18,16 @@ const REMEMBERED_S = 10;
 /** For how long a node of ours counts as one, in seconds: longer than what it was heard to answer for. */
 const PEER_REMEMBERED_S = 60;
 
-/** Where VRRP advertises (RFC 9568), as Ethernet has it. */
-const GROUP_ADDRESS = '01:00:5e:00:00:12';
+/**
+ * Where VRRP advertises over IPv4 and IPv6 (RFC 9568), as Ethernet has it, and the set that says which interfaces were had join. A network card
+ * drops what is sent to a group that nobody joined, and nodes of ours that are not heard are taken for others.
+ */
+const GROUPS = [
+  { address: '01:00:5e:00:00:12', noted: 'joined' },
+  { address: '33:33:00:00:00:12', noted: 'joined6' },
+] as const;
+
+type Group = (typeof GROUPS)[number];
 
 /** Somebody on the network who uses a virtual router identifier, and is none of us. */
 export interface ForeignRouter {
@@ -47,9 +55,11 @@ export class ForeignRouters {
   /** Listens on these interfaces, and on no others. Does nothing but that where it listens already. @throws what failing programs throw */
   async listen(interfaces: ReadonlySet<string>): Promise<void> {
     await this.#nft(rules());
-    const joined = await this.#joined();
-    for (const device of joined) if (!interfaces.has(device)) await this.#leave(device);
-    for (const device of interfaces) if (!joined.has(device)) await this.#join(device);
+    for (const group of GROUPS) {
+      const joined = await this.#joined(group);
+      for (const device of joined) if (!interfaces.has(device)) await this.#leave(group, device);
+      for (const device of interfaces) if (!joined.has(device)) await this.#join(group, device);
+    }
   }
 
   /** Those that were heard lately. @throws what a failing nft throws */
@@ -65,28 +75,30 @@ export class ForeignRouters {
   /** Listens no more, and takes everything away. */
   async remove(): Promise<void> {
     // There may be nothing of all that.
-    for (const device of await this.#joined().catch(() => [])) await this.#leave(device).catch(() => undefined);
+    for (const group of GROUPS)
+      for (const device of await this.#joined(group).catch(() => []))
+        await this.#leave(group, device).catch(() => undefined);
     await this.#run(['nft', 'delete', 'table', FAMILY, NAME]).catch(() => undefined);
   }
 
   /** Has the interface take what is sent to the group. One that does so already does it for somebody else, and is not ours to change. */
-  async #join(device: string): Promise<void> {
+  async #join({ address, noted }: Group, device: string): Promise<void> {
     const shown = await this.#run(['ip', '-json', 'maddress', 'show', 'dev', device]).catch(() => undefined);
     // The interface may be gone.
-    if (shown === undefined || hasStaticGroup(shown)) return;
+    if (shown === undefined || hasStatic(address, shown)) return;
     // Noted before: one that is noted and not there harms nobody.
-    await this.#nft(`add element ${TABLE} joined { "${word(device)}" }\n`);
-    await this.#run(['ip', 'maddress', 'add', GROUP_ADDRESS, 'dev', device]).catch(() => undefined);
+    await this.#nft(`add element ${TABLE} ${noted} { "${word(device)}" }\n`);
+    await this.#run(['ip', 'maddress', 'add', address, 'dev', device]).catch(() => undefined);
   }
 
-  async #leave(device: string): Promise<void> {
-    await this.#run(['ip', 'maddress', 'del', GROUP_ADDRESS, 'dev', device]).catch(() => undefined);
-    await this.#nft(`delete element ${TABLE} joined { "${word(device)}" }\n`);
+  async #leave({ address, noted }: Group, device: string): Promise<void> {
+    await this.#run(['ip', 'maddress', 'del', address, 'dev', device]).catch(() => undefined);
+    await this.#nft(`delete element ${TABLE} ${noted} { "${word(device)}" }\n`);
   }
 
   /** The interfaces that were had join the group, by this run or by one before. */
-  async #joined(): Promise<ReadonlySet<string>> {
-    const elements = await this.#elementsOf('joined');
+  async #joined({ noted }: Group): Promise<ReadonlySet<string>> {
+    const elements = await this.#elementsOf(noted);
     return new Set(elements.filter((element) => typeof element === 'string'));
   }
 
@@ -105,13 +117,11 @@ export class ForeignRouters {
 }
 
 /** Whether the interface was told by a program, and not only by a socket, to take what is sent to the group. */
-function hasStaticGroup(shown: string): boolean {
+function hasStatic(group: Group['address'], shown: string): boolean {
   const links: unknown = JSON.parse(shown.trim() === '' ? '[]' : shown);
   return (Array.isArray(links) ? (links as readonly unknown[]) : []).some((link) => {
     const addresses = isRecord(link) && Array.isArray(link['maddr']) ? (link['maddr'] as readonly unknown[]) : [];
-    return addresses.some(
-      (entry) => isRecord(entry) && entry['link'] === GROUP_ADDRESS && entry['features'] === 'static',
-    );
+    return addresses.some((entry) => isRecord(entry) && entry['link'] === group && entry['features'] === 'static');
   });
 }
 
@@ -125,7 +135,7 @@ function rules(): string {
   const ours6 = `0x${ipNumberOf(`${CONSTANT_IPV6_PREFIX}:0`).value.toString(16).slice(0, 28)}`;
   const ids = Array.from({ length: 255 }, (_, index) => index + 1);
   return `table ${TABLE} {
-  set joined { type ifname; }
+${GROUPS.map(({ noted }) => `  set ${noted} { type ifname; }`).join('\n')}
   set peers { type ether_addr; flags dynamic,timeout; timeout ${String(PEER_REMEMBERED_S)}s; size 1024; }
   set foreign { type ifname . ipv4_addr . mark; flags dynamic,timeout; timeout ${String(REMEMBERED_S)}s; size 1024; }
   chain foreign {}

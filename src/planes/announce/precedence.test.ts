@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { AnnouncePlan, VirtualRouter } from '../../compile/announce/announce-plan.ts';
 import { silentLogger } from '../../lib/logger.ts';
 import { PersistentMap } from '../../lib/persistent-map.ts';
+import type { IpAddress } from '../../model/grammar.ts';
 import { Precedence } from './precedence.ts';
 
 const NEVER = new AbortController().signal;
@@ -13,6 +14,8 @@ const NEVER = new AbortController().signal;
 const PROGRAMS = `#!/bin/sh
 [ ! -e "\${0%/*}/deaf" ] || exit 1
 case "$*" in
+  'nft -j list set ip6'*) echo '{}' ;;
+  'ip maddress add'*) echo "$*" >>"\${0%/*}/rules" ;;
   'nft -j list set'*) cat "\${0%/*}/set.json" ;;
   'nft -f -') cat >>"\${0%/*}/rules" ;;
 esac
@@ -77,4 +80,41 @@ it('tries again to listen where it could not, and then hears who is there', asyn
   expect(await precedence.hasChanged(new Set())).toBe(true);
   expect(await readFile(join(folder, 'rules'), 'utf8')).toContain('table inet sluice-vrrp');
   expect([...(await precedence.without(WANT, [], NEVER)).routers.keys()]).toEqual(['r2']);
+});
+
+it('has interfaces take what VRRP sends over IPv4 and over IPv6', async () => {
+  const precedence = new Precedence({
+    enter: [join(folder, 'enter')],
+    logger: silentLogger,
+    listenMs: 0,
+    probe: { waitMs: 0, rememberedS: 30 },
+  });
+  await writeFile(join(folder, 'set.json'), JSON.stringify({ nftables: [] }));
+  await precedence.without(WANT, [], NEVER);
+  const joined = (await readFile(join(folder, 'rules'), 'utf8')).split('\n').filter((line) => line.startsWith('ip '));
+  expect(joined).toEqual(['ip maddress add 01:00:5e:00:00:12 dev eth0', 'ip maddress add 33:33:00:00:00:12 dev eth0']);
+});
+
+it('goes on reporting who else answers for an address that we have, when something else changes', async () => {
+  const owner = { interface: 'eth0', address: '192.0.2.5' as IpAddress, hardwareAddress: '02:00:00:00:00:09' };
+  const reports: (readonly string[])[] = [];
+  const precedence = new Precedence({
+    enter: [join(folder, 'enter')],
+    logger: silentLogger,
+    listenMs: 0,
+    probe: { waitMs: 0, rememberedS: 30 },
+    onForeignOwners: (owners) => void reports.push(owners.map(({ hardwareAddress }) => hardwareAddress)),
+  });
+  const heard = { elem: { val: { concat: [owner.interface, owner.address, owner.hardwareAddress] } } };
+  await writeFile(join(folder, 'set.json'), JSON.stringify({ nftables: [{ set: { elem: [heard] } }] }));
+  const ours = [{ address: owner.address, interface: 'eth0', router: 'r1' }];
+  const routers = PersistentMap.from([['r1', { ...router('r1', 101), addresses: [owner.address] }]]);
+  const held = new Set([owner.address]);
+  await precedence.without({ ...WANT, routers }, ours, NEVER);
+  await precedence.hasChanged(held);
+  await precedence.hasChanged(held);
+  expect(reports).toEqual([[owner.hardwareAddress]]);
+  await precedence.without({ ...WANT, routers }, ours, NEVER);
+  await precedence.hasChanged(held);
+  expect(reports).toEqual([[owner.hardwareAddress]]);
 });
