@@ -63,6 +63,12 @@ export function serviceOf(gateway: Gateway, { services }: Pick<Snapshot, 'servic
   return isOurs ? service : undefined;
 }
 
+/** Whether the name of the Service of a Gateway is that of one which somebody else made: it is left alone, and the Gateway has none. */
+export function isNameTaken(gateway: Gateway, { services }: Pick<Snapshot, 'services'>): boolean {
+  const service = services.get(gatewayServiceKey(gateway));
+  return service !== undefined && service.loadBalancer?.labels[MANAGED_BY.label] !== MANAGED_BY.value;
+}
+
 /** Of each Gateway, by key: which inner port each port of its address leads to. */
 type EntranceTable = ReadonlyMap<string, ReadonlyMap<number, number>>;
 

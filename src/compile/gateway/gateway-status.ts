@@ -6,7 +6,14 @@ import type { PublishedAddress } from '../../model/service.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { CompileSettings } from '../settings.ts';
 import { condition, no, yes, type Verdict } from './condition.ts';
-import { entranceOf, gatewayServiceKey, haveOwnAddresses, servedPorts, serviceOf } from './gateway-services.ts';
+import {
+  entranceOf,
+  gatewayServiceKey,
+  haveOwnAddresses,
+  isNameTaken,
+  servedPorts,
+  serviceOf,
+} from './gateway-services.ts';
 import { certificatesOf } from './listener-certificates.ts';
 import { listenerVerdicts, type ListenerVerdict } from './listener-verdicts.ts';
 import { mayRefer } from './reference-grants.ts';
@@ -123,6 +130,11 @@ function isAddress(value: string): boolean {
   return value === '' || ipAddressOf(value) !== undefined;
 }
 
+function whyNothingLeads(port: number, gateway: Gateway, snapshot: Snapshot): string {
+  if (!isNameTaken(gateway, snapshot)) return `nothing leads to port ${String(port)} yet`;
+  return `nothing leads to port ${String(port)}: the Service ${gatewayServiceKey(gateway)}, which would, was made by somebody else; rename one of the two`;
+}
+
 function listenerStatus(
   { listener, accepted, conflict, supportedKinds, kindMistake }: ListenerVerdict,
   gateway: Gateway,
@@ -141,7 +153,7 @@ function listenerStatus(
       ? no('Invalid', 'the Gateway is not accepted')
       : hasEntrance
         ? yes('Programmed')
-        : no('Pending', `nothing leads to port ${String(listener.port)} yet`);
+        : no('Pending', whyNothingLeads(listener.port, gateway, snapshot));
   return {
     name: listener.name,
     supportedKinds,

@@ -99,6 +99,34 @@ describe('the Services that Gateways are to have in a cluster', () => {
     expect(portsOf(compile(CLUSTER, CLASS, ...all, service('b', { 80: 20_000 })))).toEqual({ 'shop/sluice-b': 'keep' });
   });
 
+  it('stay as they are while nobody has their class, and are not ours any more when another controller has it', () => {
+    const [a, made] = [gateway('a', 2024, [[80, 'HTTP']]), service('a', { 80: 20_000 })];
+    expect(portsOf(compile(CLUSTER, a, made))).toEqual({ 'shop/sluice-a': 'keep' });
+    expect(portsOf(compile(CLUSTER, a))).toEqual({});
+    const theirs = { ...CLASS, spec: { controllerName: 'example.com/other' } };
+    expect(portsOf(compile(CLUSTER, theirs, a, made))).toEqual({});
+  });
+
+  it.each([
+    ['ClusterIP', {}],
+    ['LoadBalancer', { 'app.kubernetes.io/managed-by': 'Helm' }],
+  ])('are not made where somebody else has one of the name, of type %s, which the Gateway shows', (type, labels) => {
+    const theirs = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'sluice-a', namespace: 'shop', labels },
+      spec: { type, clusterIP: '10.96.0.9', clusterIPs: ['10.96.0.9'], ports: [{ port: 8080 }] },
+    };
+    const plan = compile(CLUSTER, CLASS, gateway('a', 2024, [[80, 'HTTP']]), theirs);
+    expect(portsOf(plan)).toEqual({});
+    const [listener] = plan.status.gateway.gateways.get('shop/a')?.listeners ?? [];
+    expect(listener?.conditions.find(({ type: name }) => name === 'Programmed')).toMatchObject({
+      isTrue: false,
+      reason: 'Pending',
+      message: expect.stringContaining('the Service shop/sluice-a') as string,
+    });
+  });
+
   it('leave out what there is no port for', () => {
     const many = [1, 2, 3, 4, 5, 6].map((port) => [port, 'HTTP'] as const);
     expect(portsOf(compile(CLUSTER, CLASS, gateway('a', 2024, many)))).toEqual({

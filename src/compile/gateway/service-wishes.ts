@@ -10,6 +10,7 @@ import {
   gatewayLabel,
   gatewayServiceKey,
   haveOwnAddresses,
+  isNameTaken,
   kindOf,
   servedPorts,
   serviceOf,
@@ -34,8 +35,15 @@ export function serviceWishes(snapshot: Snapshot, settings: CompileSettings): Ga
   const taken = new Set([...table.values()].flatMap((ports) => [...ports.values()]));
   const free = (kind: InnerKind): number | undefined => lowestFree(innerPortsOf(innerPorts, kind), taken);
   for (const gateway of [...snapshot.gateways.values()].sort((a, b) => byAge(a.meta, b.meta))) {
-    if (!claimGateway(gateway, snapshot, settings).isOurs) continue;
     const key = gatewayServiceKey(gateway);
+    if (!claimGateway(gateway, snapshot, settings).isOurs) {
+      // A class that is deleted and made anew, as by an upgrade of a chart, must not cost the address. One of another controller is theirs.
+      const isNobodys = !snapshot.gatewayClasses.has(gateway.className);
+      if (isNobodys && serviceOf(gateway, snapshot) !== undefined) wishes = wishes.set(key, { kind: 'keep' });
+      continue;
+    }
+    // Slices would lead clients of that Service here.
+    if (isNameTaken(gateway, snapshot)) continue;
     const served = isAccepted(gateway, snapshot, settings) ? listenersOn(gateway, snapshot, settings) : [];
     if (served.length === 0) {
       // An address that is given back may be another's by the time the mistake is mended.
