@@ -13,7 +13,7 @@ function rows(rest: string) {
 }
 
 it('shows each listener, whether it is served, and what is wrong with it', () => {
-  const common = { gateway: 'default/g', kinds: ['HTTPRoute'] };
+  const common = { gateway: 'default/g', kinds: ['HTTPRoute', 'GRPCRoute'] };
   expect(rows('')).toEqual([
     { ...common, listener: 'a', attachedRoutes: 1, served: true, problem: '' },
     {

@@ -22,20 +22,21 @@ export function renderEndpointCertificates(
 ): Rendered & { readonly retired: readonly RetiredFile[] } {
   const comes: Step[] = [];
   const retired: RetiredFile[] = [];
-  PersistentMap.diff(before.authorities, after.authorities, (fingerprint, _, authorities) => {
+  PersistentMap.diff(before.authorities, after.authorities, (fingerprint, known, authorities) => {
     const file = authoritiesFile(fingerprint);
     if (authorities === undefined) retired.push({ kind: 'authorities', file });
-    else if (!leftovers.has(file))
+    // What was read anew is the same under the same fingerprint.
+    else if (known === undefined && !leftovers.has(file))
       comes.push(
         { kind: 'new-authorities', file },
         { kind: 'set-authorities', file, pem: authorities.pem.split('\n').filter((line) => line !== '') },
         { kind: 'commit-authorities', file },
       );
   });
-  PersistentMap.diff(before.clientCertificates, after.clientCertificates, (fingerprint, _, certificate) => {
+  PersistentMap.diff(before.clientCertificates, after.clientCertificates, (fingerprint, known, certificate) => {
     const file = clientCertificateFile(fingerprint);
     if (certificate === undefined) retired.push({ kind: 'certificate', file });
-    else if (!leftovers.has(file))
+    else if (known === undefined && !leftovers.has(file))
       comes.push(
         { kind: 'new-certificate', file },
         { kind: 'set-certificate', file, pem: pemLines({ certificate }) },
