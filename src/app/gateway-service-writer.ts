@@ -1,10 +1,10 @@
 import type { GatewayServiceFields } from '../compile/gateway/gateway-service-wish.ts';
-import { portName } from '../compile/gateway/standalone-services.ts';
 import { ApiFault } from '../kube/api-fault.ts';
 import { takesNoRequests } from '../kube/availability.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { objectPath } from '../kube/resource.ts';
 import type { Fault } from '../lib/fault.ts';
+import { portName } from '../model/gateway/made-for-gateway.ts';
 import { resourceOf } from '../model/kinds.ts';
 import { nameParts } from '../model/object.ts';
 import type { ObservedService } from '../model/observed.ts';

@@ -251,8 +251,9 @@ describe('sluice run --gateway-api', () => {
       expect(shown.status.addresses?.map(({ value }) => value)).toEqual(['192.0.2.100']);
     });
 
-    it('loses its Service with its class', async () => {
-      await apply(GATEWAY.replace('gatewayClassName: sluice', 'gatewayClassName: another'));
+    it('loses its Service to the class of another controller', async () => {
+      const theirs = `${API} GatewayClass\nmetadata: { name: another }\nspec: { controllerName: example.com/other }\n`;
+      await apply(theirs, GATEWAY.replace('gatewayClassName: sluice', 'gatewayClassName: another'));
       await lab.until('the Service to go', async () => {
         const all = (await json('services')) as { readonly items: readonly { metadata: { readonly name: string } }[] };
         return all.items.every(({ metadata }) => metadata.name !== 'sluice-edge');

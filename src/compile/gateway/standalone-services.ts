@@ -1,4 +1,5 @@
 import { familyOf } from '../../model/address-range.ts';
+import { portName } from '../../model/gateway/made-for-gateway.ts';
 import { ipAddressOf, type IpAddress } from '../../model/grammar.ts';
 import { nameParts, type ObjectMeta } from '../../model/object.ts';
 import { DEFAULT_TRAFFIC, NO_PLACE, type EndpointSlice, type Service } from '../../model/service.ts';
@@ -117,11 +118,6 @@ export class StandaloneServices {
       ],
     }));
   }
-}
-
-/** The name of a port of such a Service. */
-export function portName(port: number): string {
-  return `port-${String(port)}`;
 }
 
 function familyNameOf({ meta }: EndpointSlice): string {

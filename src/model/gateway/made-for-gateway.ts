@@ -4,6 +4,11 @@ export const GATEWAY_NAME_LABEL = 'gateway.networking.k8s.io/gateway-name';
 /** Who keeps an object; only what has this is ours to change and to remove. */
 export const MANAGED_BY = { label: 'app.kubernetes.io/managed-by', value: 'sluice' } as const;
 
+/** The name of a port of such a Service. */
+export function portName(port: number): string {
+  return `port-${String(port)}`;
+}
+
 /** What is observed of a Service that was made for a Gateway, as far as whoever made it says it. */
 export interface MadeService {
   readonly labels: Readonly<Record<string, string>>;

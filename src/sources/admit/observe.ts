@@ -1,6 +1,12 @@
 import { isRecord } from '../../lib/is-record.ts';
 import { hostnameOf, ipAddressOf } from '../../model/grammar.ts';
-import { GATEWAY_NAME_LABEL, MANAGED_BY, madeText, type MadeService } from '../../model/gateway/made-for-gateway.ts';
+import {
+  GATEWAY_NAME_LABEL,
+  MANAGED_BY,
+  madeText,
+  portName,
+  type MadeService,
+} from '../../model/gateway/made-for-gateway.ts';
 import type { Kind } from '../../model/kinds.ts';
 import type { ObservedBalancing, ObservedService, ObservedStatus } from '../../model/observed.ts';
 import { addressText } from '../../model/published-address.ts';
@@ -56,11 +62,13 @@ function madeServiceOf(raw: Json): MadeService | undefined {
   const [metadata, spec] = [recordAt(raw, 'metadata'), recordAt(raw, 'spec')];
   const labels = textsIn(recordAt(metadata, 'labels'));
   if (labels[MANAGED_BY.label] !== MANAGED_BY.value || labels[GATEWAY_NAME_LABEL] === undefined) return undefined;
-  const ports = listAt(spec, 'ports').map((item) => {
-    const { port, protocol, targetPort } = isRecord(item) ? item : {};
+  // Other ports and other owners are what somebody has added; they stay, and would be written for for ever.
+  const ports = listAt(spec, 'ports').flatMap((item) => {
+    const { name, port, protocol, targetPort } = isRecord(item) ? item : {};
+    if (name !== portName(Number(port))) return [];
     return { port: Number(port), protocol: textOf(protocol), targetPort: Number(targetPort) };
   });
-  const [owner] = listAt(metadata, 'ownerReferences');
+  const owner = listAt(metadata, 'ownerReferences').find((item) => isRecord(item) && item['kind'] === 'Gateway');
   const className = textOf(spec['loadBalancerClass']);
   return {
     labels,
