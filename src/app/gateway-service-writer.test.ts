@@ -54,4 +54,35 @@ describe('the Service of a Gateway', () => {
     expect(isWritten([PORT, { name: 'port-81', port: 81, protocol: 'TCP', targetPort: 20_001 }])).toBe(true);
     expect(isWritten([PORT], [{ ...OWNER, uid: 'u0' }])).toBe(true);
   });
+
+  it('keeps the class that it was made with, which the API server lets nobody change', async () => {
+    const asked: (readonly (string | undefined)[])[] = [];
+    const plane = new GatewayServicePlane({
+      write: (_key, { className }, isNew) => {
+        asked.push([className, isNew ? 'new' : 'known']);
+        return Promise.resolve(undefined);
+      },
+      remove: () => Promise.resolve(),
+      concernsAll: () => false,
+    });
+    const metadata = { labels: LABELS, ownerReferences: [OWNER] };
+    // Given by an admission webhook, as of a cloud, or by an earlier --load-balancer-class.
+    const spec = {
+      type: 'LoadBalancer',
+      loadBalancerClass: 'a.test/nlb',
+      externalTrafficPolicy: 'Local',
+      ports: [PORT],
+    };
+    const seen = observeService({ metadata, spec });
+    expect(plane.compare('shop/sluice-edge', WANT, seen)).toBeUndefined();
+    const want = { ...WANT, className: 'b.test/lb' };
+    expect(plane.compare('shop/sluice-edge', want, seen)).toBeUndefined();
+    const ports = [...WANT.ports, { port: 81, targetPort: 20_001 }];
+    await plane.compare('shop/sluice-edge', { ...want, ports }, seen)?.(AbortSignal.timeout(1_000));
+    await plane.compare('shop/sluice-edge', want, undefined)?.(AbortSignal.timeout(1_000));
+    expect(asked).toEqual([
+      ['a.test/nlb', 'known'],
+      ['b.test/lb', 'new'],
+    ]);
+  });
 });

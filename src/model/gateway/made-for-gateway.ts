@@ -13,6 +13,8 @@ export function portName(port: number): string {
 export interface MadeService {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
+  /** `spec.loadBalancerClass`, which cannot be changed once the Service is there (core/v1 ServiceSpec). */
+  readonly className: string | undefined;
   /** {@link madeText} of the rest. */
   readonly text: string;
 }
@@ -20,15 +22,14 @@ export interface MadeService {
 /** What is said in the `spec` of such a Service, and whose it is. */
 export interface MadeFields {
   readonly ownerUid: string;
-  readonly className: string | undefined;
   readonly trafficPolicy: string;
   readonly ports: readonly { readonly port: number; readonly protocol: string; readonly targetPort: number | string }[];
 }
 
 /** Equal for equal fields. */
-export function madeText({ ownerUid, className, trafficPolicy, ports }: MadeFields): string {
+export function madeText({ ownerUid, trafficPolicy, ports }: MadeFields): string {
   const sorted = ports
     .map(({ port, protocol, targetPort }) => `${protocol}/${String(port)}:${String(targetPort)}`)
     .sort();
-  return [ownerUid, className ?? '', trafficPolicy, ...sorted].join(' ');
+  return [ownerUid, trafficPolicy, ...sorted].join(' ');
 }

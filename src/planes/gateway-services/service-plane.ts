@@ -53,8 +53,11 @@ export class GatewayServicePlane implements KeyedPlane<GatewayServiceWish, Obser
         return undefined;
       };
     }
-    if (want.kind === 'keep' || isSame(want, seen?.made)) return undefined;
-    return (signal) => this.#writer.write(key, want, seen?.made === undefined, signal);
+    const made = seen?.made;
+    if (want.kind === 'keep' || isSame(want, made)) return undefined;
+    // With another class all that is to change would be refused, for ever.
+    const fields = made === undefined ? want : { ...want, className: made.className };
+    return (signal) => this.#writer.write(key, fields, made === undefined, signal);
   }
 
   concernsAll(fault: Fault): boolean {
@@ -68,10 +71,9 @@ export class GatewayServicePlane implements KeyedPlane<GatewayServiceWish, Obser
 
 function isSame(want: GatewayServiceFields, made: MadeService | undefined): boolean {
   if (made === undefined) return false;
-  const { owner, className, ports, labels, annotations } = want;
+  const { owner, ports, labels, annotations } = want;
   const fields = {
     ownerUid: owner.uid,
-    className,
     trafficPolicy: TRAFFIC_POLICY,
     ports: ports.map((port) => ({ ...port, protocol: 'TCP' })),
   };

@@ -73,9 +73,9 @@ function madeServiceOf(raw: Json): MadeService | undefined {
   return {
     labels,
     annotations: textsIn(recordAt(metadata, 'annotations')),
+    className: className === '' ? undefined : className,
     text: madeText({
       ownerUid: isRecord(owner) ? textOf(owner['uid']) : '',
-      className: className === '' ? undefined : className,
       trafficPolicy: textOf(spec['externalTrafficPolicy']),
       ports,
     }),
