@@ -32,20 +32,23 @@ export async function findPid(file: string, argument: string): Promise<number | 
   return all.find(({ parent }) => !all.some(({ pid }) => pid === parent))?.pid;
 }
 
-/** Every process whose command line has this argument. */
+/** Every process whose command line has this argument, but those at a terminal: an editor that has the file open is somebody's. */
 export async function processesWith(
   argument: string,
 ): Promise<readonly { readonly pid: number; readonly parent: number | undefined }[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   const ours = await Promise.all(pids.map((pid) => hasArgument(pid, argument)));
-  return Promise.all(pids.filter((_, index) => ours[index]).map(async (pid) => ({ pid, parent: await parentOf(pid) })));
+  const found = await Promise.all(pids.filter((_, index) => ours[index]).map(placeOf));
+  return found.filter(({ isAtTerminal }) => !isAtTerminal);
 }
 
-/** The second field after the name, which may have blanks and brackets in it (proc(5)). */
-async function parentOf(pid: number): Promise<number | undefined> {
+/** Fields after the name, which may have blanks and brackets in it (proc(5)). */
+async function placeOf(
+  pid: number,
+): Promise<{ readonly pid: number; readonly parent: number | undefined; readonly isAtTerminal: boolean }> {
   const status = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => '');
-  const [, parent] = status.slice(status.lastIndexOf(')') + 2).split(' ');
-  return parent === undefined ? undefined : Number(parent);
+  const [, parent, , , terminal = '0'] = status.slice(status.lastIndexOf(')') + 2).split(' ');
+  return { pid, parent: parent === undefined ? undefined : Number(parent), isAtTerminal: terminal !== '0' };
 }
 
 /** Whether a process is there but does nothing: stopped, or waiting for its end. */
