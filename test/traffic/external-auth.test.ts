@@ -164,8 +164,19 @@ describe('external authentication', () => {
     await serve(asking());
     const waiting = ask('never').catch(() => 'gone');
     for (let count = 0; count < 20; count += 1) expect((await ask('200', '/open')).slice(0, 3)).toBe('200');
-    for (const response of silent) response.writeHead(500).end();
+    for (const response of silent.splice(0)) response.writeHead(500).end();
     expect(await waiting).toBe('500');
+  });
+
+  it('a server that never answers does not get all connections that HAProxy may have', async () => {
+    await serve(asking());
+    const waiting = Array.from({ length: 150 }, () => ask('never').catch(() => 'gone'));
+    await expect.poll(() => silent.length, { timeout: 10_000 }).toBeGreaterThan(10);
+    expect((await ask('200', '/open')).slice(0, 3)).toBe('200');
+    expect(await Promise.race(waiting)).toBe('500');
+    for (const response of silent.splice(0)) response.writeHead(401).end();
+    expect(new Set(await Promise.all(waiting))).toEqual(new Set(['401', '500']));
+    expect((await ask('200')).slice(0, 3)).toBe('200');
   });
 
   it('a server that speaks no HTTP, or is not there, lets nobody in', async () => {

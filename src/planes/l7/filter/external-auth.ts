@@ -56,6 +56,7 @@ frontend sluice-asked from sluice-asking
     bind abns@${name}
     http-request set-var(txn.key) req.hdr(x-sluice-key)
     http-request deny status 403 if !{ var(txn.key),strcmp(proc.checker_key) eq 0 }
+    http-request early-hint x-sluice through
     http-request set-var(txn.to) req.hdr(x-sluice-backend)
     http-request del-header ^x-sluice- -m reg
     use_backend %[var(txn.to)]
