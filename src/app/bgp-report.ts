@@ -23,7 +23,7 @@ export interface BgpReportChannel {
   readonly writer: NodeStatusWriter<BgpStatus>;
   /** Undefined where no Events are written. */
   readonly events: EventWriter | undefined;
-  /** Follows what all nodes say, until `signal` is aborted. */
+  /** Follows what this node says, and perhaps others, until `signal` is aborted. */
   readonly follow: (
     onChange: (statuses: PersistentMap<ObservedBgpStatus>) => void,
     signal: AbortSignal,
@@ -51,7 +51,7 @@ export class BgpReport {
   #services: readonly AnnouncedService[] | undefined;
   /** Of this node, by the name of the object. */
   #own = PersistentMap.empty<BgpStatus>();
-  /** What all nodes say; undefined until that has been read. */
+  /** What this node says, and perhaps others; undefined until that has been read. */
   #seen: PersistentMap<ObservedBgpStatus> | undefined;
 
   constructor({ nodeName, logger, metrics, channel }: BgpReportOptions) {

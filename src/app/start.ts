@@ -9,7 +9,7 @@ import { Metrics } from '../observe/metrics.ts';
 import { ClusterSource } from '../sources/cluster/cluster-source.ts';
 import { BGP_STATUS_FORM } from '../sources/cluster/bgp-status-form.ts';
 import { L2_STATUS_FORM } from '../sources/cluster/l2-status-form.ts';
-import { NodeStatuses, type NodeStatusForm } from '../sources/cluster/node-statuses.ts';
+import { NodeStatuses, selectorOfNode, type NodeStatusForm } from '../sources/cluster/node-statuses.ts';
 import { NameSource } from '../sources/dns/name-source.ts';
 import type { Source } from '../sources/source.ts';
 import { ManifestSource } from '../sources/manifests/manifest-source.ts';
@@ -153,17 +153,22 @@ async function createSources(options: RunOptions, store: Store, logger: Logger):
   };
 }
 
-/** What nodes say of the addresses that they announce: in the namespace that this process lives in. */
+/**
+ * What nodes say of the addresses that they announce: in the namespace that this process lives in.
+ *
+ * @param labelSelector of what is read; undefined: of all nodes
+ */
 function statusChannel<S extends NodeStatus>(
   { client, namespace }: Cluster,
   form: NodeStatusForm<S>,
+  labelSelector: string | undefined,
   { store, logger, hasEvents }: { readonly store: Store; readonly logger: Logger; readonly hasEvents: boolean },
 ) {
   return {
     writer: new KubeNodeStatusWriter(client, namespace, store, form),
     events: hasEvents ? new KubeEventWriter(client, hostname(), store, logger) : undefined,
     follow: (onChange: (statuses: PersistentMap<ObservedNodeStatus<S>>) => void, signal: AbortSignal) =>
-      new NodeStatuses({ client, namespace, logger, form, onChange }).run(signal),
+      new NodeStatuses({ client, namespace, logger, form, labelSelector, onChange }).run(signal),
     nodes: () => store.snapshot.nodes,
   };
 }
@@ -238,13 +243,16 @@ function roleFactories(
   if (compile.announce !== undefined) {
     const { nodeName } = compile.announce;
     const channel =
-      cluster === undefined ? undefined : statusChannel(cluster, L2_STATUS_FORM, { store, logger, hasEvents });
+      cluster === undefined
+        ? undefined
+        : statusChannel(cluster, L2_STATUS_FORM, undefined, { store, logger, hasEvents });
     const announcer = { options: options.announce, nodeName, stateDirectory, logger, metrics, channel };
     factories.push(() => Announcer.create(announcer));
   }
   if (compile.bgp !== undefined) {
     const { nodeName } = compile.bgp;
-    const channel = cluster && statusChannel(cluster, BGP_STATUS_FORM, { store, logger, hasEvents });
+    const own = selectorOfNode(nodeName);
+    const channel = cluster && statusChannel(cluster, BGP_STATUS_FORM, own, { store, logger, hasEvents });
     const speaker = { options: options.bgp, nodeName, stateDirectory, logger, metrics, channel };
     factories.push(() => BgpSpeaker.create(speaker));
   }

@@ -30,6 +30,8 @@ export interface StatusParts extends NodeStatus {
 const ADDRESSES = 'sluice.dev/addresses';
 const SINCE = 'sluice.dev/since';
 
+const NODE_LABEL = 'metallb.io/node';
+
 /** The longest value that a label may have (Kubernetes). */
 const LABEL_BYTES = 63;
 
@@ -41,12 +43,17 @@ export function nodeStatusMetadata(
   const [namespace = '', name = ''] = service.split('/');
   return {
     labels: {
-      ...(node.length <= LABEL_BYTES && { 'metallb.io/node': node }),
+      ...(node.length <= LABEL_BYTES && { [NODE_LABEL]: node }),
       'metallb.io/service-name': name,
       'metallb.io/service-namespace': namespace,
     },
     annotations: { [ADDRESSES]: addresses.join(','), [SINCE]: since, ...annotations },
   };
+}
+
+/** Selects what one node says, and what MetalLB's speaker there does; undefined where its name is too long for a label. */
+export function selectorOfNode(node: string): string | undefined {
+  return node.length <= LABEL_BYTES ? `${NODE_LABEL}=${node}` : undefined;
 }
 
 /** The fields of every such status. */
@@ -60,6 +67,11 @@ export interface NodeStatusesOptions<S extends NodeStatus> {
   readonly namespace: string;
   readonly logger: Logger;
   readonly form: NodeStatusForm<S>;
+  /**
+   * The labels of those that are read; undefined: all. Where every node announces every Service, who reads what all say reads as many as
+   * there are nodes times Services, and hears of each change.
+   */
+  readonly labelSelector: string | undefined;
   /** Called with all of them whenever there are others, and once when all have been read. */
   readonly onChange: (statuses: PersistentMap<ObservedNodeStatus<S>>) => void;
 }
@@ -80,8 +92,8 @@ export class NodeStatuses<S extends NodeStatus> implements ReflectionConsumer<Na
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { client, namespace, form } = this.#options;
-    const selection = { resource: form.resource, namespace };
+    const { client, namespace, form, labelSelector } = this.#options;
+    const selection = { resource: form.resource, namespace, labelSelector };
     const project = (raw: RawObject): NamedStatus<S> => decode(raw, form);
     await client.reflector({ selection, project, consumer: this, isRequired: false }).run(signal);
   }
