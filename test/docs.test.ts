@@ -17,6 +17,11 @@ import { differencesPage } from './oracle/page.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
+/** A file of the repository. */
+function read(path: string): string {
+  return readFileSync(join(ROOT, path), 'utf8');
+}
+
 const pages = [
   ...readdirSync(ROOT).filter((name) => name.endsWith('.md')),
   ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
@@ -25,7 +30,7 @@ const pages = [
 ];
 
 function commandBlocks(page: string): readonly string[] {
-  return [...readFileSync(join(ROOT, page), 'utf8').matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
+  return [...read(page).matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
 }
 
 /** The reference page of Findings, from the registry of codes. */
@@ -91,23 +96,28 @@ describe('documentation', () => {
   });
 
   it('has as many features in both languages', () => {
-    const rows = (page: string): number => readFileSync(join(ROOT, page), 'utf8').match(/^\|/gm)?.length ?? 0;
+    const rows = (page: string): number => read(page).match(/^\|/gm)?.length ?? 0;
     expect(rows('README.zh-CN.md')).toBe(rows('README.md'));
   });
 
   it.each(pages)('%s links only to what is there', (page) => {
-    const text = readFileSync(join(ROOT, page), 'utf8');
+    const text = read(page);
     const targets = [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1] ?? '');
     const missing = targets.filter((target) => !existsSync(join(ROOT, dirname(page), target)));
     expect(missing).toEqual([]);
   });
 
+  it('says in both READMEs how many annotations of ingress-nginx have their effect', () => {
+    const section = /^## ingress-nginx\n[^]*?(?=^## |$(?![^]))/m.exec(read('docs/reference/annotations.md'))?.[0] ?? '';
+    const count = section.match(/^\| `[^|]+\| \*\*yes\*\* /gm)?.length;
+    expect(read('README.md')).toContain(`| ${String(count)} have their effect;`);
+    expect(read('README.zh-CN.md')).toContain(`| ${String(count)} 个生效；`);
+  });
+
   it('numbers the decisions from one, each once, in the file name as in the heading', () => {
     const decisions = readdirSync(join(ROOT, 'docs', 'adr')).toSorted();
     const expected = decisions.map((_, index) => index + 1);
-    const headings = decisions.map((name) =>
-      Number.parseInt(readFileSync(join(ROOT, 'docs', 'adr', name), 'utf8').slice(2), 10),
-    );
+    const headings = decisions.map((name) => Number.parseInt(read(join('docs', 'adr', name)).slice(2), 10));
     expect(decisions.map((name) => Number.parseInt(name, 10))).toEqual(expected);
     expect(headings).toEqual(expected);
   });
@@ -144,7 +154,7 @@ describe('documentation', () => {
       passwords: { name: 'passwords', key: 'key' },
       asked: 'asked',
     });
-    const page = readFileSync(join(ROOT, 'docs/reference/timeouts.md'), 'utf8');
+    const page = read('docs/reference/timeouts.md');
     const documented = [...page.matchAll(/^\| (timeout [a-z-]+) +\| (\w+) +\|/gm)].map((row) => `${row[1]} ${row[2]}`);
     // Every class of backends has the same.
     const configured = new Set(skeleton.match(/(?<= {4})timeout [a-z-]+ \w+(?=\n)/g) ?? []);
@@ -152,7 +162,7 @@ describe('documentation', () => {
   });
 
   it('has every reason of the access log on its reference page, in the words of the register', () => {
-    const page = readFileSync(join(ROOT, 'docs/reference/access-log.md'), 'utf8');
+    const page = read('docs/reference/access-log.md');
     const rows = page.slice(page.indexOf('## Reasons')).matchAll(/^\| `([a-z-]+)` +\| (.*?) +\|$/gm);
     expect(Object.fromEntries([...rows].map(([, reason, text]) => [reason, text]))).toEqual(REASONS);
   });
