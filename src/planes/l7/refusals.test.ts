@@ -67,7 +67,12 @@ describe('findRefusals', () => {
 
 describe('without', () => {
   const [certificate] = plan.certificates.values();
-  const [backend] = plan.backends.values();
+  const forwarded = new Set(
+    [...plan.hosts.values()].flatMap(({ routes }) =>
+      routes.flatMap(({ action }) => (action.kind === 'forward' ? [action.backend] : [])),
+    ),
+  );
+  const backend = [...plan.backends.values()].find(({ id }) => forwarded.has(id));
   if (certificate === undefined || backend === undefined) throw new Error('a plan with both');
 
   it('answers routes to a backend that is left out with 503', () => {
