@@ -56,7 +56,8 @@ export function readCli(text: string): readonly ReadCommand[] {
 }
 
 const CLASS = /^sluice-(?:backend|edit|full|sticky)(?:-r[01235]e?)?$/;
-const NAME = /^[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$/;
+/** `namespace_service_port…`; a host that is asked whether requests are let in stands behind `URL.`, as no Service is called. */
+const NAME = /^(?:[a-z0-9-]+_URL\.)?[a-z0-9-](?:[a-z0-9._-]*[a-z0-9])?$/;
 const SERVER = /^(?:[0-9.]+|[0-9a-f:.]+)[_:]\d{1,5}$/;
 const ADDRESS = /^(?:[0-9.]+|ipv6@[0-9a-f:.]+):\d{1,5}$/;
 const CERTIFICATE = /^certs\/[a-z0-9][a-z0-9._-]*\.pem$/;
