@@ -51,11 +51,11 @@ const checks: readonly Step[] = [
 const stages: readonly Stage[] = [
   ...checks.map((step) => [step]),
   [suite('unit', { isSlow: false, limitMinutes: 4 })],
-  [suite('traffic', { isSlow: true, limitMinutes: 10 })],
+  [suite('traffic', { isSlow: true, limitMinutes: 13 })],
   // Both wait for timers and other programs most of the time, and neither sees the other's network.
   [
-    suite('netns', { isSlow: true, isIsolated: true, limitMinutes: 25 }),
-    suite('cluster', { isSlow: true, limitMinutes: 25 }),
+    suite('netns', { isSlow: true, isIsolated: true, limitMinutes: 24 }),
+    suite('cluster', { isSlow: true, limitMinutes: 24 }),
   ],
 ];
 

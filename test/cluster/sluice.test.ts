@@ -201,7 +201,11 @@ spec: { type: ExternalName, externalName: localhost, ports: [{ port: 80, targetP
   });
 
   it('serves the rest and names the verb when RBAC forbids what Roles cannot grant', async () => {
-    const rule = '[{"op":"replace","path":"/rules/3/resources","value":["ingresses"]}]';
+    const role = JSON.parse(await cluster.kubectl(['get', 'clusterrole', 'sluice', '-o', 'json'])) as {
+      readonly rules: readonly { readonly resources: readonly string[] }[];
+    };
+    const index = role.rules.findIndex(({ resources }) => resources.includes('ingressclasses'));
+    const rule = JSON.stringify([{ op: 'replace', path: `/rules/${String(index)}/resources`, value: ['ingresses'] }]);
     await lab.signal('SIGTERM');
     await cluster.kubectl(['patch', 'clusterrole', 'sluice', '--type=json', '-p', rule]);
     await lab.start();
