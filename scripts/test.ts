@@ -37,21 +37,21 @@ interface Step {
 type Stage = readonly Step[];
 
 const checks: readonly Step[] = [
-  { name: 'types', command: ['tsc', '--noEmit'], isSuite: false, isSlow: false, limitMinutes: 2 },
+  { name: 'types', command: ['tsc', '--noEmit'], isSuite: false, isSlow: false, limitMinutes: 1 },
   {
     name: 'lint',
     command: ['oxlint', '--type-aware', '--deny-warnings'],
     isSuite: false,
     isSlow: false,
-    limitMinutes: 2,
+    limitMinutes: 1,
   },
   { name: 'format', command: ['prettier', '--check', '.'], isSuite: false, isSlow: false, limitMinutes: 1 },
 ];
 
 const stages: readonly Stage[] = [
   ...checks.map((step) => [step]),
-  [suite('unit', { isSlow: false, limitMinutes: 4 })],
-  [suite('traffic', { isSlow: true, limitMinutes: 13 })],
+  [suite('unit', { isSlow: false, limitMinutes: 6 })],
+  [suite('traffic', { isSlow: true, limitMinutes: 12 })],
   // Both wait for timers and other programs most of the time, and neither sees the other's network.
   [
     suite('netns', { isSlow: true, isIsolated: true, limitMinutes: 24 }),

@@ -55,9 +55,9 @@ describe('strings of users', () => {
         expectNoMoreThanHarmless(mark, extentOf(plan));
         expectPrintable(toldBy(plan));
       }),
-      { numRuns: 600 },
+      { numRuns: 400 },
     );
-  });
+  }, 240_000);
 
   it('never become syntax in several places at once', () => {
     fc.assert(
@@ -69,9 +69,9 @@ describe('strings of users', () => {
         commandsBetween(plan.l7, untouched.l7);
         expectPrintable(toldBy(plan));
       }),
-      { numRuns: 200 },
+      { numRuns: 150 },
     );
-  });
+  }, 240_000);
 });
 
 /** Nothing that could drive a terminal, forge a line of a log, or be refused as the message of an Event. */

@@ -1,5 +1,5 @@
 import type { RouteMatch, RouteRule } from '../../../model/gateway/http-route.ts';
-import { exactPath, EVERY_PATH, NO_CONDITIONS, type PathMatch } from '../../../model/http/match.ts';
+import { EVERY_PATH, NO_CONDITIONS, type PathMatch } from '../../../model/http/match.ts';
 import { urlPathOf } from '../../../model/grammar.ts';
 import { keyOf, type ObjectMeta } from '../../../model/object.ts';
 import { pathRegexOf } from '../../../model/path-regex.ts';
@@ -101,9 +101,10 @@ function admitMethod(field: Field): PathMatch | undefined {
   if (method !== '' && !METHOD.test(method)) return refused(field.at('method'), method);
   // More of a service goes before more of a method (GRPCRouteRule.matches): longer than every path, and shorter than every service.
   if (service === '') return expression(field, '[^/]+', method, 1 + method.length / (method.length + 1));
-  if (method !== '') return exactPath(`/${service}/${method}`);
-  const prefix = urlPathOf(`/${service}`);
-  return prefix === undefined ? undefined : { type: 'PathPrefix', value: prefix };
+  const value = urlPathOf(method === '' ? `/${service}` : `/${service}/${method}`);
+  // Names have no other limit where no CRD has checked them.
+  if (value === undefined) return refused(field, `${service}/${method}`);
+  return { type: method === '' ? 'PathPrefix' : 'Exact', value };
 }
 
 /** Empty where it is absent. */
