@@ -200,6 +200,7 @@ export const EQUAL_CASES: ReadonlySet<string> = new Set([
 export const OPEN_REQUESTS: ReadonlyMap<string, string> = new Map([
   ['tls-08#1', 'ssl-ciphers is not implemented'],
   ['r080#8', 'an empty X-Forwarded-Host is no host'],
+  ['r052#3', 'ingress-nginx repeats a refusal that is up to five minutes old; the server lets this request in'],
   ['auth-tls-01#1', 'auth-tls-secret closes the paths of its own Ingress, not those of others on the host'],
   ...[1, 5, 19, 22, 25].map(
     (index) => [`r096#${String(index)}`, 'HAProxy makes an unambiguous request of it'] as const,
