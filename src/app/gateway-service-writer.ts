@@ -1,8 +1,6 @@
 import type { GatewayServiceFields } from '../compile/gateway/gateway-service-wish.ts';
-import { ApiFault } from '../kube/api-fault.ts';
 import { takesNoRequests } from '../kube/availability.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { objectPath } from '../kube/resource.ts';
 import type { Fault } from '../lib/fault.ts';
 import { portName } from '../model/gateway/made-for-gateway.ts';
 import { resourceOf } from '../model/kinds.ts';
@@ -53,14 +51,8 @@ export class KubeGatewayServiceWriter implements GatewayServiceWriter {
     return undefined;
   }
 
-  async remove(key: string, uid: string, signal: AbortSignal): Promise<void> {
-    const path = objectPath(resourceOf('Service'), nameParts(key));
-    try {
-      await this.#client.request({ method: 'DELETE', path, body: { preconditions: { uid } }, signal });
-    } catch (thrown) {
-      // Somebody was faster, or it is another one by now.
-      if (!(thrown instanceof ApiFault) || (thrown.status !== 404 && thrown.status !== 409)) throw thrown;
-    }
+  remove(key: string, uid: string, signal: AbortSignal): Promise<void> {
+    return this.#client.delete(resourceOf('Service'), nameParts(key), uid, signal);
   }
 
   concernsAll(fault: Fault): boolean {

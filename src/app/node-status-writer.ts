@@ -1,8 +1,6 @@
-import { ApiFault } from '../kube/api-fault.ts';
 import type { WriteResult } from '../kube/apply.ts';
 import { takesNoRequests } from '../kube/availability.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { objectPath } from '../kube/resource.ts';
 import type { Fault } from '../lib/fault.ts';
 import type { NodeStatus, ObservedNodeStatus } from '../model/node-status.ts';
 import type { NodeStatusWriter } from '../planes/status/node-status.ts';
@@ -40,14 +38,8 @@ export class KubeNodeStatusWriter<S extends NodeStatus> implements NodeStatusWri
     return written === undefined ? undefined : { ...status, uid };
   }
 
-  async remove(name: string, uid: string, signal: AbortSignal): Promise<void> {
-    const path = objectPath(this.#form.resource, { namespace: this.#namespace, name });
-    try {
-      await this.#client.request({ method: 'DELETE', path, body: { preconditions: { uid } }, signal });
-    } catch (thrown) {
-      // Somebody was faster, or it is another one by now.
-      if (!(thrown instanceof ApiFault) || (thrown.status !== 404 && thrown.status !== 409)) throw thrown;
-    }
+  remove(name: string, uid: string, signal: AbortSignal): Promise<void> {
+    return this.#client.delete(this.#form.resource, { namespace: this.#namespace, name }, uid, signal);
   }
 
   concernsAll(fault: Fault): boolean {

@@ -6,6 +6,7 @@
  * reset connection, asks for no bookmarks, and drops fields that it does not know.
  */
 import type { Logger } from '../lib/logger.ts';
+import { ApiFault } from './api-fault.ts';
 import {
   applyObject,
   applyStatus,
@@ -90,6 +91,16 @@ export class KubeClient {
   /** Merge patch of an object's status. */
   mergeStatus(target: WriteTarget, status: unknown, options: MergeOptions): Promise<WriteResult> {
     return mergeStatus(this.#transport, target, status, options);
+  }
+
+  /** Deletes one object, if it is still the one with this uid. One that is gone, or is another one by now, is no trouble. */
+  async delete(resource: Resource, object: ObjectName, uid: string, signal: AbortSignal): Promise<void> {
+    const path = objectPath(resource, object);
+    try {
+      await this.#transport.request({ method: 'DELETE', path, body: { preconditions: { uid } }, signal });
+    } catch (thrown) {
+      if (!(thrown instanceof ApiFault) || (thrown.status !== 404 && thrown.status !== 409)) throw thrown;
+    }
   }
 
   /** Writes Events in the name of `source`. */
