@@ -13,12 +13,13 @@ import type { Node } from '../model/node.ts';
 import { keyOf, objectAt } from '../model/object.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { KeyedRunner } from '../planes/keyed-runner.ts';
-import { EventPlane, type EventWish, type EventWriter } from '../planes/status/events.ts';
-import { NodeStatusPlane, type NodeStatusWriter } from '../planes/status/node-status.ts';
+import { EventPlane, type EventWish } from '../planes/status/events.ts';
+import { NodeStatusPlane } from '../planes/status/node-status.ts';
 import type { ForeignOwner } from '../planes/announce/foreign-owners.ts';
 import type { ForeignRouter } from '../planes/announce/foreign-routers.ts';
 import { duplicateFindings } from './duplicate-findings.ts';
 import { EVENT_RATE } from './event-writer.ts';
+import type { NodeStatusChannel } from './node-status-channel.ts';
 
 /** After how long two nodes that say to have one address do not agree about it for good, in milliseconds: one that dies may say so for 50 s. */
 const CONTESTED_AFTER_MS = 60_000;
@@ -30,15 +31,7 @@ const LOOK_EVERY_MS = 10_000;
 const STATUS_RATE = { perSecond: 20, burst: 50 };
 
 /** How what a node announces reaches a cluster, and what the others say there. */
-export interface ReportChannel {
-  readonly writer: NodeStatusWriter<L2Status>;
-  /** Undefined where no Events are written. */
-  readonly events: EventWriter | undefined;
-  /** Follows what all nodes say, until `signal` is aborted. */
-  readonly follow: (
-    onChange: (statuses: PersistentMap<ObservedL2Status>) => void,
-    signal: AbortSignal,
-  ) => Promise<void>;
+export interface ReportChannel extends NodeStatusChannel<L2Status> {
   readonly nodes: () => PersistentMap<Node>;
 }
 

@@ -8,10 +8,11 @@ import { ipAddressOf } from '../model/grammar.ts';
 import { nameOf } from '../model/object.ts';
 import { Metrics } from '../observe/metrics.ts';
 import type { EventWish } from '../planes/status/events.ts';
-import { BgpReport, type BgpReportChannel } from './bgp-report.ts';
+import { BgpReport } from './bgp-report.ts';
+import type { NodeStatusChannel } from './node-status-channel.ts';
 
 /** A cluster whose ServiceBGPStatus objects anybody may write, and that counts Events. */
-class FakeCluster implements BgpReportChannel {
+class FakeCluster implements NodeStatusChannel<BgpStatus> {
   readonly told: string[] = [];
   statuses = PersistentMap.empty<ObservedBgpStatus>();
   written = 0;

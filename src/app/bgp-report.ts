@@ -8,9 +8,10 @@ import type { BgpStatus, ObservedBgpStatus } from '../model/bgp-status.ts';
 import { keyOf, objectAt } from '../model/object.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { KeyedRunner } from '../planes/keyed-runner.ts';
-import { EventPlane, type EventWish, type EventWriter } from '../planes/status/events.ts';
-import { NodeStatusPlane, type NodeStatusWriter } from '../planes/status/node-status.ts';
+import { EventPlane, type EventWish } from '../planes/status/events.ts';
+import { NodeStatusPlane } from '../planes/status/node-status.ts';
 import { EVENT_RATE } from './event-writer.ts';
+import type { NodeStatusChannel } from './node-status-channel.ts';
 
 /** Each node says what it announces of every Service, so that they are slower together than one that answers alone. */
 const STATUS_RATE = { perSecond: 10, burst: 50 };
@@ -18,23 +19,11 @@ const STATUS_RATE = { perSecond: 10, burst: 50 };
 /** BIRD says whole seconds, in milliseconds. */
 const CLOCK_STEP_MS = 1_000;
 
-/** How what a node announces by BGP reaches a cluster. */
-export interface BgpReportChannel {
-  readonly writer: NodeStatusWriter<BgpStatus>;
-  /** Undefined where no Events are written. */
-  readonly events: EventWriter | undefined;
-  /** Follows what this node says, and perhaps others, until `signal` is aborted. */
-  readonly follow: (
-    onChange: (statuses: PersistentMap<ObservedBgpStatus>) => void,
-    signal: AbortSignal,
-  ) => Promise<void>;
-}
-
 export interface BgpReportOptions {
   readonly nodeName: string;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  readonly channel: BgpReportChannel;
+  readonly channel: NodeStatusChannel<BgpStatus>;
 }
 
 /**
@@ -44,7 +33,7 @@ export interface BgpReportOptions {
 export class BgpReport {
   readonly #nodeName: string;
   readonly #startedMs = Date.now();
-  readonly #channel: BgpReportChannel;
+  readonly #channel: NodeStatusChannel<BgpStatus>;
   readonly #status: KeyedRunner<BgpStatus, ObservedBgpStatus>;
   readonly #events: KeyedRunner<EventWish, EventWish> | undefined;
   #eventWishes = PersistentMap.empty<EventWish>();

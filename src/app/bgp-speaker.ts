@@ -5,11 +5,13 @@ import { Fault } from '../lib/fault.ts';
 import type { Logger } from '../lib/logger.ts';
 import { sleep } from '../lib/sleep.ts';
 import type { BgpPeerState } from '../model/bgp-peer-state.ts';
+import type { BgpStatus } from '../model/bgp-status.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { BgpPlane } from '../planes/bgp/plane.ts';
 import { findProgram } from '../planes/l4/kernel/run-program.ts';
 import { Runner } from '../planes/runner.ts';
-import { BgpReport, type BgpReportChannel } from './bgp-report.ts';
+import { BgpReport } from './bgp-report.ts';
+import type { NodeStatusChannel } from './node-status-channel.ts';
 import type { BgpOptions } from './options.ts';
 import { notApplied, type Role } from './role.ts';
 
@@ -23,7 +25,7 @@ export interface BgpSpeakerParts {
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Undefined without a cluster. */
-  readonly channel: BgpReportChannel | undefined;
+  readonly channel: NodeStatusChannel<BgpStatus> | undefined;
 }
 
 /** Announces the addresses of Services to routers. */
